@@ -1,0 +1,1 @@
+"""lungpipe: from raw LUNA16 scans to an officially judged study."""

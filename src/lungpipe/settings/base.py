@@ -1,0 +1,17 @@
+"""The base every settings model shares: frozen, and closed to keys it does not know."""
+
+from typing import Annotated
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Settings(BaseModel):
+    """A frozen settings model that refuses unknown keys; every field carries a one-line description."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+
+
+PositiveInt = Annotated[int, Field(ge=1)]
+PositiveFloat = Annotated[float, Field(gt=0)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+TripleMm = tuple[PositiveFloat, PositiveFloat, PositiveFloat]

@@ -1,0 +1,159 @@
+"""Settings of a study: dataset, preprocessing, folds, judging, tracking and compute."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
+from lungpipe.settings.recipe import CandidateSettings, ClassifierSettings, SegmenterSettings
+
+MalignancyRule = Literal["at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3"]
+
+
+class PhantomSettings(Settings):
+    """The embedded phantom: how many miniature chests, and how large."""
+
+    scans_per_subset: PositiveInt = 4
+    """scans written into each subset folder"""
+    extent_zyx_mm: TripleMm = (112.0, 128.0, 160.0)
+    """field of view of the nominal chest, mm (an adult chest is about 320 x 300 x 380)"""
+    in_plane_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.3)
+    """range of the pixel spacing, drawn per scan"""
+    slice_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 2.0)
+    """range of the slice distance, drawn per scan"""
+    matrix_size: PositiveInt | None = None
+    """fixed in-plane matrix (512 for full-size scans); none lets spacing and extent decide"""
+    nodules_per_scan: PositiveFloat = 2.5
+    """mean number of nodules in a scan that has any"""
+    noise_hu: PositiveFloat = 25.0
+    """standard deviation of the correlated reconstruction noise, HU"""
+
+
+class DatasetSettings(Settings):
+    """Where the scans come from, in LUNA16's layout."""
+
+    name: str = Field(default="phantom", pattern=r"^[A-Za-z0-9_.-]+$")
+    """names the dataset's folder under `results_dir`"""
+    kind: Literal["phantom", "luna16"] = "phantom"
+    """`phantom` writes the embedded phantom first; `luna16` reads an existing folder in LUNA16's layout"""
+    root: str | None = None
+    """folder with subset0..9 and the CSVs; `${VARIABLE:-default}` is filled from the environment"""
+    num_subsets: PositiveInt = 10
+    """number of subset folders, which is the number of cross-validation folds"""
+    phantom: PhantomSettings = PhantomSettings()
+    """the embedded phantom"""
+
+    @model_validator(mode="after")
+    def _root_where_needed(self) -> "DatasetSettings":
+        if self.kind == "luna16" and not self.root:
+            raise ValueError("dataset.root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing")
+        return self
+
+
+class PreprocessingSettings(Settings):
+    """From a native scan to a stored volume (int16 HU) with its lung mask."""
+
+    spacing_zyx_mm: TripleMm = (1.0, 1.0, 1.0)
+    """voxel spacing of the stored volumes, mm"""
+    lung_mask: Literal["threshold", "whole"] = "threshold"
+    """`threshold` finds the lungs; `whole` takes the whole volume (for crops that show no whole chest)"""
+    lung_threshold_hu: int = -350
+    """voxels below are air or lung, HU"""
+    lung_margin_mm: float = Field(default=5.0, ge=0)
+    """dilation of the lung mask, so that nodules on the pleura stay inside, mm"""
+    is_failure_fatal: bool = True
+    """whether one scan that cannot be prepared fails the run after the others are done"""
+    scheduler_address: str | None = None
+    """address of a running dask.distributed scheduler; none uses this job's own cores"""
+
+
+class EvaluationSettings(Settings):
+    """How results are judged (the official LUNA16 rules are not settings)."""
+
+    num_bootstraps: PositiveInt = 1000
+    """scan-level bootstrap samples behind every interval"""
+    malignancy_rule: MalignancyRule = "mean_gt_3"
+    """how the readers' ratings (1-5) become a malignancy label"""
+
+
+class TrackingSettings(Settings):
+    """MLflow tracking."""
+
+    is_enabled: bool = True
+    """whether stages log to MLflow"""
+    uri: str | None = None
+    """tracking URI; none takes MLFLOW_TRACKING_URI, else sqlite under `results_dir`"""
+
+
+class ComputeSettings(Settings):
+    """What the training and inference jobs run on."""
+
+    device: Literal["auto", "cpu", "cuda"] = "auto"
+    """`auto` takes a GPU where there is one"""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """`auto` takes bfloat16 where the hardware multiplies it natively (CUDA, AMX, AVX512-BF16)"""
+    num_threads: PositiveInt = 4
+    """cores that Snakemake reserves for a training or inference job"""
+
+
+class StudySettings(Settings):
+    """A study: dataset + recipe + folds."""
+
+    results_dir: str = "results"
+    """everything the study writes goes below this folder"""
+    seed: int = Field(default=2016, ge=0)
+    """the one seed from which every job derives its own"""
+    folds: tuple[int, ...] = (0, 3, 7)
+    """folds to run; fold k is judged on subset k and validated on subset k+1"""
+    recipe: str = Field(default="flagship", pattern=r"^[A-Za-z0-9_.-]+$")
+    """file in recipes/ that names segmenter, classifier and their training"""
+    dataset: DatasetSettings = DatasetSettings()
+    """the scans"""
+    preprocessing: PreprocessingSettings = PreprocessingSettings()
+    """volumes"""
+    segmenter: SegmenterSettings = SegmenterSettings()
+    """the recipe's segmenter; keys given here override the recipe"""
+    candidates: CandidateSettings = CandidateSettings()
+    """the recipe's grouping of voxels into candidates; keys given here override the recipe"""
+    classifier: ClassifierSettings = ClassifierSettings()
+    """the recipe's classifier; keys given here override the recipe"""
+    evaluation: EvaluationSettings = EvaluationSettings()
+    """judging"""
+    tracking: TrackingSettings = TrackingSettings()
+    """MLflow"""
+    compute: ComputeSettings = ComputeSettings()
+    """hardware"""
+
+    @model_validator(mode="after")
+    def _folds_exist(self) -> "StudySettings":
+        wrong = [fold for fold in self.folds if not 0 <= fold < self.dataset.num_subsets]
+        if wrong or not self.folds or len(set(self.folds)) != len(self.folds):
+            expected = f"different numbers from 0 to {self.dataset.num_subsets - 1}"
+            raise ValueError(f"folds: expected {expected}, found {list(self.folds)}")
+        if self.dataset.num_subsets < 3:
+            raise ValueError("dataset.num_subsets: expected at least 3 (test, validation, training)")
+        return self
+
+    @property
+    def dataset_dir(self) -> Path:
+        """Folder of everything that depends on the dataset and its preprocessing alone."""
+        return Path(self.results_dir) / self.dataset.name
+
+    @property
+    def recipe_dir(self) -> Path:
+        """Folder of everything that depends on the recipe."""
+        return self.dataset_dir / self.recipe
+
+
+__all__ = [
+    "ComputeSettings",
+    "DatasetSettings",
+    "EvaluationSettings",
+    "Fraction",
+    "MalignancyRule",
+    "PhantomSettings",
+    "PreprocessingSettings",
+    "StudySettings",
+    "TrackingSettings",
+]

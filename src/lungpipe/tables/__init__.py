@@ -1,0 +1,39 @@
+"""Tables with contracts: a table on disk is always valid and always whole."""
+
+from lungpipe.tables.atomic import replacing, write_bytes, write_json, write_text
+from lungpipe.tables.contracts import (
+    CANDIDATES,
+    CENTER_COLUMNS,
+    EXCLUSIONS,
+    HISTORY,
+    NODULES,
+    PATIENTS,
+    QC,
+    SCORED,
+    SERIES,
+    Column,
+    Contract,
+    ContractError,
+)
+from lungpipe.tables.io import read_table, write_table
+
+__all__ = [
+    "CANDIDATES",
+    "CENTER_COLUMNS",
+    "EXCLUSIONS",
+    "HISTORY",
+    "NODULES",
+    "PATIENTS",
+    "QC",
+    "SCORED",
+    "SERIES",
+    "Column",
+    "Contract",
+    "ContractError",
+    "read_table",
+    "replacing",
+    "write_bytes",
+    "write_json",
+    "write_table",
+    "write_text",
+]

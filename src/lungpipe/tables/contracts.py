@@ -1,0 +1,168 @@
+"""The contract of every table: columns, dtypes, units, what is unique and what may be missing."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+
+Kind = Literal["string", "int64", "float64", "bool"]
+
+
+class ContractError(ValueError):
+    """A table that breaks its contract; the message names table, column and row."""
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: kind, unit or meaning, and whether it may hold missing values."""
+
+    kind: Kind
+    meaning: str
+    is_nullable: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """Columns of a table in order, and the columns that together identify a row."""
+
+    name: str
+    columns: dict[str, Column]
+    key: tuple[str, ...] = ()
+
+    def conform(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return the table with exactly the contract's columns and dtypes.
+
+        Raises:
+            ContractError: a missing or unknown column, a value of another kind, a missing value, a duplicate key.
+        """
+        expected, found = list(self.columns), list(table.columns)
+        if set(expected) != set(found):
+            raise ContractError(f"table {self.name}: expected the columns {expected}, found {found}")
+        conformed = pd.DataFrame({name: self._conform_column(name, table[name]) for name in expected})
+        if self.key:
+            doubles = conformed.duplicated(list(self.key))
+            if doubles.any():
+                row = conformed.loc[doubles.idxmax(), list(self.key)].to_dict()
+                raise ContractError(f"table {self.name}: expected one row for each {self.key}, found two for {row}")
+        return conformed.reset_index(drop=True)
+
+    def _conform_column(self, name: str, values: pd.Series) -> pd.Series:
+        column = self.columns[name]
+        try:
+            cast = values.astype("str" if column.kind == "string" and not values.isna().any() else _dtype(column))
+        except (TypeError, ValueError) as error:
+            raise ContractError(f"table {self.name}, column {name}: expected {column.kind}, found {error}") from None
+        missing = cast.isna().to_numpy()
+        if missing.any() and not column.is_nullable:
+            row = int(np.argmax(missing))
+            raise ContractError(f"table {self.name}, column {name}, row {row}: expected {column.kind}, found nothing")
+        return cast
+
+    def empty(self) -> pd.DataFrame:
+        """Return a valid table without rows."""
+        return pd.DataFrame({name: pd.Series(dtype=_dtype(column)) for name, column in self.columns.items()})
+
+
+def _dtype(column: Column) -> str:
+    return "str" if column.kind == "string" else column.kind
+
+
+_SERIES = Column("string", "series instance UID, never altered")
+_FOLD = Column("int64", "fold that judged the series")
+CENTER_COLUMNS = ("center_z_mm", "center_y_mm", "center_x_mm")
+"""World position in LPS millimetres, in array order."""
+_CENTER = {name: Column("float64", f"world {name[7]}, LPS mm") for name in CENTER_COLUMNS}
+_DIAMETER = Column("float64", "mm")
+
+SERIES = Contract(
+    "series",
+    {
+        "series_uid": _SERIES,
+        "patient_id": Column("string", "patient, to keep folds apart"),
+        "subset": Column("int64", "LUNA16 subset folder"),
+    },
+    ("series_uid",),
+)
+
+NODULES = Contract(
+    "nodules",
+    {
+        "nodule_id": Column("string", "<series_uid>#<row within the series>"),
+        "series_uid": _SERIES,
+        **_CENTER,
+        "diameter_mm": _DIAMETER,
+        "malignancy_ratings": Column("string", "1-5, one per reader, ';' between; missing where unknown", True),
+    },
+    ("nodule_id",),
+)
+
+EXCLUSIONS = Contract(
+    "exclusions", {"series_uid": _SERIES, **_CENTER, "diameter_mm": Column("float64", "mm; -1 where unknown")}
+)
+
+QC = Contract(
+    "qc",
+    {
+        "series_uid": _SERIES,
+        "subset": Column("int64", "LUNA16 subset folder"),
+        "is_ok": Column("bool", "whether the volume was written"),
+        "reason": Column("string", "why not; empty where it was"),
+        "source": Column("string", "file name of the scan"),
+        "num_nodules": Column("int64", "annotated nodules"),
+        "num_nodules_outside_volume": Column("int64", "annotated nodules whose centre is not in the volume"),
+        "num_nodules_outside_lungs": Column("int64", "annotated nodules whose centre is not in the dilated lung mask"),
+        "lungs_ml": Column("float64", "volume of the undilated lung mask, ml", True),
+        "min_hu": Column("float64", "smallest stored HU", True),
+        "max_hu": Column("float64", "largest stored HU", True),
+    },
+    ("series_uid",),
+)
+
+CANDIDATES = Contract(
+    "candidates",
+    {
+        "candidate_id": Column("string", "<series_uid>#c<rank within the series>"),
+        "series_uid": _SERIES,
+        **_CENTER,
+        "diameter_mm": Column("float64", "of the sphere of the lump's volume, mm"),
+        "segmenter_score": Column("float64", "largest voxel probability in the lump"),
+        "fold": _FOLD,
+    },
+    ("candidate_id",),
+)
+
+SCORED = Contract(
+    "scored",
+    {
+        **CANDIDATES.columns,
+        "probability": Column("float64", "of being a nodule, after the classifier"),
+        "malignancy": Column("float64", "probability of malignancy, given a nodule"),
+    },
+    ("candidate_id",),
+)
+
+PATIENTS = Contract(
+    "patients",
+    {
+        "patient_id": Column("string", "patient"),
+        "fold": _FOLD,
+        "num_scans": Column("int64", "scans of the patient in the judged subsets"),
+        "num_candidates": Column("int64", "candidates over those scans"),
+        "malignancy_max": Column("float64", "largest probability x malignancy over the candidates"),
+        "malignancy_noisy_or": Column("float64", "1 - product of (1 - probability x malignancy)"),
+        "diameter_max_mm": Column("float64", "largest diameter over candidates with probability >= 0.5, else 0"),
+        "is_malignant": Column("float64", "1 a malignant nodule by the rule, 0 none; missing: unrated", True),
+    },
+    ("patient_id", "fold"),
+)
+
+HISTORY = Contract(
+    "history",
+    {
+        "step": Column("int64", "optimiser steps taken"),
+        "metric": Column("string", "name of the metric"),
+        "value": Column("float64", "its value"),
+    },
+    ("step", "metric"),
+)
