@@ -43,6 +43,8 @@ class SegmenterSettings(Settings):
     """share of patches with a nodule in them"""
     max_offset_vox: int = Field(default=16, ge=0)
     """largest random shift between a nodule's centre and its patch's, voxels"""
+    negatives_per_scan: PositiveInt = 5
+    """blocks of random lung packed per scan, beside one per nodule"""
     tile_size_vox: PositiveInt = 96
     """side of an inference tile, voxels"""
     tile_overlap_vox: int = Field(default=16, ge=0)

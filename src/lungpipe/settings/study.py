@@ -18,16 +18,16 @@ class PhantomSettings(Settings):
     """scans written into each subset folder"""
     extent_zyx_mm: TripleMm = (112.0, 128.0, 160.0)
     """field of view of the nominal chest, mm (an adult chest is about 320 x 300 x 380)"""
-    in_plane_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (0.9, 1.3)
+    in_plane_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (0.8, 1.15)
     """range of the pixel spacing, drawn per scan"""
-    slice_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 2.0)
+    slice_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.8)
     """range of the slice distance, drawn per scan"""
     matrix_size: PositiveInt | None = None
     """fixed in-plane matrix (512 for full-size scans); none lets spacing and extent decide"""
     nodules_per_scan: PositiveFloat = 2.5
-    """mean number of nodules in a scan that has any"""
+    """mean number of nodules in a scan that has any, before crowding drops some"""
     noise_hu: PositiveFloat = 25.0
-    """standard deviation of the correlated reconstruction noise, HU"""
+    """standard deviation of the correlated reconstruction noise, HU; a scan's own is 0.5 to 1.8 times that"""
 
 
 class DatasetSettings(Settings):

@@ -1,0 +1,30 @@
+"""lungpipe: from the ten LUNA16 subsets to an officially judged, tracked study."""
+
+from snakemake.utils import min_version
+
+min_version("9.20")
+
+
+configfile: "config.yaml"
+
+
+include: "workflow/rules/common.smk"
+include: "workflow/rules/dataset.smk"
+include: "workflow/rules/volumes.smk"
+include: "workflow/rules/segmenter.smk"
+include: "workflow/rules/candidates.smk"
+include: "workflow/rules/classifier.smk"
+include: "workflow/rules/judgement.smk"
+
+
+wildcard_constraints:
+    subset=r"\d+",
+    fold=r"\d+",
+
+
+rule all:
+    default_target: True
+    input:
+        f"{R}/report.html",
+        f"{R}/evaluation/evaluation.json",
+        f"{D}/volumes/accounting.csv",

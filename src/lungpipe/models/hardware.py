@@ -1,0 +1,43 @@
+"""What a training or inference job computes on: device, precision, threads."""
+
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+
+import torch
+
+from lungpipe.settings import ComputeSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Hardware:
+    """Device and the dtype of the forward pass."""
+
+    device: torch.device
+    dtype: torch.dtype
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """Return the context of a forward pass: autocast to bfloat16, or nothing for float32."""
+        is_reduced = self.dtype != torch.float32
+        return torch.autocast(self.device.type, dtype=self.dtype if is_reduced else torch.bfloat16, enabled=is_reduced)
+
+
+def choose_hardware(settings: ComputeSettings, num_threads: int) -> Hardware:
+    """Resolve `auto` settings on this machine and let torch use that many threads.
+
+    Raises:
+        RuntimeError: `cuda` was asked for and there is no such device.
+    """
+    if settings.device == "cuda" and not torch.cuda.is_available():
+        raise RuntimeError("compute.device: expected a CUDA device for 'cuda', found none")
+    name = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
+    torch.set_num_threads(num_threads)
+    torch.use_deterministic_algorithms(True, warn_only=name == "cuda")
+    is_reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and has_native_bfloat16(name))
+    return Hardware(torch.device(name), torch.bfloat16 if is_reduced else torch.float32)
+
+
+def has_native_bfloat16(device: str) -> bool:
+    """Tell whether the hardware multiplies bfloat16 itself; emulated, it is slower than float32."""
+    if device == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

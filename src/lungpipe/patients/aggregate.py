@@ -1,0 +1,47 @@
+"""Malignancy per patient: the largest over the candidates, and noisy-OR beside it."""
+
+import numpy as np
+import pandas as pd
+
+from lungpipe.evaluation.malignancy import malignancy_label
+from lungpipe.settings.study import MalignancyRule
+from lungpipe.tables import PATIENTS
+
+COUNTED_PROBABILITY = 0.5
+"""A candidate counts towards the patient's largest diameter from here on."""
+
+
+def aggregate_patients(
+    scored: pd.DataFrame, series: pd.DataFrame, nodules: pd.DataFrame, *, fold: int, rule: MalignancyRule
+) -> pd.DataFrame:
+    """Return one row per patient of `series` (the judged scans), patients without candidates included.
+
+    A candidate contributes probability x malignancy: it must be a nodule, and malignant. Patient = maximum:
+    Stevens, Antiga and Viehmann, *Deep Learning with PyTorch*, ch. 14; noisy-OR: Liao et al., IEEE TNNLS 2019.
+    """
+    patient_of = series.set_index("series_uid")["patient_id"]
+    own = scored[scored["series_uid"].isin(patient_of.index)]
+    risk = (own["probability"] * own["malignancy"]).groupby(own["series_uid"].map(patient_of))
+    is_counted = own["probability"] >= COUNTED_PROBABILITY
+    diameter = own["diameter_mm"].where(is_counted, 0.0).groupby(own["series_uid"].map(patient_of))
+    rated = nodules[nodules["series_uid"].isin(patient_of.index)]
+    labels = rated["malignancy_ratings"].map(lambda ratings: malignancy_label(_known(ratings), rule))
+    scans = series.groupby("patient_id").size().sort_index()
+    patients = pd.DataFrame({"patient_id": scans.index, "fold": fold, "num_scans": scans.to_numpy()})
+    columns = {
+        "num_candidates": risk.size(),
+        "malignancy_max": risk.max(),
+        "malignancy_noisy_or": risk.agg(lambda values: 1.0 - np.prod(1.0 - values)),
+        "diameter_max_mm": diameter.max(),
+    }
+    for name, values in columns.items():
+        patients[name] = patients["patient_id"].map(values).fillna(0.0)
+    known = labels.groupby(rated["series_uid"].map(patient_of)).max()
+    patients["is_malignant"] = patients["patient_id"].map(known).astype(float)
+    # a patient whose every scan is annotated without a single nodule has none that could be malignant
+    patients.loc[~patients["patient_id"].isin(rated["series_uid"].map(patient_of)), "is_malignant"] = 0.0
+    return PATIENTS.conform(patients)
+
+
+def _known(ratings: object) -> str | None:
+    return ratings if isinstance(ratings, str) else None

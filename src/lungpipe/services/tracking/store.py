@@ -1,0 +1,119 @@
+"""The tracking store: where it is, and how it comes into being exactly once."""
+
+import fcntl
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from lungpipe.settings import StudySettings
+from lungpipe.tables import replacing
+
+SQLITE = "sqlite:///"
+
+
+class TrackingError(RuntimeError):
+    """Something that cannot be tracked; the message says what was expected and what was found."""
+
+
+def tracking_uri(settings: StudySettings) -> str:
+    """Return the study's tracking URI: its own setting, else MLFLOW_TRACKING_URI, else sqlite under `results_dir`.
+
+    Raises:
+        TrackingError: a server's URI with a password in it, which would end up in a results folder.
+    """
+    default = f"{SQLITE}{Path(settings.results_dir) / 'mlflow.db'}"
+    uri = settings.tracking.uri or os.environ.get("MLFLOW_TRACKING_URI") or default
+    parts = urlsplit(uri)
+    if parts.scheme in ("http", "https") and parts.password:
+        raise TrackingError(
+            f"tracking URI: expected no password in it (MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD hold "
+            f"it), found one for {parts.hostname}"
+        )
+    return uri
+
+
+def artifact_location(uri: str, settings: StudySettings) -> str | None:
+    """Return the folder for artifacts beside a database store; None where a server has its own place for them."""
+    if urlsplit(uri).scheme in ("http", "https", "databricks"):
+        return None
+    return str(Path(settings.results_dir).absolute() / "mlartifacts")
+
+
+def connect(uri: str) -> Any:
+    """Return an `MlflowClient`; importing mlflow costs about a second, so it happens here and not at the top."""
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+    os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
+    from mlflow import MlflowClient
+
+    return MlflowClient(tracking_uri=uri)
+
+
+def connect_existing(uri: str) -> Any:
+    """Return an `MlflowClient` of a store that `ensure_store` made.
+
+    Raises:
+        TrackingError: the sqlite file is gone; connecting would create an empty store, from many jobs at once.
+    """
+    if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
+        raise TrackingError(f"{uri}: expected the tracking store that open_run made, found no such file; run it again")
+    return connect(uri)
+
+
+def ensure_store(uri: str) -> None:
+    """Create an sqlite store that does not exist, or bring an older one up to date; other stores keep themselves.
+
+    A new store takes its place whole and under a lock, because processes that create one store at once break it.
+    """
+    if not uri.startswith(SQLITE):
+        return
+    path = Path(uri.removeprefix(SQLITE))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with _locked(path.with_name(f".{path.name}.lock")):
+        if not path.exists():
+            with replacing(path) as temporary:
+                connect(f"{SQLITE}{temporary}").search_experiments(max_results=1)
+        elif _revision(path) != _newest_revision():
+            with replacing(path) as temporary:
+                _copy_database(path, temporary)
+                _upgrade(f"{SQLITE}{temporary}")
+
+
+def _revision(path: Path) -> str | None:
+    with closing(sqlite3.connect(path)) as database:
+        row = database.execute("select version_num from alembic_version").fetchone()
+    return str(row[0]) if row else None
+
+
+def _newest_revision() -> str | None:
+    # asked of MLflow's migrations and not of MLflow: connecting to some older stores upgrades them in place, where a
+    # killed migration cannot be repeated
+    import mlflow
+    from alembic.script import ScriptDirectory
+
+    return ScriptDirectory(str(Path(mlflow.__file__).parent / "store" / "db_migrations")).get_current_head()
+
+
+def _copy_database(source: Path, target: Path) -> None:
+    # sqlite's own backup takes along what a journal beside the file still holds
+    with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
+        old.backup(new)
+
+
+def _upgrade(uri: str) -> None:
+    command = (sys.executable, "-m", "mlflow", "db", "upgrade", uri)
+    answer = subprocess.run(command, capture_output=True, text=True, check=False)
+    if answer.returncode:
+        raise TrackingError(f"{uri}: expected `mlflow db upgrade` to succeed, found {answer.stderr.strip()[-500:]}")
+
+
+@contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("w") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

@@ -1,0 +1,41 @@
+"""Segmenter to candidates: mined from scans it learned from, detected in scans it never saw."""
+
+
+rule mine_candidates:
+    input:
+        weights=f"{R}/fold{{fold}}/segmenter.safetensors",
+        manifests=lambda wildcards: manifests(learning_subsets(wildcards)),
+        run=ancient(f"{R}/tracking/run.json"),
+    output:
+        candidates=f"{R}/fold{{fold}}/mined.parquet",
+    log:
+        f"{R}/logs/mine_candidates/fold{{fold}}.log",
+    benchmark:
+        f"{R}/benchmarks/mine_candidates/fold{{fold}}.tsv"
+    threads: STUDY.compute.num_threads
+    params:
+        code=fingerprint("lungpipe.inference.detect", "lungpipe.volumes.collection"),
+        settings=dump("segmenter", "candidates", "compute"),
+        margin_mm=STUDY.preprocessing.lung_margin_mm,
+    script:
+        "../scripts/mine_candidates.py"
+
+
+rule detect_candidates:
+    input:
+        weights=f"{R}/fold{{fold}}/segmenter.safetensors",
+        manifests=lambda wildcards: manifests([wildcards.fold]),
+        run=ancient(f"{R}/tracking/run.json"),
+    output:
+        candidates=f"{R}/fold{{fold}}/candidates.parquet",
+    log:
+        f"{R}/logs/detect_candidates/fold{{fold}}.log",
+    benchmark:
+        f"{R}/benchmarks/detect_candidates/fold{{fold}}.tsv"
+    threads: STUDY.compute.num_threads
+    params:
+        code=fingerprint("lungpipe.inference.detect", "lungpipe.volumes.collection"),
+        settings=dump("segmenter", "candidates", "compute"),
+        margin_mm=STUDY.preprocessing.lung_margin_mm,
+    script:
+        "../scripts/detect_candidates.py"

@@ -1,0 +1,107 @@
+"""Scored candidates to patients, to the judged study, to what a person looks at."""
+
+
+rule aggregate_patients:
+    input:
+        scored=f"{R}/fold{{fold}}/scored.parquet",
+        series=f"{D}/targets/series.parquet",
+        nodules=f"{D}/targets/nodules.parquet",
+        run=ancient(f"{R}/tracking/run.json"),
+    output:
+        patients=f"{R}/fold{{fold}}/patients.parquet",
+    log:
+        f"{R}/logs/aggregate_patients/fold{{fold}}.log",
+    benchmark:
+        f"{R}/benchmarks/aggregate_patients/fold{{fold}}.tsv"
+    params:
+        code=fingerprint("lungpipe.patients.aggregate"),
+        malignancy_rule=STUDY.evaluation.malignancy_rule,
+    script:
+        "../scripts/aggregate_patients.py"
+
+
+rule evaluate_study:
+    input:
+        scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
+        patients=expand(f"{R}/fold{{fold}}/patients.parquet", fold=STUDY.folds),
+        series=f"{D}/targets/series.parquet",
+        nodules=f"{D}/targets/nodules.parquet",
+        exclusions=f"{D}/targets/exclusions.parquet",
+        run=ancient(f"{R}/tracking/run.json"),
+    output:
+        evaluation=report(
+            f"{R}/evaluation/evaluation.json",
+            caption="../report/evaluation.rst",
+            category="Evaluation",
+        ),
+        froc=f"{R}/evaluation/froc.csv",
+        matches=f"{R}/evaluation/matches.parquet",
+        submission=f"{R}/evaluation/submission.csv",
+        patients=f"{R}/evaluation/patients.csv",
+    log:
+        f"{R}/logs/evaluate_study.log",
+    benchmark:
+        f"{R}/benchmarks/evaluate_study.tsv"
+    params:
+        code=fingerprint("lungpipe.patients.judge"),
+        folds=list(STUDY.folds),
+        seed=STUDY.seed,
+        settings=dump("evaluation"),
+    script:
+        "../scripts/evaluate_study.py"
+
+
+rule draw_figures:
+    input:
+        evaluation=f"{R}/evaluation/evaluation.json",
+        froc=f"{R}/evaluation/froc.csv",
+        matches=f"{R}/evaluation/matches.parquet",
+        histories=expand(
+            f"{R}/fold{{fold}}/{{network}}_history.parquet",
+            fold=STUDY.folds,
+            network=["segmenter", "classifier"],
+        ),
+        scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
+        nodules=f"{D}/targets/nodules.parquet",
+        manifests=manifests(STUDY.folds),
+        run=ancient(f"{R}/tracking/run.json"),
+    output:
+        froc=report(f"{R}/figures/froc.png", caption="../report/froc.rst", category="Evaluation"),
+        training=report(
+            f"{R}/figures/training.png", caption="../report/training.rst", category="Training"
+        ),
+        candidates=report(
+            f"{R}/figures/candidates.png",
+            caption="../report/candidates.rst",
+            category="Candidates",
+        ),
+    log:
+        f"{R}/logs/draw_figures.log",
+    benchmark:
+        f"{R}/benchmarks/draw_figures.tsv"
+    params:
+        code=fingerprint("lungpipe.reporting.figures", "lungpipe.volumes.collection"),
+    script:
+        "../scripts/draw_figures.py"
+
+
+rule write_report:
+    input:
+        evaluation=f"{R}/evaluation/evaluation.json",
+        accounting=f"{D}/volumes/accounting.csv",
+        patients=f"{R}/evaluation/patients.csv",
+        froc=f"{R}/figures/froc.png",
+        training=f"{R}/figures/training.png",
+        candidates=f"{R}/figures/candidates.png",
+        run=ancient(f"{R}/tracking/run.json"),
+    output:
+        page=f"{R}/report.html",
+    log:
+        f"{R}/logs/write_report.log",
+    benchmark:
+        f"{R}/benchmarks/write_report.tsv"
+    params:
+        code=fingerprint("lungpipe.reporting.page"),
+        study=STUDY.model_dump(mode="json"),
+    script:
+        "../scripts/write_report.py"

@@ -1,0 +1,13 @@
+from pathlib import Path
+
+from lungpipe.services.job import open_job
+from lungpipe.tables import QC, SERIES, read_table
+from lungpipe.volumes.accounting import account_scans, refuse_failures
+
+with open_job(snakemake) as job:
+    qc = [read_table(Path(path), QC) for path in snakemake.input.qc]
+    accounting = account_scans(qc, read_table(Path(snakemake.input.series), SERIES))
+    job.say(accounting.to_string(index=False))
+    if snakemake.params.is_failure_fatal:
+        refuse_failures(qc)
+    accounting.to_csv(snakemake.output.accounting, index=False)
