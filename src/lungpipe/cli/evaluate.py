@@ -1,0 +1,111 @@
+"""`lungpipe evaluate` and `lungpipe compare`: the judge for the submissions of any tool."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lungpipe.cli.errors import refusing
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Submission = Annotated[Path, typer.Argument(help="CSV: seriesuid,coordX,coordY,coordZ,probability (world mm, LPS).")]
+Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
+Excluded = Annotated[Path | None, typer.Option(help="CSV of findings that are neither right nor wrong.")]
+Series = Annotated[Path | None, typer.Option(help="List of all scans, one series UID a row.")]
+Subsets = Annotated[Path | None, typer.Option(help="CSV with seriesuid and subset, for figures by subset.")]
+Bootstraps = Annotated[int, typer.Option(min=1, help="Samples of scans behind every 95 % interval.")]
+Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the judge's commands."""
+    app.command("evaluate")(evaluate)
+    app.command("compare")(compare)
+
+
+def evaluate(
+    submission: Submission,
+    *,
+    annotations: Annotations,
+    out: Annotated[Path, typer.Option(help="Folder for evaluation.json, froc.csv, froc.png and matches.parquet.")],
+    excluded: Excluded = None,
+    series: Series = None,
+    subsets: Subsets = None,
+    bootstraps: Bootstraps = 1000,
+    seed: Seed = 0,
+) -> None:
+    """Judge a submission by the official LUNA16 rules: FROC curve, CPM with interval, strata, warnings.
+
+    For an official result give the excluded findings and the list of all scans; warnings go to stderr.
+    """
+    from lungpipe.cli.verdict_text import print_verdict
+    from lungpipe.evaluation.errors import InputError
+    from lungpipe.evaluation.study import judge, write_evaluation
+    from lungpipe.evaluation.submission import fingerprints, read_submission, read_subsets
+    from lungpipe.reporting.froc_figure import draw_froc
+
+    with refusing(InputError):
+        marks = read_submission(submission)
+        verdict = judge(
+            marks,
+            *_read_reference(annotations, excluded, series),
+            num_bootstraps=bootstraps,
+            seed=seed,
+            subset_of=read_subsets(subsets) if subsets else None,
+        )
+        files = {"submission": submission, "annotations": annotations, "excluded": excluded, "series": series}
+        verdict = replace(verdict, report=verdict.report | {"inputs": fingerprints(files)})
+        write_evaluation(verdict, out)
+        draw_froc(verdict.froc, verdict.band, out / "froc.png")
+    print_verdict(verdict.report, out)
+
+
+def compare(
+    submission_a: Submission,
+    submission_b: Submission,
+    *,
+    annotations: Annotations,
+    excluded: Excluded = None,
+    series: Series = None,
+    bootstraps: Bootstraps = 1000,
+    seed: Seed = 0,
+    out: Annotated[Path | None, typer.Option(help="Folder for comparison.json.")] = None,
+) -> None:
+    """Compare two submissions on the same scans: difference in CPM (B minus A), 95 % interval and p, paired."""
+    from lungpipe.cli.verdict_text import print_comparison
+    from lungpipe.evaluation.comparison import compare_submissions
+    from lungpipe.evaluation.errors import InputError
+    from lungpipe.evaluation.matching import match, named_series
+    from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
+    from lungpipe.evaluation.submission import read_submission
+    from lungpipe.tables import write_json
+
+    with refusing(InputError):
+        marks_a, marks_b = read_submission(submission_a), read_submission(submission_b)
+        nodules, exclusions, listed = _read_reference(annotations, excluded, series)
+        scans = named_series(nodules, exclusions, marks_a, marks_b) if listed is None else listed
+        a, b = (match(marks, nodules, exclusions, scans) for marks in (marks_a, marks_b))
+        report = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed)
+        report["warnings"] = [
+            *([MISSING_SERIES_LIST] if listed is None else []),
+            *(f"A: {text}" for text in protocol_warnings(marks_a, nodules, exclusions, a)),
+            *(f"B: {text}" for text in protocol_warnings(marks_b, nodules, exclusions, b)),
+        ]
+        if out is not None:
+            write_json(out / "comparison.json", report)
+    print_comparison(report, str(submission_a), str(submission_b))
+
+
+def _read_reference(
+    annotations: Path, excluded: Path | None, series: Path | None
+) -> "tuple[pd.DataFrame, pd.DataFrame | None, list[str] | None]":
+    from lungpipe.evaluation.submission import read_findings, read_series_list
+
+    return (
+        read_findings(annotations),
+        read_findings(excluded) if excluded else None,
+        read_series_list(series) if series else None,
+    )

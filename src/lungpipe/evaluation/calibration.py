@@ -1,0 +1,104 @@
+"""Whether a probability means what it says (Brier score, calibration error and curve), and decisions at a threshold."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+FloatArray = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class CalibrationBin:
+    """Cases whose probability falls between two edges: their mean probability and the share of positives."""
+
+    low: float
+    high: float
+    num_cases: int
+    mean_probability: float
+    share_positive: float
+
+
+def brier(labels: ArrayLike, probabilities: ArrayLike) -> float:
+    """Return the mean squared difference of probability and outcome (Brier, 1950); NaN without cases."""
+    label, probability = _checked(labels, probabilities)
+    return float(np.square(probability - label).mean()) if len(label) else float("nan")
+
+
+def calibration_curve(labels: ArrayLike, probabilities: ArrayLike, num_bins: int = 10) -> list[CalibrationBin]:
+    """Return the bins of equal width that hold any case; the last bin holds probability 1."""
+    label, probability = _checked(labels, probabilities)
+    edges = np.linspace(0.0, 1.0, num_bins + 1)
+    place = np.minimum(np.digitize(probability, edges) - 1, num_bins - 1)
+    curve = []
+    for index in np.unique(place):
+        inside = place == index
+        means = float(probability[inside].mean()), float(label[inside].mean())
+        curve.append(CalibrationBin(float(edges[index]), float(edges[index + 1]), int(inside.sum()), *means))
+    return curve
+
+
+def ece(labels: ArrayLike, probabilities: ArrayLike, num_bins: int = 10) -> float:
+    """Return the expected calibration error over bins of equal width (Naeini et al., AAAI 2015); NaN without cases."""
+    curve = calibration_curve(labels, probabilities, num_bins)
+    total = sum(part.num_cases for part in curve)
+    error = sum(part.num_cases * abs(part.mean_probability - part.share_positive) for part in curve)
+    return error / total if total else float("nan")
+
+
+def accuracy_f1(labels: ArrayLike, decisions: ArrayLike) -> tuple[float, float]:
+    """Return accuracy and F1 of yes/no decisions; NaN accuracy without cases, F1 0 without any positive."""
+    label, decision = np.asarray(labels, dtype=np.float64) == 1.0, np.asarray(decisions, dtype=bool)
+    hit, positives = int((label & decision).sum()), int(label.sum()) + int(decision.sum())
+    accuracy = float((label == decision).mean()) if len(label) else float("nan")
+    return accuracy, 2.0 * hit / positives if positives else 0.0
+
+
+def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
+    """Return the score at and above which calling a case positive gives the highest F1; of several, the highest.
+
+    Raises:
+        ValueError: no case.
+    """
+    label, score = np.asarray(labels, dtype=np.float64) == 1.0, np.asarray(scores, dtype=np.float64)
+    if not len(score):
+        raise ValueError("threshold: expected cases to choose it on, found none")
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    f1 = 2.0 * np.cumsum(label[order])[ends] / (ends + 1 + label.sum())
+    return float(score[order][ends[int(np.argmax(f1))]])
+
+
+def fit_logistic(labels: ArrayLike, values: ArrayLike) -> tuple[float, float]:
+    """Return intercept and slope of the logistic regression of labels on one value, by Newton's method.
+
+    A ridge of 0.01 on the standardised slope keeps separable cases finite.
+    """
+    label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    center, scale = float(value.mean()), float(value.std()) or 1.0
+    design = np.stack([np.ones_like(value), (value - center) / scale], axis=1)
+    ridge = np.diag([1e-6, 1e-2])
+    weights = np.zeros(2)
+    for _ in range(50):
+        probability = logistic(design @ weights)
+        curvature = design.T @ (design * (probability * (1.0 - probability))[:, None]) + ridge
+        step = np.linalg.solve(curvature, design.T @ (label - probability) - ridge @ weights)
+        weights = weights + step
+        if np.abs(step).max() < 1e-10:
+            break
+    slope = float(weights[1]) / scale
+    return float(weights[0]) - slope * center, slope
+
+
+def logistic(values: ArrayLike) -> FloatArray:
+    """Return 1 / (1 + exp(-value))."""
+    return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(values, dtype=np.float64)))
+
+
+def _checked(labels: ArrayLike, probabilities: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    label, probability = np.asarray(labels, dtype=np.float64), np.asarray(probabilities, dtype=np.float64)
+    if label.shape != probability.shape or not np.isin(label, (0.0, 1.0)).all():
+        raise ValueError("expected one label, 0 or 1, a probability; found others")
+    if not ((probability >= 0) & (probability <= 1)).all():
+        raise ValueError("expected probabilities in [0, 1], found others")
+    return label, probability

@@ -1,0 +1,147 @@
+"""Strict reading of CSV files from any tool: a correct table, or an error that names file, row and column.
+
+The fast way (pyarrow) reads well-formed files; whatever it refuses is read again row by row, which either finds the
+first wrong row or understands what the fast way was too strict for.
+"""
+
+import csv
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.csv as pacsv
+
+from lungpipe.evaluation.errors import InputError
+
+
+@dataclass(frozen=True, slots=True)
+class CsvFormat:
+    """The columns to read: texts (never empty), numbers (finite), and those that are read where the file has them."""
+
+    texts: tuple[str, ...]
+    numbers: tuple[str, ...]
+    optional_texts: tuple[str, ...] = ()
+    optional_numbers: tuple[str, ...] = ()
+
+    def found_in(self, header: Sequence[str]) -> "CsvFormat":
+        """Return the format with those optional columns required that `header` names."""
+        return CsvFormat(
+            self.texts,
+            (*self.numbers, *(name for name in self.optional_numbers if name in header)),
+            tuple(name for name in self.optional_texts if name in header),
+        )
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Every column."""
+        return (*self.texts, *self.numbers, *self.optional_texts, *self.optional_numbers)
+
+
+def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
+    """Return the columns of `layout` in file order; other columns are not read. UTF-8, with or without BOM.
+
+    Raises:
+        InputError: no file, no header, a missing or doubled column, another delimiter, a row of another length, a
+            text that is empty, a number that is none or not finite.
+    """
+    path = Path(path)
+    header = _read_header(path, layout)
+    present = layout.found_in(header)
+    try:
+        table = _read_fast(path, header, present)
+    except (pa.ArrowInvalid, pa.ArrowKeyError):
+        return _read_slowly(path, header, present)
+    numbers_ok = all(np.isfinite(table[name].to_numpy()).all() for name in present.numbers)
+    if numbers_ok and not any((table[name] == "").any() for name in present.texts):
+        return table
+    return _read_slowly(path, header, present)
+
+
+def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """Yield line number (from 1) and cells of every row that is not blank; raises InputError naming the line."""
+    line = 0
+    try:
+        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, strict=True)
+            for cells in reader:
+                line = reader.line_num
+                if cells:
+                    yield line, cells
+    except OSError as error:
+        raise InputError(f"{path}: expected a readable CSV file, found: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise InputError(
+            f"{path}, after line {line}: expected UTF-8 text, found other bytes ({error.reason})"
+        ) from None
+    except csv.Error as error:
+        raise InputError(f"{path}, after line {line}: expected rows of a CSV file, found: {error}") from None
+
+
+def _read_header(path: Path, layout: CsvFormat) -> list[str]:
+    expected = ", ".join((*layout.texts, *layout.numbers))
+    _, cells = next(open_rows(path), (0, []))
+    header = [cell.strip() for cell in cells]
+    if not any(header):
+        raise InputError(f"{path}: expected a header with the columns {expected}, found an empty file")
+    if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
+        found = "semicolons" if ";" in header[0] else "tabs"
+        raise InputError(f"{path}, row 0 (the header): expected columns separated by commas, found {found}")
+    for name in layout.columns:
+        is_optional = name in layout.optional_texts or name in layout.optional_numbers
+        if header.count(name) != 1 and not (is_optional and name not in header):
+            raise InputError(
+                f"{path}, row 0 (the header), column {name}: expected the columns {expected}, "
+                f"each once, found {', '.join(header)}"
+            )
+    return header
+
+
+def _read_fast(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame:
+    # columns that are not read may be nameless or doubled: give every column a name of its own
+    names = [name if name in layout.columns else f"#{index}" for index, name in enumerate(header)]
+    kinds = {name: pa.float64() if name in layout.numbers else pa.string() for name in layout.columns}
+    table = pacsv.read_csv(
+        path,
+        read_options=pacsv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 24),
+        parse_options=pacsv.ParseOptions(newlines_in_values=False),
+        convert_options=pacsv.ConvertOptions(
+            column_types=kinds, include_columns=list(layout.columns), null_values=[], strings_can_be_null=False
+        ),
+    )
+    return table.to_pandas()
+
+
+def _read_slowly(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame:
+    places = {name: header.index(name) for name in layout.columns}
+    columns: dict[str, list[str | float]] = {name: [] for name in layout.columns}
+    rows = open_rows(path)
+    next(rows)
+    for row, (line, cells) in enumerate(rows, start=1):
+        where = f"{path}, row {row} (line {line})"
+        if len(cells) != len(header):
+            raise InputError(f"{where}: expected {len(header)} cells as in the header, found {len(cells)}: {cells}")
+        for name, place in places.items():
+            if name in layout.numbers:
+                columns[name].append(_number(cells[place], where, name))
+            elif not cells[place] and name in layout.texts:
+                raise InputError(f"{where}, column {name}: expected a text, found nothing")
+            else:
+                columns[name].append(cells[place])
+    return pd.DataFrame(
+        {name: pd.Series(v, dtype="float64" if name in layout.numbers else "str") for name, v in columns.items()}
+    )
+
+
+def _number(cell: str, where: str, column: str) -> float:
+    try:
+        # Python reads 1_000 as a number, no other CSV reader does
+        value = float("none" if "_" in cell else cell)
+    except ValueError:
+        raise InputError(f"{where}, column {column}: expected a number, found {cell!r}") from None
+    if not math.isfinite(value):
+        raise InputError(f"{where}, column {column}: expected a finite number, found {cell!r}")
+    return value

@@ -1,0 +1,169 @@
+"""Malignancy of nodules and patients: the label rules, and every figure beside that of the diameter alone."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import ArrayLike, NDArray
+
+from lungpipe.evaluation.bootstrap import compare, interval
+from lungpipe.evaluation.calibration import brier, calibration_curve, ece
+from lungpipe.evaluation.cutoffs import Cuts, choose_cuts, decisions
+from lungpipe.evaluation.matching import Matches
+from lungpipe.evaluation.ranking import auc, auc_ci, auc_samples, average_precision
+from lungpipe.evaluation.strata import diameter_bin_names, diameter_bins
+from lungpipe.settings.study import MalignancyRule
+
+__all__ = [
+    "Cuts",
+    "auc",
+    "auc_ci",
+    "average_precision",
+    "brier",
+    "calibration_curve",
+    "choose_cuts",
+    "ece",
+    "hit_malignancy",
+    "malignancy_figures",
+    "malignancy_label",
+    "patient_figures",
+]
+
+FloatArray = NDArray[np.float64]
+
+
+def malignancy_label(ratings: str | None, rule: MalignancyRule) -> float:
+    """Return 1.0 (malignant), 0.0 (benign) or NaN (not known, or left out by the rule) from readers' ratings '4;5;3'.
+
+    `at_least_two_readers_ge_4`: two readers rated 4 or 5 (a single reader cannot decide: NaN). `mean_gt_3` and
+    `median`: their mean or median is above 3. `exclude_3`: the mean above 3, a mean of exactly 3 left out (Zhu et al.,
+    DeepLung, WACV 2018).
+
+    Raises:
+        ValueError: ratings that are not numbers from 1 to 5 with ';' between, or an unknown rule.
+    """
+    if ratings is None or not ratings:
+        return float("nan")
+    if any(part.strip() not in {"1", "2", "3", "4", "5"} for part in ratings.split(";")):
+        raise ValueError(f"malignancy_ratings: expected numbers from 1 to 5 with ';' between, found {ratings!r}")
+    values = np.array([float(part) for part in ratings.split(";")])
+    if rule == "at_least_two_readers_ge_4":
+        return float((values >= 4).sum() >= 2) if len(values) > 1 else float("nan")
+    if rule == "mean_gt_3":
+        return float(values.mean() > 3)
+    if rule == "median":
+        return float(np.median(values) > 3)
+    if rule == "exclude_3":
+        return float("nan") if values.mean() == 3 else float(values.mean() > 3)
+    raise ValueError(f"malignancy rule: expected one of {MalignancyRule.__args__}, found {rule!r}")
+
+
+def hit_malignancy(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame, rule: MalignancyRule) -> pd.DataFrame:
+    """Return the hit nodules: series_uid, malignancy (of the mark), malignancy_label, diameter_mm (annotated).
+
+    `marks` and `nodules` are the tables that were matched, with the columns malignancy and malignancy_ratings.
+    """
+    hit = np.flatnonzero(matches.nodule_mark >= 0)
+    found = nodules.iloc[hit]
+    ratings = [text if isinstance(text, str) else None for text in found["malignancy_ratings"]]
+    return pd.DataFrame(
+        {
+            "series_uid": found["series_uid"].to_numpy(),
+            "malignancy": marks["malignancy"].to_numpy(dtype=np.float64)[matches.nodule_mark[hit]],
+            "malignancy_label": np.array([malignancy_label(text, rule) for text in ratings], dtype=np.float64),
+            "diameter_mm": found["diameter_mm"].to_numpy(dtype=np.float64),
+        }
+    )
+
+
+def malignancy_figures(
+    nodules: pd.DataFrame,
+    *,
+    rule: MalignancyRule,
+    num_bootstraps: int,
+    rng: np.random.Generator,
+    cuts: Mapping[int, Cuts] | None = None,
+) -> dict[str, Any]:
+    """Return the figures of labelled nodules for the model and, beside them, for the diameter alone.
+
+    `nodules` has the columns malignancy (probability), malignancy_label, diameter_mm, optionally patient_id (drawn
+    whole by the bootstrap; else every nodule is drawn for itself) and subset. Accuracy, F1 and the calibration of the
+    baseline need `cuts`: for each subset what was chosen on its validation subset; without them they are None.
+
+    Raises:
+        LeakError: cuts that were chosen on the subset they are to judge.
+    """
+    known = nodules[nodules["malignancy_label"].notna()].reset_index(drop=True)
+    labels = known["malignancy_label"].to_numpy(dtype=np.float64)
+    groups = known["patient_id"].tolist() if "patient_id" in known else None
+    scores = {"model": known["malignancy"], "diameter_only": known["diameter_mm"]}
+    seed = int(rng.integers(2**63))
+    samples = {
+        name: auc_samples(labels, score, num_bootstraps, np.random.default_rng(seed), groups=groups)
+        for name, score in scores.items()
+    }
+    figures: dict[str, Any] = {
+        "label_rule": rule,
+        "num_nodules": len(known),
+        "num_malignant": int(labels.sum()),
+        **{name: _ranking(labels, score, samples[name]) for name, score in scores.items()},
+        "by_diameter": _by_diameter(labels, known),
+    }
+    difference = figures["model"]["auc"] - figures["diameter_only"]["auc"]
+    figures["auc_difference"] = asdict(compare(samples["diameter_only"], samples["model"], difference))
+    figures["model"] |= _calibration(labels, known["malignancy"])
+    for name, decided in decisions(known, cuts).items():
+        figures[name] |= decided
+    return figures
+
+
+def patient_figures(patients: pd.DataFrame, *, num_bootstraps: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Return AUC and interval of patients with a label, by max, by noisy-OR, and by the largest diameter alone.
+
+    `patients` has the columns is_malignant, malignancy_max, malignancy_noisy_or, diameter_max_mm.
+    """
+    known = patients[patients["is_malignant"].notna()]
+    labels = known["is_malignant"].to_numpy(dtype=np.float64)
+    seed = int(rng.integers(2**63))
+    columns = {"max": "malignancy_max", "noisy_or": "malignancy_noisy_or", "diameter_only": "diameter_max_mm"}
+    figures: dict[str, Any] = {"num_patients": len(known), "num_malignant": int(labels.sum())}
+    for name, column in columns.items():
+        samples = auc_samples(labels, known[column], num_bootstraps, np.random.default_rng(seed))
+        figures[name] = _ranking(labels, known[column], samples)
+    return figures
+
+
+def _ranking(labels: FloatArray, scores: ArrayLike, samples: FloatArray) -> dict[str, Any]:
+    return {
+        "auc": auc(labels, scores),
+        "auc_ci95": [float(value) for value in interval(samples)],
+        "average_precision": average_precision(labels, scores),
+    }
+
+
+def _calibration(labels: FloatArray, probabilities: ArrayLike) -> dict[str, Any]:
+    curve = calibration_curve(labels, probabilities)
+    return {
+        "brier": brier(labels, probabilities),
+        "ece": ece(labels, probabilities),
+        "calibration": [asdict(part) for part in curve],
+    }
+
+
+def _by_diameter(labels: FloatArray, nodules: pd.DataFrame) -> list[dict[str, Any]]:
+    bins = np.array(diameter_bins(nodules["diameter_mm"]))
+    return [
+        {
+            "name": name,
+            "num_nodules": int((bins == name).sum()),
+            "num_malignant": int(labels[bins == name].sum()),
+            "model_auc": auc(labels[bins == name], nodules["malignancy"][bins == name]),
+            "diameter_only_auc": auc(labels[bins == name], nodules["diameter_mm"][bins == name]),
+            "model_average_precision": average_precision(labels[bins == name], nodules["malignancy"][bins == name]),
+            "model_brier": brier(labels[bins == name], nodules["malignancy"][bins == name]),
+        }
+        for name in diameter_bin_names()
+        if (bins == name).any()
+    ]

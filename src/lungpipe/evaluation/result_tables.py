@@ -1,0 +1,69 @@
+"""The tables that leave the judge: what happened to every mark and every nodule, and the corners of the curve."""
+
+import numpy as np
+import pandas as pd
+
+from lungpipe.evaluation.froc import Froc
+from lungpipe.evaluation.matching import Fate, Matches
+from lungpipe.tables import CENTER_COLUMNS, Column, Contract
+
+MATCHES = Contract(
+    "matches",
+    {
+        "kind": Column("string", "mark or nodule"),
+        "row": Column("int64", "row in the table of marks or of nodules, from 0"),
+        "series_uid": Column("string", "series instance UID, never altered"),
+        **{name: Column("float64", f"world {name[7]}, LPS mm") for name in CENTER_COLUMNS},
+        "fate": Column(
+            "string",
+            "hit, ignored_double, ignored_on_excluded, false_positive, over_cap, unknown_series; of a nodule: hit, "
+            "miss, unknown_series",
+        ),
+        "partner_row": Column(
+            "int64", "of a mark: the nodule hit or doubled; of a nodule: the mark that hits it; or -1"
+        ),
+        "probability": Column("float64", "of the mark, or of the mark that hits the nodule", True),
+        "diameter_mm": Column("float64", "of the nodule", True),
+        "num_marks": Column("int64", "of a nodule: marks inside; of a mark: 1"),
+        "distance_mm": Column("float64", "of a hit nodule: from its centre to the mark", True),
+    },
+    ("kind", "row"),
+)
+
+
+def matches_table(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
+    """Return one row a mark, then one row a nodule, in the order of the tables that were matched."""
+    fates = np.array([fate.name.lower() for fate in Fate])
+    hit = matches.nodule_mark >= 0
+    probability = np.where(hit, np.append(matches.mark_probability, np.nan)[matches.nodule_mark], np.nan)
+    of_marks = _rows("mark", marks).assign(
+        fate=fates[matches.mark_fate],
+        partner_row=matches.mark_nodule,
+        probability=matches.mark_probability,
+        diameter_mm=np.nan,
+        num_marks=1,
+        distance_mm=np.nan,
+    )
+    of_nodules = _rows("nodule", nodules).assign(
+        fate=np.select([matches.nodule_scan < 0, hit], ["unknown_series", "hit"], "miss"),
+        partner_row=matches.nodule_mark,
+        probability=probability,
+        diameter_mm=nodules["diameter_mm"].to_numpy(dtype=np.float64),
+        num_marks=matches.nodule_num_marks,
+        distance_mm=matches.nodule_distance_mm,
+    )
+    return MATCHES.conform(pd.concat([of_marks, of_nodules], ignore_index=True))
+
+
+def froc_table(froc: Froc) -> pd.DataFrame:
+    """Return the curve's corners: points between which it is straight are left out, so interpolation stays the same."""
+    x, y = froc.fp_per_scan, froc.sensitivity
+    # straight runs of a FROC curve are horizontal or vertical; the rare slanted ones keep all their points
+    is_level = np.ones(len(x), dtype=bool)
+    is_level[1:-1] = ((y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])) & ((x[1:-1] != x[:-2]) | (x[1:-1] != x[2:]))
+    return pd.DataFrame({"fp_per_scan": x, "sensitivity": y, "threshold": froc.threshold})[is_level]
+
+
+def _rows(kind: str, table: pd.DataFrame) -> pd.DataFrame:
+    rows = table[["series_uid", *CENTER_COLUMNS]].reset_index(drop=True)
+    return rows.assign(kind=kind, row=np.arange(len(table)))

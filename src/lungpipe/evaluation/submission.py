@@ -1,0 +1,101 @@
+"""LUNA16's own files: submissions, annotations, excluded findings, the list of scans."""
+
+import hashlib
+from collections import Counter
+from collections.abc import Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from lungpipe.evaluation.csv_input import CsvFormat, open_rows, read_csv
+from lungpipe.evaluation.errors import InputError
+from lungpipe.tables import CENTER_COLUMNS, replacing
+
+_WORLD = ("coordX", "coordY", "coordZ")
+_NAMES = {"seriesuid": "series_uid", **dict(zip(_WORLD, reversed(CENTER_COLUMNS), strict=True))}
+_SUBMISSION = CsvFormat(("seriesuid",), (*_WORLD, "probability"), optional_numbers=("diameter_mm",))
+_FINDINGS = CsvFormat(
+    ("seriesuid",), (*_WORLD, "diameter_mm"), optional_texts=("malignancy_ratings", "texture_ratings")
+)
+
+
+def read_submission(path: Path) -> pd.DataFrame:
+    """Return the marks in file order: series_uid, center_{z,y,x}_mm (LPS mm), probability.
+
+    A column diameter_mm, which the official format does not have, is kept where the file has it.
+
+    Raises:
+        InputError: naming file, row and column.
+    """
+    return _named(read_csv(path, _SUBMISSION))
+
+
+def read_findings(path: Path) -> pd.DataFrame:
+    """Return annotated or excluded findings in file order: series_uid, center_{z,y,x}_mm (LPS mm), diameter_mm.
+
+    The columns malignancy_ratings and texture_ratings (1-5, one per reader, ';' between) are kept where the file has
+    them; a negative diameter stays negative.
+
+    Raises:
+        InputError: naming file, row and column.
+    """
+    return _named(read_csv(path, _FINDINGS))
+
+
+def read_series_list(path: Path) -> list[str]:
+    """Return the scans of a study, in file order: one UID a row without header, or the column seriesuid of a table.
+
+    Raises:
+        InputError: no scan, a scan that is listed twice, more than one cell in a row without header.
+    """
+    rows = open_rows(path)
+    first = next(rows, None)
+    if first is None:
+        raise InputError(f"{path}: expected a list of series UIDs, found an empty file")
+    header = [cell.strip() for cell in first[1]]
+    if "seriesuid" in header:
+        series = read_csv(path, CsvFormat(("seriesuid",), ()))["seriesuid"].tolist()
+    else:
+        series = [_only_cell(path, line, cells) for line, cells in (first, *rows)]
+    doubled = [uid for uid, count in Counter(series).items() if count > 1]
+    if doubled or not series:
+        found = f"series {doubled[0]} in row {series.index(doubled[0]) + 1} and again" if doubled else "none"
+        raise InputError(f"{path}, column seriesuid: expected different series UIDs, found {found}")
+    return series
+
+
+def read_subsets(path: Path) -> dict[str, str]:
+    """Return the subset of each series from a CSV with the columns seriesuid and subset; raises InputError."""
+    table = read_csv(path, CsvFormat(("seriesuid", "subset"), ()))
+    return dict(zip(table["seriesuid"], table["subset"], strict=True))
+
+
+def write_submission(table: pd.DataFrame, path: Path) -> None:
+    """Write marks as LUNA16's CSV (seriesuid, coordX, coordY, coordZ, probability), whole, every digit kept."""
+    official = pd.DataFrame({theirs: table[ours] for theirs, ours in _NAMES.items()})
+    official["probability"] = table["probability"]
+    with replacing(Path(path)) as temporary:
+        official.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def fingerprints(paths: Mapping[str, Path | None]) -> dict[str, dict[str, str]]:
+    """Return name and SHA-256 of each file that was given, so that a result can be traced to its inputs."""
+    found = {}
+    for role, path in paths.items():
+        if path is not None:
+            with Path(path).open("rb") as stream:
+                found[role] = {"file": Path(path).name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
+    return found
+
+
+def _named(table: pd.DataFrame) -> pd.DataFrame:
+    named = table.rename(columns=_NAMES)
+    rest = [name for name in named.columns if name not in ("series_uid", *CENTER_COLUMNS)]
+    return named[["series_uid", *CENTER_COLUMNS, *rest]]
+
+
+def _only_cell(path: Path, line: int, cells: list[str]) -> str:
+    uid = cells[0].strip()
+    if len(cells) != 1 or not uid or ";" in uid:
+        raise InputError(f"{path}, line {line}: expected one series UID or a header with seriesuid, found {cells}")
+    return uid
