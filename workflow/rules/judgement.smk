@@ -1,5 +1,7 @@
 """Scored candidates to patients, to the judged study, to what a person looks at."""
 
+from lungpipe.services.provenance import PACKAGE_DIR, file_digest
+
 
 rule aggregate_patients:
     input:
@@ -56,13 +58,10 @@ rule draw_figures:
         evaluation=f"{R}/evaluation/evaluation.json",
         froc=f"{R}/evaluation/froc.csv",
         matches=f"{R}/evaluation/matches.parquet",
-        histories=expand(
-            f"{R}/fold{{fold}}/{{network}}_history.parquet",
-            fold=STUDY.folds,
-            network=["segmenter", "classifier"],
-        ),
+        segmenter=expand(f"{R}/fold{{fold}}/segmenter_history.parquet", fold=STUDY.folds),
+        classifier=expand(f"{R}/fold{{fold}}/classifier_history.parquet", fold=STUDY.folds),
         scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
-        nodules=f"{D}/targets/nodules.parquet",
+        series=f"{D}/targets/series.parquet",
         manifests=manifests(STUDY.folds),
         run=ancient(f"{R}/tracking/run.json"),
     output:
@@ -102,6 +101,7 @@ rule write_report:
         f"{R}/benchmarks/write_report.tsv"
     params:
         code=fingerprint("lungpipe.reporting.page"),
-        study=STUDY.model_dump(mode="json"),
+        template=file_digest([PACKAGE_DIR / "reporting" / "templates" / "report.html"]),
+        study=STUDY.model_dump(mode="json", exclude={"tracking", "results_dir"}),
     script:
         "../scripts/write_report.py"

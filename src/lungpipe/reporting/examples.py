@@ -1,0 +1,62 @@
+"""Which findings a person should see first: the surest hits, the largest misses, the surest false alarms."""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import pandas as pd
+
+from lungpipe.geometry import radius_mm
+from lungpipe.tables import CENTER_COLUMNS
+
+Kind = Literal["hits", "misses", "false_positives"]
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One finding to show: where (world, LPS mm), its diameter in mm, and its probability (None: no mark)."""
+
+    series_uid: str
+    center_zyx_mm: tuple[float, float, float]
+    diameter_mm: float
+    probability: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Examples:
+    """The first findings of one kind, and how many there are in all."""
+
+    kind: Kind
+    shown: tuple[Example, ...]
+    num_all: int
+
+
+def pick_examples(matches: pd.DataFrame, scored: pd.DataFrame, limit: int) -> tuple[Examples, Examples, Examples]:
+    """Return hits and false positives by falling probability, and misses by falling diameter, `limit` of each.
+
+    Hits and misses are annotated nodules with their annotated diameter; a false positive has that of its candidate.
+    `scored` are the candidates whose rows the marks of `matches` (MATCHES contract) number.
+
+    Raises:
+        ValueError: candidates that are not those that were matched.
+    """
+    nodules, marks = (matches[matches["kind"] == kind] for kind in ("nodule", "mark"))
+    own = scored.reset_index(drop=True).reindex(marks["row"])
+    if len(scored) != len(marks) or (own["series_uid"].to_numpy() != marks["series_uid"].to_numpy()).any():
+        raise ValueError(f"candidates: expected the {len(marks)} that were matched, found {len(scored)} others")
+    marks = marks.assign(diameter_mm=own["diameter_mm"].to_numpy())
+    return (
+        _first("hits", nodules[nodules["fate"] == "hit"], "probability", limit),
+        _first("misses", nodules[nodules["fate"] == "miss"], "diameter_mm", limit),
+        _first("false_positives", marks[marks["fate"] == "false_positive"], "probability", limit),
+    )
+
+
+def _first(kind: Kind, rows: pd.DataFrame, column: str, limit: int) -> Examples:
+    ranked = rows.sort_values(column, ascending=False, kind="stable").head(limit)
+    return Examples(kind, tuple(_example(row) for _, row in ranked.iterrows()), len(rows))
+
+
+def _example(row: pd.Series) -> Example:
+    z, y, x = (float(row[name]) for name in CENTER_COLUMNS)
+    probability = None if pd.isna(row["probability"]) else float(row["probability"])
+    return Example(str(row["series_uid"]), (z, y, x), 2.0 * float(radius_mm(row["diameter_mm"])), probability)

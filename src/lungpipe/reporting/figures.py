@@ -1,0 +1,37 @@
+"""All figures of a judged study."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lungpipe.reporting.candidates_figure import draw_candidates
+from lungpipe.reporting.examples import pick_examples
+from lungpipe.reporting.froc_figure import draw_froc
+from lungpipe.reporting.judged import Judged
+from lungpipe.reporting.style import house_style
+from lungpipe.reporting.training_figure import Histories, draw_training
+
+NUM_EXAMPLES = 6
+"""Patches in a row of the montage: as many as are still large enough to judge on a page."""
+
+
+@dataclass(frozen=True, slots=True)
+class FigureInputs:
+    """What the figures show: the verdict, every network's histories, scored candidates as judged, volumes by series."""
+
+    judged: Judged
+    histories: Histories
+    scored: pd.DataFrame
+    stores: Mapping[str, Path]
+
+
+def draw_figures(inputs: FigureInputs, folder: Path) -> None:
+    """Write froc.png, training.png and candidates.png; the same inputs give the same bytes."""
+    folder = Path(folder)
+    with house_style():
+        draw_froc(inputs.judged.froc, inputs.judged.band(), folder / "froc.png")
+        draw_training(inputs.histories, folder / "training.png")
+        examples = pick_examples(inputs.judged.matches, inputs.scored, NUM_EXAMPLES)
+        draw_candidates(examples, inputs.stores, NUM_EXAMPLES, folder / "candidates.png")

@@ -1,0 +1,57 @@
+"""The headline of the page: each figure with what it must be read beside."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from lungpipe.reporting.wording import UNDEFINED, interval, label_rule, number
+
+Figures = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """One figure of the headline and the lines beneath it."""
+
+    title: str
+    value: str
+    lines: tuple[str, ...]
+
+
+def headline_cards(report: Figures, malignancy_rule: str) -> tuple[Card, ...]:
+    """Return the CPM with what it divides by, and the AUCs of nodules and patients beside the diameter alone."""
+    rule = f"label: {label_rule(malignancy_rule)}"
+    patients = report["patients"] or {}
+    return (
+        _cpm_card(report),
+        _nodule_card(report["nodule_auc"]),
+        _malignancy_card("AUC, malignant nodule", report["malignancy"] or {}, "model", (rule,)),
+        _malignancy_card("AUC, malignant patient", patients, "max", (f"noisy-OR: {_auc(patients, 'noisy_or')}", rule)),
+    )
+
+
+def _cpm_card(report: Figures) -> Card:
+    lines = (
+        f"95 %: {interval(report['cpm_ci95'])}",
+        f"divides by {report['num_scans']} scans",
+        f"{report['num_nodules']} nodules",
+    )
+    return Card("CPM", number(report["cpm"]), lines)
+
+
+def _nodule_card(figures: Figures) -> Card:
+    lines = (
+        f"95 %: {interval(figures['auc_ci95'])}",
+        f"{figures['num_nodules']} hits, {figures['num_false_positives']} false positives",
+    )
+    return Card("AUC, nodule or not", number(figures["auc"]), lines)
+
+
+def _malignancy_card(title: str, figures: Figures, score: str, notes: tuple[str, ...]) -> Card:
+    bounds = figures[score]["auc_ci95"] if score in figures else None
+    lines = (f"95 %: {interval(bounds)}", f"diameter only: {_auc(figures, 'diameter_only')}", *notes)
+    return Card(title, _auc(figures, score), lines)
+
+
+def _auc(figures: Figures, score: str) -> str:
+    return number(figures[score]["auc"]) if score in figures else UNDEFINED

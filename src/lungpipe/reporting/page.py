@@ -1,0 +1,141 @@
+"""The report of a study: one stand-alone HTML file, nothing fetched, nobody named."""
+
+import base64
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+from jinja2 import Environment, PackageLoader, StrictUndefined
+
+from lungpipe.reporting import page_tables as tables
+from lungpipe.reporting.headline import headline_cards
+from lungpipe.reporting.wording import interval, label_rule, number, without_identifiers
+from lungpipe.tables import write_text
+
+FIGURES = {
+    "froc": "FROC curve with its 95 % band. The points are the seven rates whose mean sensitivity is the CPM.",
+    "candidates": "Axial patches of 48 mm from the judged scans, lung window, the patient's left on the right.",
+    "training": "Loss and validation metrics, a line per fold. The ring marks the step whose weights were kept.",
+}
+"""The figures that the page has room for, with their captions."""
+
+_PLACES = ("dataset.root", "preprocessing.scheduler_address", "results_dir", "tracking")
+"""Settings that say where files and servers are, not how the result came about: they stay off a page that travels."""
+
+
+@dataclass(frozen=True, slots=True)
+class PageInputs:
+    """What the page is made of.
+
+    `report` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
+    `patients` the table of patients (counted, never listed), `figures` PNG files by name (one that does not exist is
+    named as missing), `software` versions and commit.
+    """
+
+    report: Mapping[str, Any]
+    study: Mapping[str, Any]
+    accounting: pd.DataFrame
+    patients: pd.DataFrame
+    figures: Mapping[str, Path]
+    software: Mapping[str, str]
+
+
+def write_page(inputs: PageInputs, path: Path) -> None:
+    """Write the report as one HTML file, whole."""
+    write_text(Path(path), render_page(inputs))
+
+
+def render_page(inputs: PageInputs) -> str:
+    """Return the report as HTML; figures that a study does not have are named as not defined."""
+    environment = Environment(
+        loader=PackageLoader("lungpipe.reporting"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    report, study = inputs.report, inputs.study
+    patient_ids = inputs.patients["patient_id"].astype(str).tolist()
+    return environment.get_template("report.html").render(
+        dataset=study["dataset"]["name"],
+        recipe=study["recipe"],
+        num_scans=report["num_scans"],
+        folds=f"{len(report['folds'])} of {study['dataset']['num_subsets']} folds judged",
+        fold_names=", ".join(map(str, report["folds"])),
+        warnings=[without_identifiers(text, patient_ids) for text in report["warnings"]],
+        # `whole` takes a volume as it is, because it is a crop without a chest to find lungs in
+        is_crops=study["preprocessing"]["lung_mask"] == "whole",
+        cards=headline_cards(report, study["evaluation"]["malignancy_rule"]),
+        figures=[(name, text, data_uri(inputs.figures.get(name))) for name, text in FIGURES.items()],
+        tables=_tables(inputs),
+        notes=list(_malignancy_notes(inputs)),
+        accounting_line=accounting_line(inputs.accounting),
+        is_complete=is_complete(inputs.accounting),
+        settings=yaml.safe_dump(portable_settings(study), sort_keys=False, allow_unicode=True),
+        software=inputs.software,
+    )
+
+
+def data_uri(path: Path | None) -> str | None:
+    """Return a PNG file as a data URI; None where there is none."""
+    if path is None or not Path(path).is_file():
+        return None
+    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
+
+
+def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without those that only name places of one machine."""
+    kept: dict[str, Any] = {}
+    for section, value in study.items():
+        if isinstance(value, Mapping) and section not in _PLACES:
+            kept[section] = {key: part for key, part in value.items() if f"{section}.{key}" not in _PLACES}
+        elif section not in _PLACES:
+            kept[section] = value
+    return kept
+
+
+def accounting_line(accounting: pd.DataFrame) -> str:
+    """Return `n of n scans prepared` from the table's row of totals."""
+    total = accounting.loc[accounting["subset"].astype(str) == "total"].iloc[0]
+    return f"{total['prepared']} of {total['expected']} scans prepared"
+
+
+def is_complete(accounting: pd.DataFrame) -> bool:
+    """Tell whether every expected scan was prepared."""
+    return bool((accounting["prepared"] == accounting["expected"]).all())
+
+
+def _tables(inputs: PageInputs) -> dict[str, list[tables.Table]]:
+    report = inputs.report
+    every: dict[str, list[tables.Table | None]] = {
+        "detection": [tables.sensitivity_table(report), tables.counts_table(report), tables.accuracy_table(report)],
+        "malignancy": [
+            tables.ranking_table(report["malignancy"], "Nodules that were hit"),
+            tables.ranking_table(report["patients"], "Patients"),
+            tables.malignancy_by_diameter(report["malignancy"]),
+        ],
+        "strata": [*tables.strata_tables(report)],
+        "accounting": [tables.accounting_table(inputs.accounting)],
+    }
+    return {section: [table for table in found if table is not None] for section, found in every.items()}
+
+
+def _malignancy_notes(inputs: PageInputs) -> Iterator[str]:
+    nodules, patients = inputs.report["malignancy"], inputs.report["patients"]
+    rule = label_rule(inputs.study["evaluation"]["malignancy_rule"])
+    yield f"Labelled malignant: {rule} (readers rate from 1 to 5)."
+    if nodules is None:
+        yield "Nodules: not defined; the nodules that were hit do not carry labels of both classes."
+    else:
+        difference = nodules["auc_difference"]
+        bounds = interval((difference["low"], difference["high"]))
+        yield f"Nodules: {nodules['num_nodules']} hit and labelled, {nodules['num_malignant']} of them malignant."
+        yield f"AUC of the model minus that of the diameter: {number(difference['difference'])}, 95 %: {bounds}."
+        model = nodules["model"]
+        yield f"Brier score {number(model['brier'])}, expected calibration error {number(model['ece'])}."
+    labels = inputs.patients["is_malignant"]
+    counted = f"{len(labels)} judged, {int((labels == 1).sum())} malignant, {int(labels.isna().sum())} without a label"
+    yield f"Patients: {counted}." if patients else f"Patients: {counted}; not defined without labels of both classes."

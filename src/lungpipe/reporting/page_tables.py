@@ -1,0 +1,135 @@
+"""The tables of the page, as text that the template only lays out."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+
+from lungpipe.reporting.wording import interval, number, words
+
+Report = Mapping[str, Any]
+
+_SCORES = {
+    "model": "model",
+    "max": "model: largest over candidates",
+    "noisy_or": "model: noisy-OR over candidates",
+    "diameter_only": "baseline: diameter only",
+}
+_COUNTS = (
+    "num_scans",
+    "num_nodules",
+    "num_candidates",
+    "true_positives",
+    "false_negatives",
+    "false_positives",
+    "ignored_on_excluded",
+    "ignored_double",
+    "num_over_cap",
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """A table of text: what it shows, headings, rows; the first column names the row."""
+
+    caption: str
+    headings: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+def sensitivity_table(report: Report) -> Table:
+    """Return the sensitivities at the seven official rates and their mean, with intervals."""
+    rows = [
+        (rate, number(value), interval(report["sensitivity_ci95"][rate]))
+        for rate, value in report["sensitivity"].items()
+    ]
+    rows.append(("CPM (mean)", number(report["cpm"]), interval(report["cpm_ci95"])))
+    caption = f"Sensitivity ({report['bootstrap']['num_samples']} bootstrap samples over scans)"
+    return Table(caption, ("FP per scan", "Sensitivity", "95 % interval"), tuple(rows))
+
+
+def counts_table(report: Report) -> Table:
+    """Return the official counts of marks and nodules."""
+    rows = tuple((words(name.removeprefix("num_")), str(report[name])) for name in _COUNTS if name in report)
+    return Table("Counts by the official rules", ("", "Number"), rows)
+
+
+def accuracy_table(report: Report) -> Table | None:
+    """Return distances and diameter errors of the hits; None without hits."""
+    place, diameter = report.get("localisation"), report.get("diameter_error")
+    rows: list[tuple[str, ...]] = []
+    if place:
+        rows.append(("distance from centre, median", number(place["median_mm"], 2)))
+        rows.append(("distance, 95th percentile", number(place["percentile95_mm"], 2)))
+    if diameter:
+        rows.append(("diameter, mean error", number(diameter["mean_mm"], 2)))
+        rows.append(("diameter, mean absolute error", number(diameter["mean_absolute_mm"], 2)))
+    return Table("Accuracy of the hits", ("", "mm"), tuple(rows)) if rows else None
+
+
+def ranking_table(figures: Mapping[str, Any] | None, caption: str) -> Table | None:
+    """Return AUC and average precision of the model beside the diameter alone; None where a study has no such figures.
+
+    `figures` are those of nodules (malignancy_figures) or of patients (patient_figures).
+    """
+    if figures is None:
+        return None
+    rows = tuple(
+        (
+            label,
+            number(figures[name]["auc"]),
+            interval(figures[name]["auc_ci95"]),
+            number(figures[name]["average_precision"]),
+        )
+        for name, label in _SCORES.items()
+        if name in figures
+    )
+    return Table(caption, ("Score", "AUC", "95 % interval", "Average precision"), rows)
+
+
+def malignancy_by_diameter(figures: Mapping[str, Any] | None) -> Table | None:
+    """Return the malignancy AUCs within each class of diameter, where size tells least."""
+    if not figures or not figures.get("by_diameter"):
+        return None
+    rows = tuple(
+        (
+            part["name"],
+            str(part["num_nodules"]),
+            str(part["num_malignant"]),
+            number(part["model_auc"]),
+            number(part["diameter_only_auc"]),
+        )
+        for part in figures["by_diameter"]
+    )
+    return Table(
+        "Malignancy within classes of diameter", ("Diameter", "Nodules", "Malignant", "AUC", "Diameter only"), rows
+    )
+
+
+def strata_tables(report: Report) -> tuple[Table, ...]:
+    """Return a table for every grouping of nodules or scans that the judge made."""
+    return tuple(_strata_table(name, strata) for name, strata in report["strata"].items() if strata)
+
+
+def accounting_table(accounting: pd.DataFrame) -> Table:
+    """Return the accounting of the prepared scans as it is."""
+    rows = tuple(tuple(str(value) for value in row) for row in accounting.itertuples(index=False, name=None))
+    return Table("Scans prepared, by subset", tuple(words(str(name)).capitalize() for name in accounting.columns), rows)
+
+
+def _strata_table(name: str, strata: Sequence[Mapping[str, Any]]) -> Table:
+    rates = tuple(strata[0]["sensitivity"])
+    rows = tuple(
+        (
+            str(part["name"]),
+            str(part["num_scans"]),
+            str(part["num_nodules"]),
+            str(part["num_hit"]),
+            *(number(part["sensitivity"][rate]) for rate in rates),
+            number(part["cpm"]),
+        )
+        for part in strata
+    )
+    headings = (words(name).capitalize(), "Scans", "Nodules", "Hit", *rates, "CPM")
+    return Table(f"Sensitivity by {words(name)}, at false positives per scan", headings, rows)

@@ -1,0 +1,51 @@
+"""One look for every figure: colours that the colour-blind tell apart, and PNG files without a time or a version."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import product
+from pathlib import Path
+from typing import Literal
+
+import matplotlib
+from matplotlib import rcsetup
+from matplotlib.figure import Figure
+
+from lungpipe.tables import replacing
+
+BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
+"""Of the palette of Okabe and Ito (Color Universal Design, 2008)."""
+GREY = "#6B6B6B"
+PAGE_WIDTH_INCH = 8.0
+DOTS_PER_INCH = 200
+_COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
+Dashes = Literal["-", "--"]
+_DASHES: tuple[Dashes, ...] = ("-", "--")
+# colours first: dashes come in only where a study has more lines than colours
+LINE_STYLES = tuple((colour, dashes) for dashes, colour in product(_DASHES, _COLOURS))
+
+
+@contextmanager
+def house_style() -> Iterator[None]:
+    """Draw with these settings whatever the user's matplotlibrc says: the same figure everywhere."""
+    with matplotlib.rc_context():
+        matplotlib.rcdefaults()
+        matplotlib.rcParams.update(
+            {
+                "axes.prop_cycle": rcsetup.cycler(color=_COLOURS),
+                "axes.spines.right": False,
+                "axes.spines.top": False,
+                "axes.titlelocation": "left",
+                "axes.titlesize": 9.5,
+                "font.size": 9.0,
+                "grid.alpha": 0.3,
+                "grid.linewidth": 0.6,
+                "legend.frameon": False,
+            }
+        )
+        yield
+
+
+def save_png(figure: Figure, path: Path) -> None:
+    """Write a figure whole; the same figure gives the same bytes."""
+    with replacing(Path(path)) as temporary:
+        figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

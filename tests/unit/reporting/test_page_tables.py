@@ -1,0 +1,54 @@
+import pandas as pd
+
+from lungpipe.reporting.page_tables import (
+    accounting_table,
+    accuracy_table,
+    malignancy_by_diameter,
+    ranking_table,
+    strata_tables,
+)
+
+
+def test_ranking_puts_the_baseline_last_and_only_what_there_is():
+    part = {"auc": 0.8, "auc_ci95": [0.7, 0.9], "average_precision": 0.5}
+    nodules = ranking_table({"diameter_only": part, "model": part}, "Nodules")
+    patients = ranking_table({"noisy_or": part, "diameter_only": part, "max": part}, "Patients")
+    assert nodules.rows[0] == ("model", "0.800", "0.700 to 0.900", "0.500")
+    assert [row[0] for row in nodules.rows] == ["model", "baseline: diameter only"]
+    assert [row[0].split(":")[0] for row in patients.rows] == ["model", "model", "baseline"]
+    assert ranking_table(None, "Nodules") is None
+
+
+def test_strata_have_a_column_for_each_of_the_seven_rates(judged):
+    by_name = {table.headings[0]: table for table in strata_tables(judged.report)}
+    assert set(by_name) == {"Diameter", "Readers", "Subset"}
+    subsets = by_name["Subset"]
+    assert subsets.headings == (
+        "Subset", "Scans", "Nodules", "Hit", "0.125", "0.25", "0.5", "1", "2", "4", "8", "CPM",
+    )  # fmt: skip
+    # fold 0: two scans, both nodules found; fold 1: one scan without marks
+    assert [row[:4] for row in subsets.rows] == [("0", "2", "2", "2"), ("1", "1", "1", "0")]
+    assert subsets.rows[1][4:] == ("0.000",) * 8
+    assert all(len(row) == len(table.headings) for table in by_name.values() for row in table.rows)
+
+
+def test_an_undefined_auc_within_a_class_of_diameter_is_named(judged):
+    table = malignancy_by_diameter(judged.report["malignancy"])
+    assert [row[:3] for row in table.rows] == [("6 to 8 mm", "1", "0"), ("8 to 15 mm", "1", "1")]
+    assert {cell for row in table.rows for cell in row[3:]} == {"not defined"}
+    assert malignancy_by_diameter(None) is None
+
+
+def test_accuracy_of_the_hits_in_millimetres(judged):
+    # distances 1 and 0 mm; diameters 9 for 10 and 7 for 6 mm
+    rows = dict(accuracy_table(judged.report).rows)
+    assert rows["distance from centre, median"] == "0.50"
+    assert rows["diameter, mean error"] == "0.00"
+    assert rows["diameter, mean absolute error"] == "1.00"
+    assert accuracy_table({"localisation": None, "diameter_error": None}) is None
+
+
+def test_accounting_is_shown_as_it_is():
+    table = accounting_table(pd.DataFrame({"subset": ["0", "total"], "outside_lungs": [3, 3]}))
+    assert table.headings == ("Subset", "Outside lungs")
+    assert table.rows == (("0", "3"), ("total", "3"))
