@@ -36,9 +36,7 @@ class SourceTree:
     def digest(self, module: str) -> str:
         """Return the SHA-256 of a module's syntax tree without comments, layout, docstrings and bare strings."""
         if module not in self._digests:
-            # read anew: stripping changes the tree, and the imports are read from an untouched one
-            tree = _Stripper().visit(ast.parse(self._path(module).read_bytes()))
-            self._digests[module] = hashlib.sha256(ast.dump(tree).encode()).hexdigest()
+            self._digests[module] = hashlib.sha256(ast.dump(self._tree(module)).encode()).hexdigest()
         return self._digests[module]
 
     def imports(self, module: str) -> frozenset[str]:
@@ -103,13 +101,14 @@ class SourceTree:
     def _is_plain(self, package: str) -> bool:
         """Tell whether a package's `__init__` only documents and re-exports, so that importing it does nothing else."""
         return all(
-            isinstance(node, ast.Import | ast.ImportFrom) or _is_bare_string(node) or _is_all(node)
+            isinstance(node, ast.Import | ast.ImportFrom | ast.Pass) or _is_all(node)
             for node in self._tree(package).body
         )
 
     def _tree(self, module: str) -> ast.Module:
         if module not in self._trees:
             self._trees[module] = ast.parse(self._path(module).read_bytes())
+            _strip(self._trees[module])
         return self._trees[module]
 
     def _path(self, module: str) -> Path:
@@ -126,31 +125,36 @@ class SourceTree:
         return next((path for path in candidates if path.is_file()), None)
 
 
-class _Stripper(ast.NodeTransformer):
-    """Removes every bare string statement: docstrings of modules, classes, functions and attributes."""
-
-    def visit_Expr(self, node: ast.Expr) -> ast.AST | None:
-        return None if _is_bare_string(node) else node
-
-    def generic_visit(self, node: ast.AST) -> ast.AST:
-        had_body = bool(getattr(node, "body", None))
-        super().generic_visit(node)
-        if had_body and isinstance(node, ast.stmt) and not getattr(node, "body", None):
-            node.body = [ast.Pass()]  # type: ignore[attr-defined]
-        return node
+def _blocks(node: ast.AST) -> Iterator[list[ast.AST]]:
+    """Yield the lists of statements in a node; imports and docstrings are nowhere else, expressions are not visited."""
+    for name in ("body", "orelse", "finalbody", "handlers", "cases"):
+        block = getattr(node, name, None)
+        if isinstance(block, list) and block:
+            yield block
 
 
-def _runtime_imports(tree: ast.Module) -> Iterator[ast.Import | ast.ImportFrom]:
-    """Yield the imports of a tree at every depth, except those under `if TYPE_CHECKING:`, which never run."""
-    waiting: list[ast.AST] = [tree]
-    while waiting:
-        node = waiting.pop()
-        if isinstance(node, ast.Import | ast.ImportFrom):
-            yield node
-        elif isinstance(node, ast.If) and ast.unparse(node.test) in ("TYPE_CHECKING", "typing.TYPE_CHECKING"):
-            waiting.extend(node.orelse)
-        else:
-            waiting.extend(ast.iter_child_nodes(node))
+def _strip(node: ast.AST) -> None:
+    """Remove every bare string statement: docstrings of modules, classes, functions and attributes."""
+    for block in _blocks(node):
+        block[:] = [child for child in block if not _is_bare_string(child)] or [ast.Pass()]
+        for child in block:
+            _strip(child)
+
+
+def _runtime_imports(node: ast.AST) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Yield the imports in a node at every depth, except those under `if TYPE_CHECKING:`, which never run."""
+    for block in _blocks(node):
+        if isinstance(node, ast.If) and block is node.body and _is_type_checking(node.test):
+            continue
+        for child in block:
+            if isinstance(child, ast.Import | ast.ImportFrom):
+                yield child
+            else:
+                yield from _runtime_imports(child)
+
+
+def _is_type_checking(test: ast.expr) -> bool:
+    return getattr(test, "id", getattr(test, "attr", None)) == "TYPE_CHECKING"
 
 
 def _is_bare_string(node: ast.AST) -> bool:

@@ -1,0 +1,63 @@
+# Two commands do everything: `make run` and `make test`. The plain commands they stand for are in the README.
+
+PYTHON ?= python3
+CORES ?= 8
+WORKERS ?= 2
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check
+
+# what the tools call in turn is found where they are
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-all test-gpu bench generate lint clean distclean
+
+help:  ## show this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
+
+run: $(VENV)/.installed-run  ## install, then run the default study (ARGS="--configfile studies/luna16.yaml" for another)
+	snakemake --cores $(CORES) $(ARGS)
+
+test: $(VENV)/.installed-test  ## install what tests need, then run the fast ones
+	pytest -n $(WORKERS) $(ARGS)
+
+test-all: $(VENV)/.installed-test  ## the tests that take minutes, too
+	pytest -n $(WORKERS) -m "not gpu" $(ARGS)
+
+test-gpu: $(VENV)/.installed-test  ## the tests that need a CUDA device
+	pytest -m gpu $(ARGS)
+
+bench: $(VENV)/.installed-test  ## run every benchmark
+	set -e; for file in benchmarks/bench_*.py; do [ -e "$$file" ] || continue; python "$$file"; done
+
+generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, and envs/ from the settings
+	python -m lungpipe.settings.generate
+
+lint: $(VENV)/.installed-test  ## formatters, types and import contracts
+	ruff check .
+	ruff format --check .
+	snakefmt --check Snakefile workflow
+	mypy
+	lint-imports
+
+clean:  ## remove caches; results and the environment stay
+	rm -rf .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis build
+	find . -path ./$(VENV) -prune -o -name __pycache__ -type d -prune -exec rm -rf {} +
+
+distclean: clean  ## remove the environment and Snakemake's records, too
+	rm -rf $(VENV) .snakemake
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"lungpipe: expected Python 3.11 or newer, found {v.major}.{v.minor}; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+
+# a stamp is older than what it stands for after an edit of either file: then pip looks again
+$(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[test,slurm]'
+	touch $(VENV)/.installed-run $@

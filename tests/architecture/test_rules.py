@@ -1,0 +1,130 @@
+"""What every rule of the workflow keeps to."""
+
+import ast
+import re
+from pathlib import Path
+
+from lungpipe.services.provenance import PACKAGE_DIR, UNFOLLOWED
+from lungpipe.services.sources import SourceTree
+
+WILDCARDS = {"subset", "fold"}
+ASIDE = ("lungpipe.services", "lungpipe.settings", "lungpipe.tables")
+"""What a script may use without a fingerprint: its surroundings; settings, whose values are params; and the reading
+and writing of tables, which contracts check."""
+
+
+def fingerprints(rule) -> list[str]:
+    call = rule.named("params")["code"]
+    assert isinstance(call, ast.Call), f"{rule.name}: expected code=fingerprint(...)"
+    assert ast.unparse(call.func) == "fingerprint", f"{rule.name}: expected code=fingerprint(...)"
+    return [ast.literal_eval(argument) for argument in call.args]
+
+
+def script(rule) -> Path:
+    return rule.file.parent / ast.literal_eval(rule.entries("script").args[0])
+
+
+def named_modules(path: Path) -> set[str]:
+    """The modules that a script's import statements name, as they are written."""
+    nodes = ast.walk(ast.parse(path.read_text()))
+    return {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+
+
+def test_there_are_rules_and_each_name_is_used_once(rules) -> None:
+    names = [rule.name for rule in rules]
+    assert len(names) > 10
+    assert len(set(names)) == len(names)
+    assert all(re.fullmatch(r"[a-z]+(_[a-z0-9]+)+", name) for name in names), "expected verb_noun"
+
+
+def test_every_rule_has_its_parts(rules) -> None:
+    for rule in rules:
+        missing = {"output", "log", "benchmark", "params", "script"} - set(rule.directives)
+        assert not missing, f"{rule.name}: {missing}"
+        assert not {"run", "shell", "notebook"} & set(rule.directives), f"{rule.name}: expected a script"
+
+
+def test_inputs_outputs_and_params_are_named(rules) -> None:
+    for rule in rules:
+        for directive in {"input", "output", "params"} & set(rule.directives):
+            entries = rule.entries(directive)
+            assert not entries.args, f"{rule.name}: {directive}: {ast.unparse(entries.args[0])} has no name"
+            assert all(keyword.arg for keyword in entries.keywords), f"{rule.name}: {directive}"
+
+
+def test_script_log_and_benchmark_bear_the_name_of_the_rule(rules) -> None:
+    for rule in rules:
+        assert ast.literal_eval(rule.entries("script").args[0]) == f"../scripts/{rule.name}.py"
+        assert re.search(rf"/logs/{rule.name}(/[^/]+)?\.log$", rule.pattern("log")), rule.name
+        assert re.search(rf"/benchmarks/{rule.name}(/[^/]+)?\.tsv$", rule.pattern("benchmark")), rule.name
+
+
+def test_the_only_wildcards_are_subset_and_fold(rules) -> None:
+    for rule in rules:
+        for directive in ("output", "log", "benchmark"):
+            text = re.sub(r"(expand|lambda).*", "", rule.directives[directive])
+            assert set(re.findall(r"\{\{(\w+)\}\}", text)) <= WILDCARDS, f"{rule.name}: {directive}"
+
+
+def test_every_script_belongs_to_a_rule_and_is_a_doorway(rules, root: Path) -> None:
+    scripts = sorted((root / "workflow" / "scripts").glob("*.py"))
+    assert {path.stem for path in scripts} == {rule.name for rule in rules}
+    for path in scripts:
+        text = path.read_text()
+        assert len(text.splitlines()) <= 30, path.name
+        # config is not tracked per rule: a changed value would not rerun anything
+        assert "snakemake.config" not in text, path.name
+
+
+def test_a_fingerprint_covers_everything_that_its_script_imports(rules) -> None:
+    tree = SourceTree(PACKAGE_DIR, UNFOLLOWED)
+    beyond = {}
+    for rule in rules:
+        needed = {module for module in tree.imports_of_script(script(rule)) if not module.startswith(ASIDE)}
+        beyond[rule.name] = sorted(needed - set(tree.closure(tuple(fingerprints(rule)))))
+    assert {name: modules for name, modules in beyond.items() if modules} == {}
+
+
+def test_a_fingerprint_names_only_modules_that_its_script_imports(rules) -> None:
+    stale = {rule.name: sorted(set(fingerprints(rule)) - named_modules(script(rule))) for rule in rules}
+    assert {name: modules for name, modules in stale.items() if modules} == {}
+    assert all(fingerprints(rule) for rule in rules)
+
+
+def test_a_rule_file_is_short_and_the_snakefile_a_corridor(rules, root: Path) -> None:
+    files = [rule.file for rule in rules]
+    assert max(files.count(file) for file in files) <= 5
+    assert len((root / "Snakefile").read_text().splitlines()) <= 60
+    assert not re.search(r"^\s+(run|shell):", (root / "Snakefile").read_text(), re.MULTILINE)
+
+
+def test_rules_are_parsed_as_they_are_written(parse_text) -> None:
+    text = """
+if True:
+
+    rule cut_cake:
+        input:
+            cake=lambda w: f"{D}/cake.txt",
+            # why
+            knife="a",
+        output: piece="b"
+        log:
+            f"{D}/logs/cut_cake/subset{{subset}}.log",
+        params:
+            code=fingerprint("lungpipe.a", "lungpipe.b"),
+
+rule eat_cake:
+    input:
+        "c",
+    output:
+        x="d",
+x = 1
+"""
+    first, second = parse_text(Path("x.smk"), text)
+    assert (first.name, second.name) == ("cut_cake", "eat_cake")
+    assert list(first.named("input")) == ["cake", "knife"]
+    assert list(first.named("output")) == ["piece"]
+    assert first.pattern("log") == "{D}/logs/cut_cake/subset{subset}.log"
+    assert fingerprints(first) == ["lungpipe.a", "lungpipe.b"]
+    assert len(second.entries("input").args) == 1
+    assert set(second.directives) == {"input", "output"}
