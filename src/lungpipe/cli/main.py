@@ -6,7 +6,7 @@ it uses alone.
 
 import typer
 
-from lungpipe.cli import evaluate
+from lungpipe.cli import evaluate, prepare
 
 app = typer.Typer(
     name="lungpipe",
@@ -16,3 +16,4 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 evaluate.register(app)
+prepare.register(app)

@@ -13,8 +13,11 @@ TEXTURES: tuple[Texture, ...] = ("solid", "part_solid", "ground_glass")
 MARGINS: tuple[Margin, ...] = ("smooth", "lobulated", "spiculated")
 SETTINGS: tuple[Setting, ...] = ("isolated", "juxta_vascular", "juxta_pleural")
 MIN_DIAMETER_MM = 3.2
-MEDIAN_DIAMETER_MM = 7.5
-DIAMETER_SPREAD = 0.48
+MEDIAN_DIAMETER_MM = 8.0
+DIAMETER_SPREAD = 0.45
+CONSPICUOUS_DIAMETER_MM = 5.5
+"""LUNA16 scores what at least three of four readers marked; below this size they agree on what is solid and stands
+clear of vessels, not on a faint speck or a swelling of a vessel of its own width."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +35,13 @@ def draw_appearance(max_diameter_mm: float, rng: np.random.Generator) -> Appeara
     """Draw the traits of one nodule no larger than `max_diameter_mm`."""
     spread = rng.normal(0, DIAMETER_SPREAD)
     diameter = float(np.clip(MEDIAN_DIAMETER_MM * np.exp(spread), MIN_DIAMETER_MM, max_diameter_mm))
-    texture = _choose(TEXTURES, (0.7, 0.15, 0.15), rng)
+    is_conspicuous = diameter >= CONSPICUOUS_DIAMETER_MM
+    texture = _choose(TEXTURES, (0.7, 0.15, 0.15) if is_conspicuous else (1.0, 0.0, 0.0), rng)
     margins = (0.45, 0.25, 0.3) if texture != "ground_glass" else (0.7, 0.3, 0.0)
     # a spicule on a nodule of 4 mm is below the resolution of the scan
     margins = margins if diameter >= 4.5 else (0.65, 0.35, 0.0)
     margin = _choose(MARGINS, margins, rng)
-    setting = _choose(SETTINGS, (0.5, 0.22, 0.28), rng)
+    setting = _choose(SETTINGS, (0.5, 0.22, 0.28) if is_conspicuous else (0.7, 0.0, 0.3), rng)
     is_benign_looking = texture == "solid" and margin == "smooth" and diameter < 10
     is_calcified = is_benign_looking and bool(rng.random() < 0.4)
     return Appearance(diameter, texture, margin, setting, is_calcified)

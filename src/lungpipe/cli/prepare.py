@@ -1,0 +1,80 @@
+"""`lungpipe prepare` and `lungpipe info`: one scan of any format in, a volume with its lungs out."""
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lungpipe.cli.errors import refusing
+
+Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz or a folder with a DICOM series.")]
+Series = Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")]
+Threshold = Annotated[int, typer.Option(help="Voxels below are air or lung, HU.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands for single scans."""
+    app.command("prepare")(prepare)
+    app.command("info")(info)
+
+
+def prepare(
+    source: Source,
+    out: Annotated[Path, typer.Argument(help="Output: .ome.zarr (volume and lungs), .mhd, .mha, .nii or .nii.gz.")],
+    *,
+    spacing: Annotated[tuple[float, float, float] | None, typer.Option(help="Voxel spacing z y x, mm [1 1 1].")] = None,
+    like: Annotated[Path | None, typer.Option(help="Image whose grid the output takes, instead of a spacing.")] = None,
+    lungs_only: Annotated[bool, typer.Option("--lungs-only", help="Write the lung labels instead of the HU.")] = False,
+    series: Series = None,
+    threshold: Threshold = -350,
+) -> None:
+    """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
+    from pydantic import ValidationError
+
+    from lungpipe.settings import PreprocessingSettings
+    from lungpipe.volumes.single import Output, prepare_scan
+
+    if spacing is not None and like is not None:
+        raise typer.BadParameter("give a spacing or the image to be like, not both", param_hint="--like")
+    try:
+        settings = PreprocessingSettings(spacing_zyx_mm=spacing or (1.0, 1.0, 1.0), lung_threshold_hu=threshold)
+    except ValidationError:
+        raise typer.BadParameter(f"expected three positive lengths, found {spacing}", param_hint="--spacing") from None
+    with refusing(ValueError):
+        grid = prepare_scan(source, Output(out, like, lungs_only), settings, series)
+    typer.echo(f"{out}: {_numbers(grid.shape_zyx)} voxels of {_numbers(grid.spacing_zyx_mm)} mm (z, y, x)")
+
+
+def info(
+    path: Annotated[Path, typer.Argument(help="A scan of any format, or a store (.ome.zarr).")],
+    *,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+    series: Series = None,
+    threshold: Threshold = -350,
+) -> None:
+    """Tell shape, spacing, origin, direction, HU range and lung volumes of a scan or a store."""
+    from lungpipe.settings import PreprocessingSettings
+    from lungpipe.volumes.single import describe
+
+    with refusing(ValueError):
+        facts = describe(path, PreprocessingSettings(lung_threshold_hu=threshold), series)
+    if as_json:
+        typer.echo(json.dumps(facts, indent=2))
+        return
+    rows = {
+        "series": facts["series_uid"],
+        "shape (z, y, x)": _numbers(facts["shape_zyx"]),
+        "spacing (z, y, x)": f"{_numbers(facts['spacing_zyx_mm'])} mm",
+        "origin (z, y, x)": f"{_numbers(facts['origin_zyx_mm'])} mm, LPS",
+        "direction (rows z, y, x)": "; ".join(_numbers(row) for row in facts["direction_zyx"]),
+        "HU": f"{facts['min_hu']} to {facts['max_hu']}",
+        "left lung": f"{facts['left_lung_ml']} ml",
+        "right lung": f"{facts['right_lung_ml']} ml",
+    }
+    for name, value in rows.items():
+        typer.echo(f"{name:<26}{value}")
+
+
+def _numbers(values: tuple[float, ...]) -> str:
+    return ", ".join(f"{value:g}" for value in values)

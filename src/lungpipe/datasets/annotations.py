@@ -1,0 +1,115 @@
+"""Read LUNA16's tables: annotations, exclusions, readers' ratings and the series' patients."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+ANNOTATIONS_FILE = "annotations.csv"
+EXCLUSIONS_FILE = "annotations_excluded.csv"
+RATINGS_FILE = "nodule_ratings.csv"
+SERIES_FILE = "series.csv"
+SERIES_OF_LIDC_IDRI_0332 = (
+    "1.3.6.1.4.1.14519.5.2.1.6279.6001.159996104466052855396410079250",
+    "1.3.6.1.4.1.14519.5.2.1.6279.6001.316900421002460665752357657094",
+)
+"""The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not say so."""
+_CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
+_UNKNOWN_DIAMETER = -1.0
+
+
+class DatasetError(ValueError):
+    """A dataset whose files contradict each other; the message names file, row and series."""
+
+
+def read_annotations(root: Path) -> pd.DataFrame:
+    """Return the annotated nodules: line, series_uid, center_{z,y,x}_mm, diameter_mm (positive).
+
+    Raises:
+        DatasetError: a missing file or column, or a value that is no position or diameter.
+    """
+    path = Path(root) / ANNOTATIONS_FILE
+    table = _read_marks(path)
+    _refuse(path, table, table["diameter_mm"] <= 0, column="diameter_mm", expected="a positive diameter in mm")
+    return table
+
+
+def read_exclusions(root: Path) -> pd.DataFrame:
+    """Return the findings that are not scored: columns as the annotations'; diameter -1 where it is unknown."""
+    path = Path(root) / EXCLUSIONS_FILE
+    table = _read_marks(path)
+    wrong = (table["diameter_mm"] <= 0) & (table["diameter_mm"] != _UNKNOWN_DIAMETER)
+    _refuse(path, table, wrong, column="diameter_mm", expected="a positive diameter in mm or -1")
+    return table
+
+
+def read_ratings(root: Path) -> pd.DataFrame:
+    """Return the readers' ratings: columns as the annotations' and malignancy_ratings ("4;3;1"); empty without file."""
+    path = Path(root) / RATINGS_FILE
+    if not path.is_file():
+        columns = ["series_uid", *_CENTER.values(), "diameter_mm", "line", "malignancy_ratings"]
+        return pd.DataFrame({name: pd.Series(dtype="str" if "_mm" not in name else "float64") for name in columns})
+    table = _read_marks(path, "malignancy_ratings")
+    given = table["malignancy_ratings"].str.fullmatch(r"[1-5](;[1-5])*")
+    _refuse(path, table, ~given.astype(bool), column="malignancy_ratings", expected="ratings 1-5 with ';' between")
+    return table
+
+
+def read_patients(root: Path) -> dict[str, str]:
+    """Return the patient of every series that series.csv names, and of the LUNA16 patient with two scans."""
+    known = dict.fromkeys(SERIES_OF_LIDC_IDRI_0332, "LIDC-IDRI-0332")
+    path = Path(root) / SERIES_FILE
+    if path.is_file():
+        table = _read_csv(path, ("seriesuid", "patient_id"))
+        missing = (table["seriesuid"] == "") | (table["patient_id"] == "")
+        _refuse(
+            path,
+            table.rename(columns={"seriesuid": "series_uid"}),
+            missing,
+            column="patient_id",
+            expected="series and patient",
+        )
+        known |= dict(zip(table["seriesuid"], table["patient_id"], strict=True))
+    return known
+
+
+def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    if not path.is_file():
+        raise DatasetError(f"{path}: expected a table with the columns {', '.join(columns)}, found no file")
+    try:
+        # text first: a UID must not become a number, and an empty cell is a finding of its own
+        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
+    except (ValueError, OSError) as error:
+        raise DatasetError(f"{path}: expected a CSV table, found {error}") from None
+    missing = [name for name in columns if name not in table.columns]
+    if missing:
+        raise DatasetError(f"{path}: expected the columns {list(columns)}, found {list(table.columns)}")
+    return table[list(columns)].assign(line=np.arange(len(table)) + 2)
+
+
+def _read_marks(path: Path, *further: str) -> pd.DataFrame:
+    table = _read_csv(path, ("seriesuid", *_CENTER, "diameter_mm", *further))
+    table = table.rename(columns={"seriesuid": "series_uid", **_CENTER})
+    _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
+    for name in (*_CENTER.values(), "diameter_mm"):
+        # Python's own float: the exact double nearest to the text, which pandas' fast parser is not
+        values = pd.Series([_parse(text) for text in table[name]], index=table.index, dtype="float64")
+        _refuse(path, table, ~np.isfinite(values), column=name, expected="a finite number in mm")
+        table[name] = values
+    return table
+
+
+def _parse(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return float("nan")
+
+
+def _refuse(path: Path, table: pd.DataFrame, wrong: "pd.Series[bool]", *, column: str, expected: str) -> None:
+    if wrong.any():
+        row = table.loc[wrong.idxmax()]
+        place = f"{path}, line {row['line']}, series {row['series_uid']}"
+        value = row.get(column, "")
+        found = repr(value) if isinstance(value, str) else f"{value:g}"
+        raise DatasetError(f"{place}: {column}: expected {expected}, found {found}")

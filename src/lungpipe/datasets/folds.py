@@ -1,0 +1,44 @@
+"""Cross-validation by LUNA16's subsets, with patients kept apart."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True)
+class Split:
+    """The series of one fold, each tuple sorted; no patient of the test or validation series trains."""
+
+    fold: int
+    training_uids: tuple[str, ...]
+    validation_uids: tuple[str, ...]
+    test_uids: tuple[str, ...]
+
+
+def split_fold(series: pd.DataFrame, fold: int, num_subsets: int) -> Split:
+    """Split the series (contract SERIES) for one fold: test = subset `fold`, validation = subset (fold + 1) mod n.
+
+    A scan of a patient in the test subset leaves validation and training; one of a validation patient leaves training.
+
+    Raises:
+        ValueError: a fold or a subset outside 0..num_subsets-1, or fewer than three subsets.
+    """
+    if num_subsets < 3 or not 0 <= fold < num_subsets:
+        raise ValueError(f"fold: expected 0 to {num_subsets - 1} of at least 3 subsets, found {fold} of {num_subsets}")
+    outside = series[~series["subset"].between(0, num_subsets - 1)]
+    if len(outside):
+        row = outside.iloc[0]
+        expected = f"a subset from 0 to {num_subsets - 1}"
+        raise ValueError(f"series {row['series_uid']}: expected {expected}, found {row['subset']}")
+    is_test = series["subset"] == fold
+    test_patients = series.loc[is_test, "patient_id"]
+    is_free = ~series["patient_id"].isin(test_patients)
+    is_validation = (series["subset"] == (fold + 1) % num_subsets) & is_free
+    validation_patients = series.loc[is_validation, "patient_id"]
+    is_training = ~series["subset"].isin([fold, (fold + 1) % num_subsets]) & is_free
+    is_training &= ~series["patient_id"].isin(validation_patients)
+    return Split(fold, *(_uids(series[rows]) for rows in (is_training, is_validation, is_test)))
+
+
+def _uids(series: pd.DataFrame) -> tuple[str, ...]:
+    return tuple(sorted(series["series_uid"]))

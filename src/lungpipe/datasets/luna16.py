@@ -1,0 +1,103 @@
+"""The LUNA16 layout: subset folders with one MetaImage file pair per series, and a check that runs before any work."""
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from lungpipe.datasets.annotations import (
+    ANNOTATIONS_FILE,
+    EXCLUSIONS_FILE,
+    RATINGS_FILE,
+    DatasetError,
+    read_annotations,
+    read_exclusions,
+    read_patients,
+    read_ratings,
+)
+from lungpipe.datasets.metaimage_header import find_data, read_fields
+from lungpipe.datasets.scan import ScanError
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFiles:
+    """The files of one series; `data_path` equals `header_path` where one file holds both."""
+
+    series_uid: str
+    header_path: Path
+    data_path: Path
+
+
+def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
+    """Return the scans of one subset folder, sorted by series UID; reads no more than the headers.
+
+    A header that names no file beside itself is listed with itself as data: its reader says later what is wrong.
+
+    Raises:
+        DatasetError: the folder is missing.
+    """
+    folder = Path(root) / f"subset{subset}"
+    if not folder.is_dir():
+        raise DatasetError(f"{folder}: expected the folder of subset {subset}, found none")
+    headers = [path for path in folder.iterdir() if path.suffix in (".mhd", ".mha") and not path.name.startswith(".")]
+    scans = [ScanFiles(path.name[:-4], path, _data_path(path)) for path in headers]
+    return tuple(sorted(scans, key=lambda scan: (scan.series_uid, scan.header_path.name)))
+
+
+def _data_path(header_path: Path) -> Path:
+    if header_path.suffix == ".mha":
+        return header_path
+    try:
+        named = find_data(header_path, read_fields(header_path)[0])
+        if named.is_file():
+            return named
+    except (ScanError, OSError):
+        # left to the reader, which turns it into this scan's own failure; one bad file must not hide the others
+        named = header_path
+    besides = (header_path.with_suffix(suffix) for suffix in (".raw", ".zraw"))
+    return next((path for path in besides if path.is_file()), header_path)
+
+
+def check_dataset(root: Path, num_subsets: int) -> None:
+    """Check a dataset's folders and tables before any work; reads headers' first lines and the CSVs only.
+
+    Raises:
+        DatasetError: a missing folder or table, no scan at all, a series twice, or a row of a series that no subset
+            holds; the message names file, row and series.
+    """
+    root = Path(root)
+    if not root.is_dir():
+        raise DatasetError(f"{root}: expected the dataset's folder, found none")
+    subsets = find_subsets(root, num_subsets)
+    tables = {
+        ANNOTATIONS_FILE: read_annotations(root),
+        EXCLUSIONS_FILE: read_exclusions(root),
+        RATINGS_FILE: read_ratings(root),
+    }
+    for name, table in tables.items():
+        check_known(root / name, table, subsets)
+    read_patients(root)
+
+
+def find_subsets(root: Path, num_subsets: int) -> dict[str, int]:
+    """Return the subset of every series; raises DatasetError where none is found or one is found twice."""
+    found = [(scan.series_uid, subset) for subset in range(num_subsets) for scan in list_scans(root, subset)]
+    if not found:
+        raise DatasetError(f"{root}: expected scans (.mhd or .mha) in its {num_subsets} subsets, found none")
+    uid, count = Counter(uid for uid, _ in found).most_common(1)[0]
+    if count > 1:
+        places = ", ".join(f"subset{subset}" for name, subset in found if name == uid)
+        raise DatasetError(f"{root}: series {uid}: expected it in one subset, once, found it in {places}")
+    return dict(found)
+
+
+def check_known(path: Path, table: pd.DataFrame, subsets: dict[str, int]) -> None:
+    """Raise DatasetError for the first row of `table` whose series no subset holds."""
+    unknown = ~table["series_uid"].isin(list(subsets))
+    if unknown.any():
+        row = table.loc[unknown.idxmax()]
+        raise DatasetError(
+            f"{path}, line {row['line']}: expected a series of the {len(subsets)} in the subsets,"
+            f" found {row['series_uid']} ({int(unknown.sum())} such rows)"
+        )

@@ -1,0 +1,56 @@
+"""Read LUNA16's MetaImage scans (.mhd with .raw or .zraw, .mha)."""
+
+import zlib
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.datasets.metaimage_header import Header, read_header
+from lungpipe.datasets.scan import Scan, ScanError, check_hu
+
+
+def read_metaimage(path: Path, series_uid: str | None = None) -> Scan:
+    """Read a MetaImage scan: int16 HU (zyx) and the full grid; the file's name is the series UID unless one is given.
+
+    Only MET_SHORT is taken for HU: any other type would have to be guessed into HU. The voxels are read here and not
+    by SimpleITK, which fills what a truncated or badly compressed file lacks.
+
+    Raises:
+        ScanError: a header or data file that breaks the format, or values that cannot be HU.
+    """
+    header = read_header(Path(path))
+    try:
+        hu = _inflate(header) if header.is_compressed else _read_raw(header)
+    except OSError as error:
+        raise ScanError(f"{header.data_path}: expected readable voxels, found {error.strerror}") from None
+    if header.is_big_endian:
+        hu = hu.byteswap()
+    uid = series_uid or header.path.name[: -len(header.path.suffix)]
+    return check_hu(Scan(uid, hu.reshape(header.grid.shape_zyx), header.grid), header.path)
+
+
+def _read_raw(header: Header) -> NDArray[np.int16]:
+    count = int(np.prod(header.grid.shape_zyx))
+    voxels = np.fromfile(header.data_path, dtype="<i2", count=count, offset=header.data_offset)
+    if voxels.size != count:
+        raise ScanError(f"{header.data_path}: expected {count} voxels, found {voxels.size}")
+    return voxels
+
+
+def _inflate(header: Header) -> NDArray[np.int16]:
+    expected = int(np.prod(header.grid.shape_zyx)) * 2
+    with header.data_path.open("rb") as stream:
+        stream.seek(header.data_offset)
+        packed = stream.read()
+    inflater = zlib.decompressobj()
+    try:
+        content = inflater.decompress(packed, expected)
+        surplus = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, 1)
+    except zlib.error as error:
+        raise ScanError(f"{header.data_path}: expected zlib-compressed voxels, found {error}") from None
+    if len(content) != expected or surplus or not inflater.eof or inflater.unused_data:
+        found = f"{len(content)}{'+' if surplus else ''} bytes{'' if inflater.eof else ' and no end of stream'}"
+        raise ScanError(f"{header.data_path}: expected {expected} bytes behind the compression, found {found}")
+    # bytearray: an own, writable buffer, as every other reader gives
+    return np.frombuffer(bytearray(content), dtype="<i2")

@@ -1,0 +1,170 @@
+"""Strict reading of MetaImage headers: nothing is guessed, nothing outside the header's folder is opened."""
+
+import re
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from lungpipe.datasets.scan import ScanError
+from lungpipe.geometry import Grid
+
+MAX_HEADER_BYTES = 65536
+_ORIGIN_KEYS = ("Offset", "Position", "Origin")
+_DIRECTION_KEYS = ("TransformMatrix", "Rotation", "Orientation")
+_LOCAL = "LOCAL"
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """A checked MetaImage header: the grid, and where and how the voxels lie."""
+
+    path: Path
+    grid: Grid
+    data_path: Path
+    data_offset: int
+    is_compressed: bool
+    is_big_endian: bool
+
+
+def read_header(path: Path) -> Header:
+    """Read and check the header of a .mhd or .mha file.
+
+    Raises:
+        ScanError: anything that is not a three-dimensional int16 image whose voxels lie in the header's own folder.
+    """
+    path = Path(path)
+    fields, end = read_fields(path)
+    _expect(path, fields, "ObjectType", {"Image"}, default="Image")
+    _expect(path, fields, "NDims", {"3"})
+    _expect(path, fields, "ElementType", {"MET_SHORT"})
+    _expect(path, fields, "ElementNumberOfChannels", {"1"}, default="1")
+    _expect(path, fields, "BinaryData", {"True"}, default="True")
+    data_path = find_data(path, fields)
+    is_local = data_path == path
+    is_compressed = _flag(path, fields, "CompressedData")
+    header = Header(
+        path=path,
+        grid=_read_grid(path, fields),
+        data_path=data_path,
+        data_offset=end if is_local else _header_size(path, fields),
+        is_compressed=is_compressed,
+        is_big_endian=_flag(path, fields, "BinaryDataByteOrderMSB") or _flag(path, fields, "ElementByteOrderMSB"),
+    )
+    _check_size(header, fields.get("CompressedDataSize"))
+    return header
+
+
+def read_fields(path: Path) -> tuple[dict[str, str], int]:
+    """Return the header's `key = value` fields and the byte offset behind the ElementDataFile line.
+
+    Reads no further than that line. Raises ScanError for what is no MetaImage header.
+    """
+    fields: dict[str, str] = {}
+    try:
+        with path.open("rb") as stream:
+            while stream.tell() < MAX_HEADER_BYTES:
+                line = stream.readline(MAX_HEADER_BYTES)
+                if not line:
+                    break
+                key, value = _split_line(path, line)
+                if key in fields:
+                    raise ScanError(f"{path}: expected one field {key}, found two")
+                if key:
+                    fields[key] = value
+                if key == "ElementDataFile":
+                    return fields, stream.tell()
+    except OSError as error:
+        raise ScanError(f"{path}: expected a readable MetaImage header, found {error.strerror}") from None
+    found = ", ".join(fields) or "an empty file"
+    raise ScanError(f"{path}: expected a MetaImage header that ends with ElementDataFile, found {found}")
+
+
+def find_data(path: Path, fields: dict[str, str]) -> Path:
+    """Return the file that holds the voxels: one in the header's own folder, or the header's file itself (LOCAL)."""
+    name = fields["ElementDataFile"]
+    if name.upper() == _LOCAL:
+        return path
+    if not name or name.upper().startswith("LIST") or "%" in name:
+        raise ScanError(f"{path}: ElementDataFile: expected one file name or LOCAL, found {name!r}")
+    if Path(name).name != name or "\\" in name:
+        raise ScanError(f"{path}: ElementDataFile: expected a file in the header's folder, found {name!r}")
+    return path.with_name(name)
+
+
+def _split_line(path: Path, line: bytes) -> tuple[str, str]:
+    try:
+        text = line.decode("utf-8").strip()
+    except UnicodeDecodeError:
+        text = "\0"
+    if "\0" in text or (text and "=" not in text):
+        raise ScanError(f"{path}: expected lines 'key = value', found {line[:40]!r}")
+    key, _, value = text.partition("=")
+    return key.strip(), value.strip()
+
+
+def _expect(path: Path, fields: dict[str, str], key: str, allowed: set[str], *, default: str | None = None) -> None:
+    value = fields.get(key, default)
+    if value not in allowed:
+        raise ScanError(f"{path}: {key}: expected {' or '.join(sorted(allowed))}, found {value or 'nothing'}")
+
+
+def _flag(path: Path, fields: dict[str, str], key: str) -> bool:
+    _expect(path, fields, key, {"True", "False"}, default="False")
+    return fields.get(key) == "True"
+
+
+def _numbers(path: Path, key: str, text: str, count: int) -> list[float]:
+    words = text.split()
+    try:
+        values = [float(word) for word in words]
+    except ValueError:
+        values = []
+    if len(values) != count or not np.all(np.isfinite(values)):
+        raise ScanError(f"{path}: {key}: expected {count} finite numbers, found {text!r}")
+    return values
+
+
+def _read_grid(path: Path, fields: dict[str, str]) -> Grid:
+    for key in ("DimSize", "ElementSpacing"):
+        if key not in fields:
+            raise ScanError(f"{path}: expected the field {key}, found {', '.join(fields)}")
+    size = fields["DimSize"].split()
+    if len(size) != 3 or not all(re.fullmatch(r"[1-9]\d{0,5}", word) for word in size):
+        raise ScanError(f"{path}: DimSize: expected three positive sizes, found {fields['DimSize']!r}")
+    origin = _first(path, fields, _ORIGIN_KEYS, [0.0] * 3)
+    axes = _first(path, fields, _DIRECTION_KEYS, [1.0, 0, 0, 0, 1, 0, 0, 0, 1])
+    spacing = _numbers(path, "ElementSpacing", fields["ElementSpacing"], 3)
+    # MetaImage lists the world vector of each axis in a row; a direction matrix holds them in its columns
+    direction = np.reshape(axes, (3, 3)).T.ravel().tolist()
+    try:
+        return Grid.from_xyz([int(word) for word in size], spacing, origin, direction)
+    except ValueError as error:
+        raise ScanError(f"{path}: {error}") from None
+
+
+def _first(path: Path, fields: dict[str, str], keys: tuple[str, ...], default: list[float]) -> list[float]:
+    given = [key for key in keys if key in fields]
+    if len(given) > 1:
+        raise ScanError(f"{path}: expected one of {', '.join(keys)}, found {', '.join(given)}")
+    return _numbers(path, given[0], fields[given[0]], len(default)) if given else default
+
+
+def _header_size(path: Path, fields: dict[str, str]) -> int:
+    text = fields.get("HeaderSize", "0")
+    if not text.isdigit():
+        raise ScanError(f"{path}: HeaderSize: expected a number of bytes, found {text!r}")
+    return int(text)
+
+
+def _check_size(header: Header, compressed_size: str | None) -> None:
+    try:
+        found = header.data_path.stat().st_size - header.data_offset
+    except OSError as error:
+        raise ScanError(f"{header.path}: expected voxels in {header.data_path.name}, found {error.strerror}") from None
+    if not header.is_compressed:
+        expected = str(int(np.prod(header.grid.shape_zyx)) * 2)
+    else:
+        expected = compressed_size if compressed_size is not None else str(found)
+    if str(found) != expected:
+        raise ScanError(f"{header.data_path}: expected {expected} bytes of voxels, found {found}")

@@ -1,0 +1,60 @@
+"""The raw files of a study: where they are, or, for the phantom, where they will be."""
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE
+from lungpipe.datasets.luna16 import ScanFiles, check_dataset, list_scans
+from lungpipe.datasets.phantom import PHANTOM_TABLES, planned_files
+from lungpipe.settings import StudySettings
+
+
+@dataclass(frozen=True, slots=True)
+class RawScans:
+    """Root folder, scans by subset, and the tables beside them."""
+
+    root: Path
+    by_subset: dict[int, tuple[ScanFiles, ...]]
+    tables: tuple[str, ...]
+
+    @classmethod
+    def of(cls, study: StudySettings) -> "RawScans":
+        """Find a study's raw files; nothing is written.
+
+        Raises:
+            DatasetError: a dataset that cannot be used as it is (see `check_dataset`).
+        """
+        dataset = study.dataset
+        if dataset.kind == "phantom":
+            root = Path(dataset.root or study.dataset_dir / "raw")
+            planned = planned_files(root, dataset.phantom, dataset.num_subsets, study.seed)
+            scans = {subset: _pair(paths) for subset, paths in planned.items()}
+            return cls(root, scans, tuple((root / name).as_posix() for name in PHANTOM_TABLES))
+        root = Path(str(dataset.root))
+        check_dataset(root, dataset.num_subsets)
+        names = (ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE)
+        return cls(
+            root,
+            {subset: list_scans(root, subset) for subset in range(dataset.num_subsets)},
+            tuple((root / name).as_posix() for name in names if (root / name).is_file()),
+        )
+
+    def files(self, subset: int) -> list[str]:
+        """Return headers and data of a subset's scans."""
+        return [path.as_posix() for scan in self.by_subset[subset] for path in paths_of(scan)]
+
+    def listing_digest(self) -> str:
+        """Return a digest of which series lie in which subset."""
+        listing = [f"{subset}/{scan.series_uid}" for subset, scans in self.by_subset.items() for scan in scans]
+        return hashlib.sha256("\n".join(sorted(listing)).encode()).hexdigest()[:16]
+
+
+def paths_of(scan: ScanFiles) -> tuple[Path, ...]:
+    """Return the one or two files of a scan."""
+    return tuple(dict.fromkeys((scan.header_path, scan.data_path)))
+
+
+def _pair(paths: list[Path]) -> tuple[ScanFiles, ...]:
+    headers = [path for path in paths if path.suffix == ".mhd"]
+    return tuple(ScanFiles(header.stem, header, header.with_suffix(".raw")) for header in sorted(headers))

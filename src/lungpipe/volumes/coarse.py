@@ -1,0 +1,99 @@
+"""Down to the coarse grid where the lungs are found, and back to the full one."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.geometry import Grid
+from lungpipe.volumes.morphology import BoolArray, spread_labels
+
+CELLS = 160
+"""The coarse spacing is the longest side of the field of view by this number (2.2 mm for 350 mm)."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Coarse:
+    """Mean HU (int16, along +z, +y, +x) on the coarse grid, its spacing, and fine voxels per coarse voxel and axis."""
+
+    hu: NDArray[np.int16]
+    spacing_zyx_mm: tuple[float, float, float]
+    factors: tuple[int, int, int]
+
+
+def orient(array: NDArray[np.int16], grid: Grid) -> NDArray[np.int16]:
+    """Return a view whose axes run nearest to +z, +y, +x of the world."""
+    order, flips = _nearest_axes(grid)
+    return array.transpose(order)[flips]
+
+
+def restore(array: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
+    """Return to the grid's own axes what `orient` had turned."""
+    order, flips = _nearest_axes(grid)
+    return np.ascontiguousarray(array[flips].transpose(np.argsort(order)))
+
+
+def coarsen(view: NDArray[np.int16], grid: Grid) -> Coarse:
+    """Return block means of an oriented view; a last block that is not full repeats its edge."""
+    order, _ = _nearest_axes(grid)
+    spacing = np.asarray(grid.spacing_zyx_mm)[list(order)]
+    target = float(np.max(spacing * view.shape)) / CELLS
+    z, y, x = (max(int(target / s + 0.25), 1) for s in spacing)
+    steps = (float(spacing[0]) * z, float(spacing[1]) * y, float(spacing[2]) * x)
+    return Coarse(_block_mean(view, (z, y, x)), steps, (z, y, x))
+
+
+def refine(
+    labels: NDArray[np.uint8],
+    is_air: BoolArray,
+    view: NDArray[np.int16],
+    *,
+    factors: tuple[int, int, int],
+    limit_hu: int,
+) -> NDArray[np.uint8]:
+    """Return labels (uint8) of the fine view: coarse ones, with the border between lung and tissue decided anew.
+
+    Coarse voxels on either side of the border take the label where the fine voxel is darker than `limit_hu`. What the
+    closing filled (labelled, but no air) stays as it is, and so does air that belongs to no lung.
+    """
+    near = spread_labels(labels)
+    is_rim = (near != 0) & (labels == 0) & ~is_air
+    is_edge = (labels != 0) & is_air & (spread_labels(np.where(labels == 0, 1, 0).astype(np.uint8)) != 0)
+    # codes: 0..2 final labels, 3..4 labels 1..2 where the fine voxel is air
+    codes = np.where(is_rim, near + 2, np.where(is_edge, labels + 2, labels)).astype(np.uint8)
+    fine = np.empty(view.shape, dtype=np.uint8)
+    for start in range(codes.shape[0]):
+        rows = slice(start * factors[0], min((start + 1) * factors[0], view.shape[0]))
+        plane = codes[start].repeat(factors[1], axis=0)[: view.shape[1]].repeat(factors[2], axis=1)[:, : view.shape[2]]
+        is_open = plane >= 3
+        if not plane.any():
+            fine[rows] = 0
+            continue
+        closed, label = np.where(is_open, 0, plane), np.where(is_open, plane - 2, 0)
+        fine[rows] = closed + label * (view[rows] < limit_hu)
+    return fine
+
+
+def _nearest_axes(grid: Grid) -> tuple[tuple[int, ...], tuple[slice, ...]]:
+    """Return, for world z, y, x, the array axis nearest to it, and the flips that make them run upwards."""
+    matrix = np.asarray(grid.direction_zyx)
+    best = max(_PERMUTATIONS, key=lambda order: sum(abs(matrix[world, axis]) for world, axis in enumerate(order)))
+    flips = tuple(slice(None, None, -1 if matrix[world, axis] < 0 else 1) for world, axis in enumerate(best))
+    return best, flips
+
+
+_PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
+
+
+def _block_mean(view: NDArray[np.int16], factors: tuple[int, int, int]) -> NDArray[np.int16]:
+    missing = [(0, -n % factor) for n, factor in zip(view.shape, factors, strict=True)]
+    if any(after for _, after in missing):
+        view = np.pad(view, missing, mode="edge")
+    z, y, x = factors
+    total = np.zeros((view.shape[0] // z, view.shape[1] // y, view.shape[2] // x), dtype=np.int32)
+    for plane in range(total.shape[0]):
+        block = view[plane * z : (plane + 1) * z].sum(axis=0, dtype=np.int32)
+        rows = block.reshape(total.shape[1], y, -1).sum(axis=1)
+        for offset in range(x):
+            total[plane] += rows[:, offset::x]
+    return (total // (z * y * x)).astype(np.int16)

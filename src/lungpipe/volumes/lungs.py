@@ -1,0 +1,132 @@
+"""Find the lungs: the classical chain of threshold, outside air, airways, left and right, and closing.
+
+Air is thresholded on a grid of about 1/160 of the field of view, where all decisions are made; only the border is
+decided again on the full grid. All lengths are shares of the body's or the lungs' own size: an infant's or a miniature
+chest is cut as an adult's. The chain follows Hu, Hoffman and Reinhardt, "Automatic lung segmentation for accurate
+quantitation of volumetric X-ray CT images", IEEE TMI 2001.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from lungpipe.geometry import Grid
+from lungpipe.volumes.airways import find_airways
+from lungpipe.volumes.coarse import Coarse, coarsen, orient, refine, restore
+from lungpipe.volumes.morphology import (
+    BoolArray,
+    Spacing,
+    bounding_box,
+    close_mm,
+    dilate_mm,
+    erode_mm,
+    fill_planes,
+    label_planes,
+    spread_planes,
+)
+from lungpipe.volumes.sides import split_sides
+
+__all__ = ["dilate_mm", "segment_lungs"]
+
+PADDING_HU = -1200
+"""Darker voxels are what a scanner writes outside its field of view."""
+OUTSIDE_HU = -925.0
+"""Air at the border of the field of view is outside air where its mean is darker, and cut lung where it is not."""
+CLOSING_SHARE = 1 / 16
+"""Radius of the closing, as a share of the cube root of the lungs' volume (10 mm for 4 litres)."""
+
+HOLE_SHARE = 0.2
+"""Widest hole of a slice that is filled, as a share of the same length (33 mm for 4 litres)."""
+
+
+def segment_lungs(hu: NDArray[np.int16], grid: Grid, *, threshold_hu: int = -350) -> NDArray[np.uint8]:
+    """Return the lungs' labels (uint8, zyx): 0 none, 1 left, 2 right; left is where world x (LPS) is larger.
+
+    Vessels, nodules and what the closing bridges are inside; trachea, main bronchi, bowel gas and table are not.
+    Works on any grid, cut fields of view, thick slices and single lungs; a scan without lungs gives zeros.
+    """
+    view = orient(hu, grid)
+    coarse = coarsen(view, grid)
+    labels, is_air = _segment_coarse(coarse, threshold_hu)
+    return restore(refine(labels, is_air, view, factors=coarse.factors, limit_hu=threshold_hu), grid)
+
+
+def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8], BoolArray]:
+    air = coarse.hu < threshold_hu
+    labels = np.zeros(air.shape, dtype=np.uint8)
+    padding = coarse.hu < PADDING_HU
+    outside = _find_outside(coarse, air & ~padding, padding)
+    body = _find_body(coarse, air)
+    inside = _keep_enclosed(air & ~outside & ~padding, body)
+    # everything below happens in the box of the air inside the body, with room for the closing
+    box = bounding_box(inside, (1, 1, 1))
+    if box is None:
+        return labels, air
+    columns = body.sum(axis=(0, 1))
+    width_mm = float(np.ptp(np.flatnonzero(columns)) + 1) * coarse.spacing_zyx_mm[2]
+    middle_x = float(columns @ np.arange(air.shape[2]) / columns.sum()) - box[2].start
+    chest, hu = inside[box], coarse.hu[box]
+    airways = find_airways(hu, chest, coarse.spacing_zyx_mm, width_mm=width_mm, middle_x_vox=middle_x)
+    sides = split_sides(hu, chest & ~airways, coarse.spacing_zyx_mm, middle_x)
+    labels[box] = _fill(sides, airways, coarse.spacing_zyx_mm)
+    return labels, air
+
+
+def _find_outside(coarse: Coarse, air: BoolArray, padding: BoolArray) -> BoolArray:
+    """Return the air that touches the border of the field of view, slice by slice, and is as dark as room air.
+
+    Narrow air does not conduct: a chest wall that is thinner than a voxel somewhere does not let the room in.
+    """
+    wide = ~spread_planes(~air)
+    labels, count = label_planes(wide)
+    border = np.zeros_like(air)
+    border[:, [0, -1]] = border[:, :, [0, -1]] = True
+    if padding.any():
+        border |= dilate_mm(padding, coarse.spacing_zyx_mm, 2.01 * max(coarse.spacing_zyx_mm[1:]))
+    at_border = labels[border]
+    num = np.bincount(at_border, minlength=count + 1)
+    total = np.bincount(at_border, weights=coarse.hu[border], minlength=count + 1)
+    is_outside = (num > 0) & (total < OUTSIDE_HU * num)
+    is_outside[0] = False
+    return spread_planes(spread_planes(is_outside[labels]) & air) & air
+
+
+def _find_body(coarse: Coarse, air: BoolArray) -> BoolArray:
+    """Return the tissue of the largest solid: no table, leads or blankets, unless they lie against the skin."""
+    thin = 1.01 * max(coarse.spacing_zyx_mm[1:])
+    cores, count = ndimage.label(erode_mm(~air, coarse.spacing_zyx_mm, thin))
+    if not count:
+        return np.zeros_like(air)
+    sizes = np.bincount(cores.ravel())
+    sizes[0] = 0
+    return dilate_mm(cores == np.argmax(sizes), coarse.spacing_zyx_mm, 3 * thin) & ~air
+
+
+def _keep_enclosed(inside: BoolArray, body: BoolArray) -> BoolArray:
+    """Keep the components of air that lie mostly between tissue: before and behind, or on the left and the right.
+
+    A lung that the border of the field of view cuts still does; mattress, blankets and table do not.
+    """
+    is_between = np.zeros_like(inside)
+    for axis in (1, 2):
+        ahead = np.logical_or.accumulate(body, axis=axis)
+        behind = np.flip(np.logical_or.accumulate(np.flip(body, axis), axis=axis), axis)
+        is_between |= ahead & behind
+    labels, count = ndimage.label(inside)
+    sizes = np.bincount(labels.ravel(), minlength=count + 1)
+    is_kept = 2 * np.bincount(labels[is_between], minlength=count + 1) >= sizes
+    is_kept[0] = False
+    return is_kept[labels]
+
+
+def _fill(labels: NDArray[np.uint8], airways: BoolArray, spacing_zyx_mm: Spacing) -> NDArray[np.uint8]:
+    """Fill vessels and nodules of each lung: closing by a ball, then the small holes of each slice."""
+    volume_mm3 = np.count_nonzero(labels) * float(np.prod(spacing_zyx_mm))
+    length_mm = float(volume_mm3 ** (1 / 3))
+    # a larger hole of one slice is the dome of the diaphragm
+    largest = np.pi * (HOLE_SHARE * length_mm / 2) ** 2 / (spacing_zyx_mm[1] * spacing_zyx_mm[2])
+    filled = labels.copy()
+    for side in (1, 2):
+        closed = close_mm(labels == side, spacing_zyx_mm, CLOSING_SHARE * length_mm)
+        filled[fill_planes(closed, largest) & (filled == 0) & ~airways] = side
+    return filled

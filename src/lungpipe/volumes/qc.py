@@ -1,0 +1,51 @@
+"""The QC row of a scan: whether it was prepared, why not, and whether its nodules lie in volume and lungs."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.geometry import Grid, Window, window_around
+
+ReadLungs = Callable[[Window], NDArray[np.uint8]]
+
+
+def count_nodules(
+    centers_zyx_mm: NDArray[np.float64], grid: Grid, read_lungs: ReadLungs, margin_mm: float
+) -> dict[str, int]:
+    """Count nodules (centres (N, 3), world zyx mm) in all, outside the volume and outside the dilated lungs.
+
+    A nodule is outside the lungs when no lung voxel lies within `margin_mm` of the voxel nearest to its centre.
+    """
+    is_inside = grid.contains(centers_zyx_mm).reshape(-1)
+    is_in_lungs = [near_lungs(center, grid, read_lungs, margin_mm) for center in centers_zyx_mm[is_inside]]
+    return {
+        "num_nodules": len(centers_zyx_mm),
+        "num_nodules_outside_volume": int((~is_inside).sum()),
+        "num_nodules_outside_lungs": len(centers_zyx_mm) - sum(is_in_lungs),
+    }
+
+
+def near_lungs(center_zyx_mm: NDArray[np.float64], grid: Grid, read_lungs: ReadLungs, margin_mm: float) -> bool:
+    """Tell whether a lung voxel lies within `margin_mm` of the voxel nearest to a centre."""
+    spacing = np.asarray(grid.spacing_zyx_mm)
+    reach = np.floor(margin_mm / spacing).astype(int)
+    nearest = np.round(grid.to_index(center_zyx_mm))
+    window = window_around(nearest, (int(2 * reach[0] + 1), int(2 * reach[1] + 1), int(2 * reach[2] + 1)))
+    offsets = np.argwhere(read_lungs(window) != 0) - reach
+    return bool((np.square(offsets * spacing).sum(axis=1) <= margin_mm**2).any())
+
+
+def qc_row(series_uid: str, subset: int, source: str, counts: dict[str, int]) -> dict[str, Any]:
+    """Return the row of a scan that was prepared, still without lungs and HU range."""
+    empty = {"lungs_ml": float("nan"), "min_hu": float("nan"), "max_hu": float("nan")}
+    row = {"series_uid": series_uid, "subset": subset, "is_ok": True, "reason": "", "source": source}
+    return {**row, **counts, **empty}
+
+
+def failed_row(series_uid: str, subset: int, source: str, *, num_nodules: int, reason: str) -> dict[str, Any]:
+    """Return the row of a scan that could not be prepared: all of its nodules are lost."""
+    names = ("num_nodules", "num_nodules_outside_volume", "num_nodules_outside_lungs")
+    row = qc_row(series_uid, subset, source, dict.fromkeys(names, num_nodules))
+    return {**row, "is_ok": False, "reason": reason}

@@ -1,0 +1,99 @@
+"""One scan, from any format to a store or an image, with its lungs; and what a scan or store holds."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+from lungpipe.datasets.scan import Scan, read_scan
+from lungpipe.geometry import Grid
+from lungpipe.settings import PreprocessingSettings
+from lungpipe.volumes.images import IMAGE_ENDINGS, read_reference_grid, write_image
+from lungpipe.volumes.job import find_lungs
+from lungpipe.volumes.manifest import STORE_SUFFIX
+from lungpipe.volumes.resample import resample, to_image
+from lungpipe.volumes.store import open_volume, write_volume
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where one scan goes: path (.ome.zarr, .mhd, .mha, .nii, .nii.gz), the grid's reference image, lungs or HU."""
+
+    path: Path
+    like: Path | None = None
+    is_lungs_only: bool = False
+
+    def check(self) -> None:
+        """Raise ValueError for an ending that cannot hold what is asked for."""
+        is_store = self.path.name.endswith(STORE_SUFFIX)
+        allowed = IMAGE_ENDINGS if self.is_lungs_only else (STORE_SUFFIX, *IMAGE_ENDINGS)
+        if not self.path.name.endswith(allowed) or (self.is_lungs_only and is_store):
+            raise ValueError(f"{self.path}: expected an ending of {', '.join(allowed)}, found {self.path.name}")
+
+
+def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, series_uid: str | None = None) -> Grid:
+    """Prepare one scan of any format and return the grid of what was written.
+
+    With a reference image the lungs are found on the scan's own grid, since a reference may show a part of the chest.
+
+    Raises:
+        ValueError: a scan, reference or output that cannot be used (ScanError, VolumeError among them).
+    """
+    output.check()
+    scan = read_scan(Path(source), series_uid)
+    if output.like is None:
+        grid = scan.grid.resampled(settings.spacing_zyx_mm)
+        hu = resample(scan, grid)
+        lungs = find_lungs(hu, grid, settings) if _needs_lungs(output) else None
+    else:
+        grid = read_reference_grid(output.like)
+        hu = resample(scan, grid)
+        native = find_lungs(scan.hu, scan.grid, settings) if _needs_lungs(output) else None
+        lungs = None if native is None else resample_labels(native, scan.grid, grid)
+    if lungs is not None and not output.is_lungs_only:
+        write_volume(output.path, hu, grid, lungs, series_uid=scan.series_uid, attributes={})
+    else:
+        write_image(output.path, hu if lungs is None else lungs, grid)
+    return grid
+
+
+def resample_labels(labels: NDArray[np.uint8], source: Grid, target: Grid) -> NDArray[np.uint8]:
+    """Return labels (uint8, zyx) on another grid by nearest neighbour, 0 outside."""
+    resampler = SimpleITK.ResampleImageFilter()
+    resampler.SetSize(target.size_xyz)
+    resampler.SetOutputSpacing(target.spacing_xyz_mm)
+    resampler.SetOutputOrigin(target.origin_xyz_mm)
+    resampler.SetOutputDirection(target.direction_xyz)
+    resampler.SetInterpolator(SimpleITK.sitkNearestNeighbor)
+    return SimpleITK.GetArrayFromImage(resampler.Execute(to_image(labels, source)))
+
+
+def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None = None) -> dict[str, Any]:
+    """Return what a scan or store holds: series, grid (zyx, mm), HU range, and the volume of each lung in ml.
+
+    Raises:
+        ValueError: a path that is neither (ScanError, VolumeError).
+    """
+    path = Path(path)
+    if path.name.rstrip("/").endswith(STORE_SUFFIX):
+        volume = open_volume(path)
+        scan, lungs = Scan(volume.series_uid, volume.read_hu(), volume.grid), volume.read_lungs()
+    else:
+        scan = read_scan(path, series_uid)
+        lungs = find_lungs(scan.hu, scan.grid, settings)
+    counts = np.bincount(lungs.ravel(), minlength=3) * scan.grid.voxel_volume_mm3 / 1000.0
+    return {
+        "series_uid": scan.series_uid,
+        **asdict(scan.grid),
+        "min_hu": int(scan.hu.min()),
+        "max_hu": int(scan.hu.max()),
+        "left_lung_ml": round(float(counts[1]), 1),
+        "right_lung_ml": round(float(counts[2]), 1),
+    }
+
+
+def _needs_lungs(output: Output) -> bool:
+    return output.is_lungs_only or output.path.name.endswith(STORE_SUFFIX)

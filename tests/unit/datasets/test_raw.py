@@ -1,0 +1,110 @@
+"""Raw files: where they are, or will be."""
+
+from pathlib import Path
+
+import pytest
+
+from lungpipe.datasets.annotations import DatasetError
+from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.datasets.phantom import PHANTOM_TABLES
+from lungpipe.datasets.raw import RawScans, paths_of
+from lungpipe.settings import DatasetSettings, PhantomSettings, StudySettings
+
+MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
+
+
+@pytest.fixture
+def luna16(tmp_path):
+    """Three subsets in LUNA16's layout, without ratings and patients."""
+    root = tmp_path / "luna16"
+    for subset, uids in enumerate((("1.2", "1.1"), ("1.3",), ())):
+        folder = root / f"subset{subset}"
+        folder.mkdir(parents=True)
+        for uid in uids:
+            (folder / f"{uid}.mhd").write_text(f"NDims = 3\nElementDataFile = {uid}.raw\n")
+            (folder / f"{uid}.raw").write_bytes(b"")
+    (root / "subset2/1.4.mha").write_text("NDims = 3\n")
+    for name in ("annotations.csv", "annotations_excluded.csv"):
+        (root / name).write_text(MARKS)
+    return root
+
+
+def study_of(root, num_subsets=3):
+    dataset = DatasetSettings(name="mine", kind="luna16", root=str(root), num_subsets=num_subsets)
+    return StudySettings(dataset=dataset, folds=(0,))
+
+
+def phantom_study(results_dir, seed=1, root=None):
+    small = PhantomSettings(scans_per_subset=2)
+    dataset = DatasetSettings(num_subsets=3, phantom=small, root=root)
+    return StudySettings(results_dir=str(results_dir), seed=seed, dataset=dataset, folds=(0,))
+
+
+def test_existing_files_are_found_by_subset(luna16):
+    raw = RawScans.of(study_of(luna16))
+    assert {subset: [scan.series_uid for scan in scans] for subset, scans in raw.by_subset.items()} == {
+        0: ["1.1", "1.2"],
+        1: ["1.3"],
+        2: ["1.4"],
+    }
+    assert raw.files(1) == [(luna16 / "subset1" / name).as_posix() for name in ("1.3.mhd", "1.3.raw")]
+    assert raw.files(2) == [(luna16 / "subset2/1.4.mha").as_posix()]
+
+
+def test_tables_that_are_not_there_are_not_named(luna16):
+    assert [Path(path).name for path in RawScans.of(study_of(luna16)).tables] == [
+        "annotations.csv",
+        "annotations_excluded.csv",
+    ]
+    (luna16 / "series.csv").write_text("seriesuid,patient_id,subset\n1.1,A,0\n")
+    assert Path(RawScans.of(study_of(luna16)).tables[-1]).name == "series.csv"
+
+
+def test_a_dataset_that_cannot_be_used_is_refused(luna16):
+    with pytest.raises(DatasetError, match="subset3"):
+        RawScans.of(study_of(luna16, num_subsets=4))
+    (luna16 / "annotations.csv").write_text(MARKS + "9.9,1,2,3,4\n")
+    with pytest.raises(DatasetError, match=r"annotations\.csv, line 2: .* found 9\.9"):
+        RawScans.of(study_of(luna16))
+
+
+def test_the_listing_digest_tells_which_series_lies_where_and_nothing_else(luna16):
+    before = RawScans.of(study_of(luna16)).listing_digest()
+    (luna16 / "subset0/1.1.raw").write_bytes(b"other voxels")
+    assert RawScans.of(study_of(luna16)).listing_digest() == before
+    for suffix in (".mhd", ".raw"):
+        (luna16 / f"subset0/1.2{suffix}").rename(luna16 / f"subset1/1.2{suffix}")
+    assert RawScans.of(study_of(luna16)).listing_digest() != before
+
+
+def test_the_phantoms_files_are_known_before_they_are_written(tmp_path):
+    raw = RawScans.of(phantom_study(tmp_path / "results"))
+    assert raw.root == tmp_path / "results/phantom/raw"
+    assert not raw.root.exists()
+    assert {subset: len(scans) for subset, scans in raw.by_subset.items()} == {0: 2, 1: 2, 2: 2}
+    assert [Path(path).name for path in raw.tables] == list(PHANTOM_TABLES)
+    for subset, scans in raw.by_subset.items():
+        assert [scan.series_uid for scan in scans] == sorted(scan.series_uid for scan in scans)
+        for scan in scans:
+            assert scan.header_path == raw.root / f"subset{subset}" / f"{scan.series_uid}.mhd"
+            assert scan.data_path == scan.header_path.with_suffix(".raw")
+
+
+def test_the_phantoms_listing_follows_its_seed_and_not_its_place(tmp_path):
+    one, moved, other = (
+        RawScans.of(study)
+        for study in (
+            phantom_study(tmp_path / "results"),
+            phantom_study(tmp_path / "results", root=str(tmp_path / "elsewhere")),
+            phantom_study(tmp_path / "results", seed=2),
+        )
+    )
+    assert moved.root == tmp_path / "elsewhere"
+    assert one.listing_digest() == moved.listing_digest()
+    assert one.listing_digest() != other.listing_digest()
+
+
+def test_a_scan_of_one_file_has_one_path():
+    one, two = Path("a.mha"), Path("a.raw")
+    assert paths_of(ScanFiles("a", one, one)) == (one,)
+    assert paths_of(ScanFiles("a", one, two)) == (one, two)

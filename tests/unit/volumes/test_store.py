@@ -1,0 +1,199 @@
+"""The store: what goes in comes out, under standard metadata, whole or not at all."""
+
+import json
+import os
+import pickle
+
+import numpy as np
+import ome_zarr_models
+import pytest
+import zarr
+
+from lungpipe.geometry import Grid, Window
+from lungpipe.volumes import store
+from lungpipe.volumes.store import (
+    VolumeError,
+    content_sha256,
+    halve_hu,
+    halve_labels,
+    list_files,
+    open_volume,
+    read_own_attributes,
+    write_volume,
+)
+
+GRID = Grid((37, 70, 81), (2.0, 1.0, 0.5), (-300.5, 10.25, -77.0))
+RNG = np.random.default_rng(5)
+HU = RNG.integers(-1024, 3000, GRID.shape_zyx).astype(np.int16)
+LUNGS = RNG.integers(0, 3, GRID.shape_zyx).astype(np.uint8)
+UID = "1.3.6.1.4.1.14519.5.2.1.6279.6001.100"
+
+
+@pytest.fixture
+def path(tmp_path):
+    path = tmp_path / f"{UID}.ome.zarr"
+    write_volume(path, HU, GRID, LUNGS, series_uid=UID, attributes={"entry": {"code": "c"}})
+    return path
+
+
+def test_what_goes_in_comes_out(path):
+    volume = open_volume(path)
+    assert volume.series_uid == UID
+    assert volume.grid == GRID
+    assert volume.attributes["entry"] == {"code": "c"}
+    np.testing.assert_array_equal(volume.read_hu(), HU)
+    np.testing.assert_array_equal(volume.read_lungs(), LUNGS)
+    assert volume.read_hu().dtype == np.int16
+    assert volume.read_lungs().dtype == np.uint8
+
+
+@pytest.mark.parametrize(
+    ("start", "shape"),
+    [((5, 60, 3), (8, 8, 8)), ((-3, -3, -3), (9, 9, 9)), ((30, 64, 70), (20, 20, 20)), ((99, 0, 0), (2, 2, 2))],
+)
+def test_window_is_the_arrays_own(path, start, shape):
+    window = Window(start, shape)
+    volume = open_volume(path)
+    np.testing.assert_array_equal(volume.read_hu(window), window.cut(HU, -1024))
+    np.testing.assert_array_equal(volume.read_hu(window, fill=7), window.cut(HU, 7))
+    np.testing.assert_array_equal(volume.read_lungs(window), window.cut(LUNGS, 0))
+
+
+def test_opened_volume_travels_to_another_process(path):
+    volume = pickle.loads(pickle.dumps(open_volume(path)))  # noqa: S301 - own bytes
+    np.testing.assert_array_equal(volume.read_hu(Window((0, 0, 0), (4, 4, 4))), HU[:4, :4, :4])
+
+
+def test_metadata_is_valid_ome_ngff(path):
+    group = zarr.open_group(str(path), mode="r")
+    image = ome_zarr_models.open_ome_zarr(group)
+    assert type(image).__module__ == "ome_zarr_models.v05.image"
+    multiscale = image.attributes.ome.multiscales[0]
+    assert [axis.name for axis in multiscale.axes] == ["z", "y", "x"]
+    assert {axis.unit for axis in multiscale.axes} == {"millimeter"}
+    assert image.labels is not None
+    assert "lungs" in image.labels.label_paths
+    label = ome_zarr_models.open_ome_zarr(group["labels/lungs"])
+    assert type(label).__module__ == "ome_zarr_models.v05.image_label"
+
+
+def test_world_of_both_levels_by_the_standards_own_rules(path):
+    levels = json.loads((path / "zarr.json").read_text())["attributes"]["ome"]["multiscales"][0]["datasets"]
+    for level, shift in ((0, 0.0), (1, 0.5)):
+        steps = levels[level]["coordinateTransformations"]
+        assert [step["type"] for step in steps] == ["scale", "translation"]
+        # voxel k of the coarse level is the middle of the fine voxels 2k and 2k + 1
+        expected = GRID.to_world(np.array([3, 4, 5]) * 2**level + shift)
+        np.testing.assert_allclose(np.array([3, 4, 5]) * steps[0]["scale"] + steps[1]["translation"], expected)
+
+
+def test_second_level_holds_means_and_labels(path):
+    group = zarr.open_group(str(path), mode="r")
+    assert group["1"].shape == (19, 35, 41)
+    block = HU[2:4, 4:6, 6:8].astype(float).mean()
+    assert abs(group["1"][1, 2, 3] - block) <= 0.5
+    assert group["labels/lungs/1"][1, 2, 3] == LUNGS[2:4, 4:6, 6:8].max()
+
+
+def test_halving_by_hand():
+    assert halve_hu(np.array([[[-1000, -1000, 5], [-1000, -997, 5]]], np.int16)).tolist() == [[[-999, 5]]]
+    assert halve_labels(np.array([[[0, 1], [0, 0]], [[2, 0], [0, 0]]], np.uint8)).tolist() == [[[2]]]
+    constant = np.full((5, 7, 9), -1024, np.int16)
+    assert (halve_hu(constant) == -1024).all()
+    assert halve_hu(constant).shape == (3, 4, 5)
+
+
+def test_a_scan_is_a_handful_of_files(tmp_path):
+    grid = Grid((130, 257, 130))
+    hu = np.full(grid.shape_zyx, 100, np.int16)
+    write_volume(tmp_path / "a.ome.zarr", hu, grid, np.ones(grid.shape_zyx, np.uint8), series_uid="a", attributes={})
+    assert len(list_files(tmp_path / "a.ome.zarr")) <= 20
+    metadata = json.loads((tmp_path / "a.ome.zarr/0/zarr.json").read_text())
+    assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [192, 256, 192]
+    assert metadata["codecs"][0]["name"] == "sharding_indexed"
+    assert metadata["codecs"][0]["configuration"]["chunk_shape"] == [64, 64, 64]
+
+
+def test_plain_zarr_reads_it_without_the_rust_codecs(path):
+    with zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"}):
+        np.testing.assert_array_equal(zarr.open_group(str(path), mode="r")["0"][...], HU)
+
+
+def test_checksum_follows_the_content_alone():
+    first = content_sha256(HU, GRID, LUNGS)
+    assert first == content_sha256(np.asfortranarray(HU), GRID, LUNGS.copy())
+    other = HU.copy()
+    other[0, 0, 0] += 1
+    moved = Grid(GRID.shape_zyx, GRID.spacing_zyx_mm, (-300.5, 10.25, -77.5))
+    assert len({first, content_sha256(other, GRID, LUNGS), content_sha256(HU, moved, LUNGS)}) == 3
+
+
+def test_replacing_leaves_only_the_new_store(path):
+    write_volume(path, HU[:, :, ::-1].copy(), GRID, LUNGS, series_uid=UID, attributes={})
+    np.testing.assert_array_equal(open_volume(path).read_hu(), HU[:, :, ::-1])
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
+def test_failed_write_leaves_the_old_store_and_nothing_else(path, monkeypatch):
+    def full_disk(*_):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full_disk)
+    with pytest.raises(OSError, match="No space"):
+        write_volume(path, HU[:, :, ::-1].copy(), GRID, LUNGS, series_uid=UID, attributes={})
+    np.testing.assert_array_equal(open_volume(path).read_hu(), HU)
+    assert [item.name for item in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("name", ["0/c/0/0/0", "labels/lungs/0/c/0/0/0", "1/c/0/0/0"])
+@pytest.mark.parametrize("damage", ["missing", "truncated"])
+def test_damaged_shard_is_found_on_opening(path, name, damage):
+    content = (path / name).read_bytes()
+    (path / name).unlink()
+    if damage == "truncated":
+        (path / name).write_bytes(content[:-1])
+    with pytest.raises(VolumeError, match=f"expected {name} with {len(content)} bytes") as caught:
+        open_volume(path)
+    assert str(path) in str(caught.value)
+
+
+def test_corrupt_chunk_names_the_store(path):
+    name = path / "0/c/0/0/0"
+    content = bytearray(name.read_bytes())
+    content[:400] = b"\xff" * 400
+    name.write_bytes(content)
+    with pytest.raises(VolumeError, match=r"array 0: expected readable chunks") as caught:
+        open_volume(path).read_hu()
+    assert str(path) in str(caught.value)
+
+
+@pytest.mark.parametrize("content", [None, "", "{}", '{"zarr_format": 3, "node_type": "group", "attributes": {}}'])
+def test_what_is_no_store_is_refused(tmp_path, content):
+    path = tmp_path / "b.ome.zarr"
+    if content is not None:
+        path.mkdir()
+        (path / "zarr.json").write_text(content)
+    for read in (open_volume, read_own_attributes):
+        with pytest.raises(VolumeError, match="expected an OME-Zarr volume") as caught:
+            read(path)
+        assert "b.ome.zarr" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("hu", "lungs", "grid", "message"),
+    [
+        (HU.astype(np.int32), LUNGS, GRID, "hu: expected int16"),
+        (HU[1:], LUNGS, GRID, "hu: expected int16"),
+        (HU, LUNGS.astype(bool), GRID, "lungs: expected uint8"),
+        (HU, LUNGS, Grid(GRID.shape_zyx, direction_zyx=((1, 0, 0), (0, -1, 0), (0, 0, 1))), "axis-aligned grid"),
+    ],
+)
+def test_other_arrays_are_refused_and_nothing_is_written(tmp_path, hu, lungs, grid, message):
+    with pytest.raises(VolumeError, match=message):
+        write_volume(tmp_path / "a.ome.zarr", hu, grid, lungs, series_uid="a", attributes={})
+    assert not list(tmp_path.iterdir())
+
+
+def test_rust_codecs_are_in_use():
+    assert zarr.config.get("codec_pipeline.path") == "zarrs.ZarrsCodecPipeline"
+    assert store.CHUNK_VOX == 64
