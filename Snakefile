@@ -8,6 +8,9 @@ min_version("9.20")
 configfile: "config.yaml"
 
 
+report: "workflow/report/workflow.rst"
+
+
 include: "workflow/rules/common.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/volumes.smk"
@@ -28,3 +31,15 @@ rule all:
         f"{R}/report.html",
         f"{R}/evaluation/evaluation.json",
         f"{D}/volumes/accounting.csv",
+
+
+onstart:
+    begin_tracking()
+
+
+onsuccess:
+    close_runs(STUDY, "FINISHED")
+
+
+onerror:
+    close_runs(STUDY, "FAILED")

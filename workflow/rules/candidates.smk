@@ -5,15 +5,19 @@ rule mine_candidates:
     input:
         weights=f"{R}/fold{{fold}}/segmenter.safetensors",
         manifests=lambda wildcards: manifests(learning_subsets(wildcards)),
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         candidates=f"{R}/fold{{fold}}/mined.parquet",
     log:
         f"{R}/logs/mine_candidates/fold{{fold}}.log",
     benchmark:
         f"{R}/benchmarks/mine_candidates/fold{{fold}}.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     threads: STUDY.compute.num_threads
+    resources:
+        gpu=GPUS,
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.inference.detect", "lungpipe.volumes.collection"),
         settings=dump("segmenter", "candidates", "compute"),
         margin_mm=STUDY.preprocessing.lung_margin_mm,
@@ -25,15 +29,19 @@ rule detect_candidates:
     input:
         weights=f"{R}/fold{{fold}}/segmenter.safetensors",
         manifests=lambda wildcards: manifests([wildcards.fold]),
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         candidates=f"{R}/fold{{fold}}/candidates.parquet",
     log:
         f"{R}/logs/detect_candidates/fold{{fold}}.log",
     benchmark:
         f"{R}/benchmarks/detect_candidates/fold{{fold}}.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     threads: STUDY.compute.num_threads
+    resources:
+        gpu=GPUS,
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.inference.detect", "lungpipe.volumes.collection"),
         settings=dump("segmenter", "candidates", "compute"),
         margin_mm=STUDY.preprocessing.lung_margin_mm,

@@ -8,7 +8,6 @@ rule train_classifier:
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",
         exclusions=f"{D}/targets/exclusions.parquet",
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         weights=f"{R}/fold{{fold}}/classifier.safetensors",
         history=f"{R}/fold{{fold}}/classifier_history.parquet",
@@ -16,12 +15,18 @@ rule train_classifier:
         f"{R}/logs/train_classifier/fold{{fold}}.log",
     benchmark:
         f"{R}/benchmarks/train_classifier/fold{{fold}}.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     threads: STUDY.compute.num_threads
+    resources:
+        gpu=GPUS,
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint(
             "lungpipe.training.fit_classifier",
             "lungpipe.sampling.cubes",
-            "lungpipe.datasets.folds",
+            "lungpipe.training.folds",
+            "lungpipe.models.checkpoint",
             "lungpipe.volumes.collection",
         ),
         seed=STUDY.seed,
@@ -36,16 +41,22 @@ rule score_candidates:
     input:
         weights=f"{R}/fold{{fold}}/classifier.safetensors",
         candidates=f"{R}/fold{{fold}}/candidates.parquet",
-        manifests=lambda wildcards: manifests([wildcards.fold]),
-        run=ancient(f"{R}/tracking/run.json"),
+        mined=f"{R}/fold{{fold}}/mined.parquet",
+        manifests=lambda wildcards: manifests([wildcards.fold, validation_subset(wildcards)]),
     output:
         scored=f"{R}/fold{{fold}}/scored.parquet",
+        validation=f"{R}/fold{{fold}}/validation.parquet",
     log:
         f"{R}/logs/score_candidates/fold{{fold}}.log",
     benchmark:
         f"{R}/benchmarks/score_candidates/fold{{fold}}.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     threads: STUDY.compute.num_threads
+    resources:
+        gpu=GPUS,
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.inference.score", "lungpipe.volumes.collection"),
         settings=dump("classifier", "compute"),
     script:

@@ -1,13 +1,14 @@
 """The study that the config describes, checked before any work, and where its files are."""
 
-import os
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
 from lungpipe.datasets.annotations import DatasetError
 from lungpipe.datasets.raw import RawScans
+from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint
+from lungpipe.services.tracking import TrackingError, close_runs, open_runs
 from lungpipe.settings import SettingsError, load_study
 from lungpipe.volumes.prepare import unchanged_sources
 
@@ -20,13 +21,15 @@ except (SettingsError, DatasetError) as error:
 D = STUDY.dataset_dir.as_posix()
 R = STUDY.recipe_dir.as_posix()
 SUBSETS = list(range(STUDY.dataset.num_subsets))
+# what a network job asks of a cluster, and what `--resources gpu=1` rations on one machine
+GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
-# jobs reserve cores of what the user granted; on fewer real cores they take their share (services/job.py)
-os.environ["LUNGPIPE_GRANTED_CORES"] = str(workflow.cores or 1)
+# jobs reserve cores of what the user granted; on fewer real cores they take their share
+grant_cores(workflow.cores)
 
 
 def dump(*sections):
-    """The settings that a rule reads, as its params: a change of any other section does not rerun it."""
+    """The settings that some jobs read, as their params: a change of any other section does not rerun them."""
     return {name: getattr(STUDY, name).model_dump(mode="json") for name in sections}
 
 
@@ -43,6 +46,19 @@ def learning_subsets(wildcards):
     return [subset for subset in SUBSETS if subset != int(wildcards.fold)]
 
 
+def validation_subset(wildcards):
+    """The subset on which fold k chooses its steps and thresholds."""
+    return (int(wildcards.fold) + 1) % len(SUBSETS)
+
+
 def manifests(subsets):
     """The volume manifests of the given subsets."""
     return [f"{D}/volumes/subset{subset}/manifest.json" for subset in subsets]
+
+
+def begin_tracking():
+    """Open the runs that the jobs log to; no job of its own, since those behind it would be rerun or overlooked."""
+    try:
+        open_runs(STUDY)
+    except TrackingError as error:
+        raise WorkflowError(str(error)) from None

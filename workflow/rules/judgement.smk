@@ -8,14 +8,16 @@ rule aggregate_patients:
         scored=f"{R}/fold{{fold}}/scored.parquet",
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         patients=f"{R}/fold{{fold}}/patients.parquet",
     log:
         f"{R}/logs/aggregate_patients/fold{{fold}}.log",
     benchmark:
         f"{R}/benchmarks/aggregate_patients/fold{{fold}}.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.patients.aggregate"),
         malignancy_rule=STUDY.evaluation.malignancy_rule,
     script:
@@ -25,11 +27,11 @@ rule aggregate_patients:
 rule evaluate_study:
     input:
         scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
+        validation=expand(f"{R}/fold{{fold}}/validation.parquet", fold=STUDY.folds),
         patients=expand(f"{R}/fold{{fold}}/patients.parquet", fold=STUDY.folds),
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",
         exclusions=f"{D}/targets/exclusions.parquet",
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         evaluation=report(
             f"{R}/evaluation/evaluation.json",
@@ -44,9 +46,13 @@ rule evaluate_study:
         f"{R}/logs/evaluate_study.log",
     benchmark:
         f"{R}/benchmarks/evaluate_study.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.patients.judge"),
         folds=list(STUDY.folds),
+        num_subsets=STUDY.dataset.num_subsets,
         seed=STUDY.seed,
         settings=dump("evaluation"),
     script:
@@ -63,7 +69,6 @@ rule draw_figures:
         scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
         series=f"{D}/targets/series.parquet",
         manifests=manifests(STUDY.folds),
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         froc=report(f"{R}/figures/froc.png", caption="../report/froc.rst", category="Evaluation"),
         training=report(
@@ -78,7 +83,10 @@ rule draw_figures:
         f"{R}/logs/draw_figures.log",
     benchmark:
         f"{R}/benchmarks/draw_figures.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.reporting.figures", "lungpipe.volumes.collection"),
     script:
         "../scripts/draw_figures.py"
@@ -92,14 +100,16 @@ rule write_report:
         froc=f"{R}/figures/froc.png",
         training=f"{R}/figures/training.png",
         candidates=f"{R}/figures/candidates.png",
-        run=ancient(f"{R}/tracking/run.json"),
     output:
         page=f"{R}/report.html",
     log:
         f"{R}/logs/write_report.log",
     benchmark:
         f"{R}/benchmarks/write_report.tsv"
+    conda:
+        "../../envs/runtime.yaml"
     params:
+        run=f"{R}/tracking/run.json",
         code=fingerprint("lungpipe.reporting.page"),
         template=file_digest([PACKAGE_DIR / "reporting" / "templates" / "report.html"]),
         study=STUDY.model_dump(mode="json", exclude={"tracking", "results_dir"}),

@@ -1,6 +1,7 @@
 from pathlib import Path
 
 from lungpipe.services.job import open_job
+from lungpipe.services.tracking import RunReference, finish_study
 from lungpipe.tables import QC, SERIES, read_table
 from lungpipe.volumes.accounting import account_scans, refuse_failures
 
@@ -11,3 +12,6 @@ with open_job(snakemake) as job:
     if snakemake.params.is_failure_fatal:
         refuse_failures(qc)
     accounting.to_csv(snakemake.output.accounting, index=False)
+    counts = {f"num_{name}": int(number) for name, number in accounting.iloc[-1].drop("subset").items()}
+    job.log(0, counts)
+    finish_study(RunReference.read(Path(snakemake.params.run)), counts, [Path(snakemake.output.accounting)])

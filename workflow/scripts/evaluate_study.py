@@ -10,15 +10,17 @@ from lungpipe.tables import EXCLUSIONS, NODULES, PATIENTS, SCORED, SERIES, read_
 
 settings = EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
 with open_job(snakemake) as job:
-    tables = StudyTables(
-        pd.concat([read_table(Path(path), SCORED) for path in snakemake.input.scored], ignore_index=True),
-        pd.concat([read_table(Path(path), PATIENTS) for path in snakemake.input.patients], ignore_index=True),
-        read_table(Path(snakemake.input.series), SERIES),
-        read_table(Path(snakemake.input.nodules), NODULES),
-        read_table(Path(snakemake.input.exclusions), EXCLUSIONS),
-    )
-    verdict = judge_study(tables, settings, folds=snakemake.params.folds, seed=snakemake.params.seed)
+    per_fold = {"scored": SCORED, "patients": PATIENTS, "validation": SCORED}
+    joined = {
+        name: pd.concat([read_table(Path(path), contract) for path in snakemake.input[name]], ignore_index=True)
+        for name, contract in per_fold.items()
+    }
+    truth = {"series": SERIES, "nodules": NODULES, "exclusions": EXCLUSIONS}
+    tables = StudyTables(**joined, **{name: read_table(Path(snakemake.input[name]), truth[name]) for name in truth})
+    params = snakemake.params
+    verdict = judge_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
     evaluation = Path(snakemake.output.evaluation)
     write_study(verdict, tables.patients, evaluation.parent)
     job.log(0, headline(verdict.report))
-    finish_study(RunReference.read(Path(snakemake.input.run)), headline(verdict.report), [evaluation])
+    reference, data = RunReference.read(Path(params.run)), [Path(snakemake.input.series), Path(snakemake.input.nodules)]
+    finish_study(reference, headline(verdict.report), [evaluation], data)

@@ -8,7 +8,7 @@ from lungpipe.volumes.prepare import PrepareRequest, prepare_subset
 
 subset = int(snakemake.wildcards.subset)
 request = PrepareRequest(
-    settings=PreprocessingSettings.model_validate(snakemake.params.settings["preprocessing"]),
+    settings=PreprocessingSettings.model_validate(snakemake.params.settings),
     nodules=read_table(Path(snakemake.input.nodules), NODULES),
     subset=subset,
     code=snakemake.params.code,

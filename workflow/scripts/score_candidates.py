@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.inference.score import score_candidates
+from lungpipe.inference.score import score_candidates, validation_candidates
 from lungpipe.models import Classifier, choose_hardware, load_checkpoint
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ClassifierSettings, ComputeSettings
@@ -17,5 +17,8 @@ with open_job(snakemake, fold=fold) as job:
     card.refuse_seen(candidates["series_uid"])
     stores = locate_stores(map(Path, snakemake.input.manifests))
     scored = score_candidates(network, stores, candidates, classifier, hardware=hardware)
+    chosen_on = validation_candidates(card, read_table(Path(snakemake.input.mined), CANDIDATES))
+    validation = score_candidates(network, stores, chosen_on, classifier, hardware=hardware)
     write_table(scored, Path(snakemake.output.scored), SCORED)
+    write_table(validation, Path(snakemake.output.validation), SCORED)
     job.log(0, {"num_candidates": len(scored), "num_probable": int((scored["probability"] >= 0.5).sum())})

@@ -1,20 +1,21 @@
 from pathlib import Path
 
-from lungpipe.datasets.folds import split_fold
-from lungpipe.models import ModelCard, choose_hardware, save_checkpoint
+from lungpipe.models import choose_hardware
+from lungpipe.models.checkpoint import ModelCard, save_checkpoint
 from lungpipe.sampling.cubes import TrainingTables, assemble_cubes
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ClassifierSettings, ComputeSettings
 from lungpipe.tables import HISTORY, SERIES, read_table, write_table
 from lungpipe.training.fit_classifier import fit_classifier
+from lungpipe.training.folds import split_for_training
 from lungpipe.volumes.collection import locate_stores
 
 fold, seed, settings = int(snakemake.wildcards.fold), snakemake.params.seed, snakemake.params.settings
 classifier = ClassifierSettings.model_validate(settings["classifier"])
 hardware = choose_hardware(ComputeSettings.model_validate(settings["compute"]), share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
-    split = split_fold(read_table(Path(snakemake.input.series), SERIES), fold, snakemake.params.num_subsets)
+    split = split_for_training(read_table(Path(snakemake.input.series), SERIES), fold, snakemake.params.num_subsets)
     tables = TrainingTables.read(snakemake.input, snakemake.params.malignancy_rule)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     roles = split.training_uids, split.validation_uids

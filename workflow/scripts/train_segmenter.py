@@ -1,19 +1,20 @@
 from pathlib import Path
 
-from lungpipe.datasets.folds import split_fold
-from lungpipe.models import ModelCard, choose_hardware, save_checkpoint
+from lungpipe.models import choose_hardware
+from lungpipe.models.checkpoint import ModelCard, save_checkpoint
 from lungpipe.sampling.pack import PackedPatches
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings, SegmenterSettings
 from lungpipe.tables import HISTORY, SERIES, read_table, write_table
 from lungpipe.training.fit_segmenter import fit_segmenter
+from lungpipe.training.folds import split_for_training
 
 fold, settings = int(snakemake.wildcards.fold), snakemake.params.settings
 segmenter = SegmenterSettings.model_validate(settings["segmenter"])
 hardware = choose_hardware(ComputeSettings.model_validate(settings["compute"]), share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
-    split = split_fold(read_table(Path(snakemake.input.series), SERIES), fold, snakemake.params.num_subsets)
+    split = split_for_training(read_table(Path(snakemake.input.series), SERIES), fold, snakemake.params.num_subsets)
     packed = PackedPatches.join(PackedPatches.load(Path(path)) for path in snakemake.input.patches)
     packs = packed.only(split.training_uids), packed.only(split.validation_uids)
     job.expect(segmenter.training.num_steps)

@@ -12,9 +12,9 @@ def merge_lumps(lumps: Lumps, merge_distance_mm: float, max_per_scan: int) -> Lu
 
     Non-maximum suppression by distance: nodules are balls, so a centre inside a stronger ball is the same nodule.
     """
-    # equal scores are ordered by place, so that the result does not depend on the order of the input
+    # equal scores are ordered by place and size, so that the result does not depend on the order of the input
     z, y, x = lumps.centers_zyx_mm.T
-    ranked = lumps.take(np.lexsort((x, y, z, -lumps.scores)))
+    ranked = lumps.take(np.lexsort((lumps.diameters_mm, x, y, z, -lumps.scores)))
     kept: list[int] = []
     for row in range(len(ranked)):
         if len(kept) == max_per_scan:

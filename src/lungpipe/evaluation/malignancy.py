@@ -1,4 +1,4 @@
-"""Malignancy of nodules and patients: the label rules, and every figure beside that of the diameter alone."""
+"""Malignancy of nodules and patients: every figure beside that of the diameter alone, with the label rule named."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from lungpipe.evaluation.bootstrap import compare, interval
 from lungpipe.evaluation.calibration import brier, calibration_curve, ece
 from lungpipe.evaluation.cutoffs import Cuts, choose_cuts, decisions
+from lungpipe.evaluation.labels import malignancy_label, malignancy_labels
 from lungpipe.evaluation.matching import Matches
 from lungpipe.evaluation.ranking import auc, auc_ci, auc_samples, average_precision
 from lungpipe.evaluation.strata import diameter_bin_names, diameter_bins
@@ -28,36 +29,11 @@ __all__ = [
     "hit_malignancy",
     "malignancy_figures",
     "malignancy_label",
+    "malignancy_labels",
     "patient_figures",
 ]
 
 FloatArray = NDArray[np.float64]
-
-
-def malignancy_label(ratings: str | None, rule: MalignancyRule) -> float:
-    """Return 1.0 (malignant), 0.0 (benign) or NaN (not known, or left out by the rule) from readers' ratings '4;5;3'.
-
-    `at_least_two_readers_ge_4`: two readers rated 4 or 5 (a single reader cannot decide: NaN). `mean_gt_3` and
-    `median`: their mean or median is above 3. `exclude_3`: the mean above 3, a mean of exactly 3 left out (Zhu et al.,
-    DeepLung, WACV 2018).
-
-    Raises:
-        ValueError: ratings that are not numbers from 1 to 5 with ';' between, or an unknown rule.
-    """
-    if ratings is None or not ratings:
-        return float("nan")
-    if any(part.strip() not in {"1", "2", "3", "4", "5"} for part in ratings.split(";")):
-        raise ValueError(f"malignancy_ratings: expected numbers from 1 to 5 with ';' between, found {ratings!r}")
-    values = np.array([float(part) for part in ratings.split(";")])
-    if rule == "at_least_two_readers_ge_4":
-        return float((values >= 4).sum() >= 2) if len(values) > 1 else float("nan")
-    if rule == "mean_gt_3":
-        return float(values.mean() > 3)
-    if rule == "median":
-        return float(np.median(values) > 3)
-    if rule == "exclude_3":
-        return float("nan") if values.mean() == 3 else float(values.mean() > 3)
-    raise ValueError(f"malignancy rule: expected one of {MalignancyRule.__args__}, found {rule!r}")
 
 
 def hit_malignancy(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame, rule: MalignancyRule) -> pd.DataFrame:
@@ -67,12 +43,11 @@ def hit_malignancy(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame,
     """
     hit = np.flatnonzero(matches.nodule_mark >= 0)
     found = nodules.iloc[hit]
-    ratings = [text if isinstance(text, str) else None for text in found["malignancy_ratings"]]
     return pd.DataFrame(
         {
             "series_uid": found["series_uid"].to_numpy(),
             "malignancy": marks["malignancy"].to_numpy(dtype=np.float64)[matches.nodule_mark[hit]],
-            "malignancy_label": np.array([malignancy_label(text, rule) for text in ratings], dtype=np.float64),
+            "malignancy_label": malignancy_labels(found["malignancy_ratings"], rule),
             "diameter_mm": found["diameter_mm"].to_numpy(dtype=np.float64),
         }
     )

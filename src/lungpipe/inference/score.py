@@ -10,7 +10,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lungpipe.models import Classifier, Hardware
+from lungpipe.models import Classifier, Hardware, ModelCard
 from lungpipe.sampling import cut_cubes
 from lungpipe.settings import ClassifierSettings
 from lungpipe.tables import SCORED
@@ -39,6 +39,11 @@ def score_candidates(
     return SCORED.conform(
         candidates.assign(probability=_sigmoid(combined), malignancy=_sigmoid(logits[:, Classifier.MALIGNANCY]))
     )
+
+
+def validation_candidates(card: ModelCard, mined: pd.DataFrame) -> pd.DataFrame:
+    """Return the mined candidates of the series that only chose among the network's steps: what thresholds may see."""
+    return mined[mined["series_uid"].isin(card.validation_uids)].reset_index(drop=True)
 
 
 @torch.inference_mode()

@@ -10,6 +10,7 @@ from lungpipe.geometry import Window
 from lungpipe.models import Hardware, Segmenter
 from lungpipe.settings import SegmenterSettings
 from lungpipe.volumes.hounsfield import scale_intensity
+from lungpipe.volumes.store import AIR_HU
 
 
 def predict_voxels(
@@ -27,7 +28,7 @@ def predict_voxels(
     """
     probability = np.zeros(hu.shape, dtype=np.float32)
     for core, window in cover(region, settings, network.total_stride):
-        patch = window.cut(hu, fill=-1024)
+        patch = window.cut(hu, fill=AIR_HU)
         scaled = scale_intensity(patch, settings.window_hu, settings.normalisation)
         with torch.inference_mode(), hardware.autocast():
             logits = network(torch.from_numpy(scaled)[None, None].to(hardware.device))

@@ -1,6 +1,6 @@
 """Networks, and the checkpoints that know what they were trained on."""
 
-from lungpipe.models.checkpoint import LeakError, ModelCard, load_checkpoint, read_card, save_checkpoint
+from lungpipe.models.checkpoint import ModelCard, load_checkpoint, read_card, save_checkpoint
 from lungpipe.models.classifier import Classifier
 from lungpipe.models.hardware import Hardware, choose_hardware
 from lungpipe.models.segmenter import Segmenter
@@ -8,7 +8,6 @@ from lungpipe.models.segmenter import Segmenter
 __all__ = [
     "Classifier",
     "Hardware",
-    "LeakError",
     "ModelCard",
     "Segmenter",
     "choose_hardware",

@@ -6,16 +6,13 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from safetensors import safe_open
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import nn
 
 from lungpipe.datasets.folds import Split
+from lungpipe.evaluation.errors import LeakError
 from lungpipe.tables import replacing
-
-
-class LeakError(ValueError):
-    """Weights would score a scan that they were trained or validated on, or stand for a fold that is not theirs."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +58,11 @@ def save_checkpoint(path: Path, network: nn.Module, card: ModelCard) -> None:
 
 def read_card(path: Path) -> ModelCard:
     """Read the card alone; raises ValueError where the file is not a lungpipe checkpoint."""
-    with safe_open(path, framework="pt") as stream:
-        metadata = stream.metadata() or {}
+    try:
+        with safe_open(path, framework="pt") as stream:
+            metadata = stream.metadata() or {}
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected a checkpoint in safetensors, found {error}") from None
     if "card" not in metadata:
         raise ValueError(f"{path}: expected a checkpoint with a model card, found safetensors without one")
     content = json.loads(metadata["card"])
@@ -72,9 +72,18 @@ def read_card(path: Path) -> ModelCard:
 
 
 def load_checkpoint(path: Path, network: nn.Module, fold: int) -> ModelCard:
-    """Load the weights of `fold` into `network` and return the card; raises LeakError for another fold's."""
+    """Load the weights of `fold` into `network` and return the card.
+
+    Raises:
+        LeakError: weights of another fold.
+        ValueError: no checkpoint, or weights of another network or of other settings.
+    """
     card = read_card(path)
     card.refuse_other_fold(fold)
     with safe_open(path, framework="pt") as stream:
-        network.load_state_dict({name: stream.get_tensor(name) for name in stream.keys()})  # noqa: SIM118
+        weights = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    try:
+        network.load_state_dict(weights)
+    except RuntimeError as error:
+        raise ValueError(f"{path}: expected weights of this network, found a {card.network}'s: {error}") from None
     return card

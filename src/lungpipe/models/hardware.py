@@ -31,7 +31,8 @@ def choose_hardware(settings: ComputeSettings, num_threads: int) -> Hardware:
         raise RuntimeError("compute.device: expected a CUDA device for 'cuda', found none")
     name = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
     torch.set_num_threads(num_threads)
-    torch.use_deterministic_algorithms(True, warn_only=name == "cuda")
+    # the same switch as use_deterministic_algorithms, which imports the compiler, too: a second of every job
+    torch.set_deterministic_debug_mode("warn" if name == "cuda" else "error")
     is_reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and has_native_bfloat16(name))
     return Hardware(torch.device(name), torch.bfloat16 if is_reduced else torch.float32)
 

@@ -39,7 +39,10 @@ class Segmenter(nn.Module):
         return int(self.stem_stride * 2 ** (len(self.encoder) - 1))
 
     def forward(self, patch_BCZYX: Tensor) -> Tensor:
-        """Return nodule logits of the patch's own size."""
+        """Return nodule logits of the patch's own size; raises ValueError for sides not divisible by `total_stride`."""
+        if any(side % self.total_stride for side in patch_BCZYX.shape[2:]):
+            found = tuple(patch_BCZYX.shape[2:])
+            raise ValueError(f"segmenter: expected sides (zyx) divisible by {self.total_stride} voxels, found {found}")
         features, skips = patch_BCZYX, []
         for stage in self.encoder:
             features = stage(features)

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 
-from lungpipe.evaluation.malignancy import malignancy_label
+from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import PATIENTS
 
@@ -25,7 +25,7 @@ def aggregate_patients(
     is_counted = own["probability"] >= COUNTED_PROBABILITY
     diameter = own["diameter_mm"].where(is_counted, 0.0).groupby(own["series_uid"].map(patient_of))
     rated = nodules[nodules["series_uid"].isin(patient_of.index)]
-    labels = rated["malignancy_ratings"].map(lambda ratings: malignancy_label(_known(ratings), rule))
+    labels = pd.Series(malignancy_labels(rated["malignancy_ratings"], rule), rated.index)
     scans = series.groupby("patient_id").size().sort_index()
     patients = pd.DataFrame({"patient_id": scans.index, "fold": fold, "num_scans": scans.to_numpy()})
     columns = {
@@ -41,7 +41,3 @@ def aggregate_patients(
     # a patient whose every scan is annotated without a single nodule has none that could be malignant
     patients.loc[~patients["patient_id"].isin(rated["series_uid"].map(patient_of)), "is_malignant"] = 0.0
     return PATIENTS.conform(patients)
-
-
-def _known(ratings: object) -> str | None:
-    return ratings if isinstance(ratings, str) else None

@@ -1,6 +1,5 @@
 """Judge a study: detection by the official rules, nodules against false alarms, malignancy of nodules and patients."""
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,34 +12,22 @@ from lungpipe.evaluation.ranking import auc, auc_ci
 from lungpipe.evaluation.report import plain
 from lungpipe.evaluation.study import Verdict, judge, write_evaluation
 from lungpipe.evaluation.submission import write_submission
+from lungpipe.patients.fold_cuts import choose_fold_cuts
+from lungpipe.patients.study_tables import StudyTables
 from lungpipe.settings import EvaluationSettings
 from lungpipe.tables import replacing, write_json
 
-
-@dataclass(frozen=True, slots=True)
-class StudyTables:
-    """Everything that is judged, over all folds that ran: scored candidates, patients, and the truth of the dataset."""
-
-    scored: pd.DataFrame
-    patients: pd.DataFrame
-    series: pd.DataFrame
-    nodules: pd.DataFrame
-    exclusions: pd.DataFrame
-
-    def of_subsets(self, subsets: list[int]) -> "StudyTables":
-        """Return the part of the truth that lies in the judged subsets."""
-        series = self.series[self.series["subset"].isin(subsets)].reset_index(drop=True)
-        inside = set(series["series_uid"])
-        nodules = self.nodules[self.nodules["series_uid"].isin(inside)].reset_index(drop=True)
-        exclusions = self.exclusions[self.exclusions["series_uid"].isin(inside)].reset_index(drop=True)
-        return StudyTables(self.scored, self.patients, series, nodules, exclusions)
+__all__ = ["StudyTables", "headline", "judge_study", "nodule_auc", "write_study"]
 
 
-def judge_study(tables: StudyTables, settings: EvaluationSettings, *, folds: list[int], seed: int) -> Verdict:
+def judge_study(
+    tables: StudyTables, settings: EvaluationSettings, *, folds: list[int], num_subsets: int, seed: int
+) -> Verdict:
     """Judge the folds together: every scan of their test subsets counts, also one that could not be prepared.
 
-    The report is that of the judge, with `folds`, `nodule_auc`, `malignancy` (of the nodules that were hit) and
-    `patients` beside it. Figures that a study cannot have (one class only) are None.
+    The report is that of the judge, with `folds`, `nodule_auc`, `malignancy` (of the nodules that were hit, at
+    thresholds that each fold's validation subset chose) and `patients` beside it. Figures that a study cannot have
+    (one class only) are None.
     """
     judged = tables.of_subsets(folds)
     subset_of = {row.series_uid: str(row.subset) for row in judged.series.itertuples()}
@@ -54,16 +41,11 @@ def judge_study(tables: StudyTables, settings: EvaluationSettings, *, folds: lis
         subset_of=subset_of,
     )
     rng = np.random.default_rng([seed, 1])
-    verdict.report.update(
-        plain(
-            {
-                "folds": folds,
-                "nodule_auc": nodule_auc(verdict, settings.num_bootstraps, rng),
-                "malignancy": _malignancy(verdict, judged, settings, rng),
-                "patients": _patients(judged.patients, settings, rng),
-            }
-        )
-    )
+    ranked = nodule_auc(verdict, settings.num_bootstraps, rng)
+    malignancy, warnings = _malignancy(verdict, tables, settings, num_subsets=num_subsets, rng=rng)
+    patients = _patients(judged.patients, settings, rng)
+    verdict.report["warnings"] += warnings
+    verdict.report.update(plain({"folds": folds, "nodule_auc": ranked, "malignancy": malignancy, "patients": patients}))
     return verdict
 
 
@@ -103,6 +85,9 @@ def headline(report: dict[str, Any]) -> dict[str, float]:
         "nodule_auc": report["nodule_auc"]["auc"],
         "malignancy_auc": _nested(report, "malignancy", "model", "auc"),
         "malignancy_auc_diameter_only": _nested(report, "malignancy", "diameter_only", "auc"),
+        "malignancy_accuracy": _nested(report, "malignancy", "model", "accuracy"),
+        "malignancy_f1": _nested(report, "malignancy", "model", "f1"),
+        "malignancy_f1_diameter_only": _nested(report, "malignancy", "diameter_only", "f1"),
         "patient_auc_max": _nested(report, "patients", "max", "auc"),
         "patient_auc_noisy_or": _nested(report, "patients", "noisy_or", "auc"),
         "patient_auc_diameter_only": _nested(report, "patients", "diameter_only", "auc"),
@@ -111,18 +96,23 @@ def headline(report: dict[str, Any]) -> dict[str, float]:
 
 
 def _malignancy(
-    verdict: Verdict, judged: StudyTables, settings: EvaluationSettings, rng: np.random.Generator
-) -> dict[str, Any] | None:
-    hits = hit_malignancy(verdict.matches, verdict.marks, judged.nodules, settings.malignancy_rule)
-    hits["patient_id"] = hits["series_uid"].map(judged.series.set_index("series_uid")["patient_id"])
-    if hits["malignancy_label"].dropna().nunique() < 2:
-        return None
-    return malignancy_figures(hits, rule=settings.malignancy_rule, num_bootstraps=settings.num_bootstraps, rng=rng)
+    verdict: Verdict, tables: StudyTables, settings: EvaluationSettings, *, num_subsets: int, rng: np.random.Generator
+) -> tuple[dict[str, Any] | None, list[str]]:
+    rule = settings.malignancy_rule
+    hits = hit_malignancy(verdict.matches, verdict.marks, verdict.nodules, rule)
+    for column in ("patient_id", "subset"):
+        hits[column] = hits["series_uid"].map(tables.series.set_index("series_uid")[column])
+    known = hits[hits["malignancy_label"].notna()]
+    if known["malignancy_label"].nunique() < 2:
+        return None, []
+    # fold k is judged on subset k: only folds with something to decide need thresholds
+    folds = sorted(int(subset) for subset in known["subset"].unique())
+    cuts, warnings = choose_fold_cuts(tables, rule, folds=folds, num_subsets=num_subsets)
+    figures = malignancy_figures(known, rule=rule, num_bootstraps=settings.num_bootstraps, rng=rng, cuts=cuts)
+    return figures, warnings
 
 
-def _patients(
-    patients: pd.DataFrame, settings: EvaluationSettings, rng: np.random.Generator
-) -> dict[str, Any] | None:
+def _patients(patients: pd.DataFrame, settings: EvaluationSettings, rng: np.random.Generator) -> dict[str, Any] | None:
     if patients["is_malignant"].dropna().nunique() < 2:
         return None
     return patient_figures(patients, num_bootstraps=settings.num_bootstraps, rng=rng)

@@ -2,7 +2,7 @@
 
 from lungpipe.sampling.augment import augment
 from lungpipe.sampling.cubes import Cubes, assemble_cubes, cut_cubes
-from lungpipe.sampling.draw import draw_patches, middle_patches
+from lungpipe.sampling.draw import draw_patches, middle_patches, nodule_shares
 from lungpipe.sampling.pack import IGNORED, NODULE, PackedPatches, pack_series, pack_subset
 
 __all__ = [
@@ -15,6 +15,7 @@ __all__ = [
     "cut_cubes",
     "draw_patches",
     "middle_patches",
+    "nodule_shares",
     "pack_series",
     "pack_subset",
 ]

@@ -3,13 +3,19 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from lungpipe.volumes.hounsfield import Normalisation, scale_intensity
+
 
 def augment(
-    patches: NDArray[np.float32], targets: NDArray[np.uint8] | None, rng: np.random.Generator
+    patches: NDArray[np.float32],
+    targets: NDArray[np.uint8] | None,
+    rng: np.random.Generator,
+    *,
+    normalisation: Normalisation,
 ) -> tuple[NDArray[np.float32], NDArray[np.uint8] | None]:
     """Flip and turn each patch (N, S, S, S), with its target, by one of the cube's 48 symmetries, and vary intensity.
 
-    Intensities are scaled by 0.9 to 1.1 and shifted by up to 5 % of the [0, 1] window: scanners and kernels differ
+    Intensities are scaled by 0.9 to 1.1 and shifted by up to 5 % of the HU window: scanners and kernels differ
     by about that much. Returns new arrays.
     """
     turned = np.empty_like(patches)
@@ -20,5 +26,6 @@ def augment(
         if turned_targets is not None and targets is not None:
             turned_targets[row] = np.flip(targets[row].transpose(order), flips)
     scale = rng.uniform(0.9, 1.1, (len(patches), 1, 1, 1)).astype(np.float32)
-    shift = rng.uniform(-0.05, 0.05, (len(patches), 1, 1, 1)).astype(np.float32)
+    width = float(np.ptp(scale_intensity([0, 1], (0, 1), normalisation)))
+    shift = (width * rng.uniform(-0.05, 0.05, (len(patches), 1, 1, 1))).astype(np.float32)
     return turned * scale + shift, turned_targets

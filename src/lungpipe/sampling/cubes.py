@@ -11,12 +11,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lungpipe.candidates import label_candidates
-from lungpipe.evaluation.malignancy import malignancy_label
+from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.geometry import window_around
 from lungpipe.settings import ClassifierSettings
 from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, EXCLUSIONS, NODULES, read_table
-from lungpipe.volumes.store import open_volume
+from lungpipe.volumes.store import AIR_HU, open_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +43,7 @@ def cut_cubes(stores: Mapping[str, Path], points: pd.DataFrame, side_vox: int) -
         volume = open_volume(stores[str(series_uid)])
         hu = volume.read_hu()
         for row, index in zip(rows, volume.grid.to_index(centers[rows]), strict=True):
-            cubes[row] = window_around(index, (side_vox, side_vox, side_vox)).cut(hu, fill=-1024)
+            cubes[row] = window_around(index, (side_vox, side_vox, side_vox)).cut(hu, fill=AIR_HU)
     return cubes
 
 
@@ -60,8 +60,7 @@ class TrainingTables:
     def read(cls, paths: "TrainingPaths", rule: MalignancyRule) -> "TrainingTables":
         """Read the tables that `paths` names and label malignancy by the rule."""
         nodules = read_table(Path(paths.nodules), NODULES)
-        ratings = [value if isinstance(value, str) else None for value in nodules["malignancy_ratings"]]
-        labels = pd.Series([malignancy_label(value, rule) for value in ratings], nodules["nodule_id"], dtype=float)
+        labels = pd.Series(malignancy_labels(nodules["malignancy_ratings"], rule), nodules["nodule_id"])
         exclusions = read_table(Path(paths.exclusions), EXCLUSIONS)
         return cls(nodules, exclusions, read_table(Path(paths.mined), CANDIDATES), labels)
 
@@ -91,7 +90,7 @@ def assemble_cubes(
     columns = ["series_uid", *CENTER_COLUMNS]
     points = pd.concat(
         [
-            nodules[columns],
+            nodules.loc[_in_volume(stores, nodules), columns],
             tables.mined[tables.mined["series_uid"].isin(series)][columns],
             _random_lung(stores, settings.negatives_per_scan, seed),
         ],
@@ -106,6 +105,14 @@ def assemble_cubes(
     return Cubes(cut_cubes(stores, points[kept], side), labels.is_nodule[kept], malignancy[kept])
 
 
+def _in_volume(stores: Mapping[str, Path], nodules: pd.DataFrame) -> NDArray[np.bool_]:
+    # a centre outside the volume would teach that air is a nodule
+    centers, is_inside = nodules[list(CENTER_COLUMNS)].to_numpy(), np.zeros(len(nodules), dtype=bool)
+    for series_uid, rows in nodules.groupby("series_uid").indices.items():
+        is_inside[rows] = open_volume(stores[str(series_uid)]).grid.contains(centers[rows])
+    return is_inside
+
+
 def _random_lung(stores: Mapping[str, Path], per_scan: int, seed: int) -> pd.DataFrame:
     rows = []
     for series_uid, path in stores.items():
@@ -115,4 +122,5 @@ def _random_lung(stores: Mapping[str, Path], per_scan: int, seed: int) -> pd.Dat
             rng = np.random.default_rng([seed, zlib.crc32(series_uid.encode())])
             world = volume.grid.to_world(rng.choice(lungs, size=per_scan))
             rows += [(series_uid, *point) for point in world]
-    return pd.DataFrame(rows, columns=["series_uid", *CENTER_COLUMNS])
+    # without any row the columns would hold objects
+    return pd.DataFrame(rows, columns=["series_uid", *CENTER_COLUMNS]).astype(dict.fromkeys(CENTER_COLUMNS, float))

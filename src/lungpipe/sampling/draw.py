@@ -4,31 +4,44 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.sampling.augment import augment
-from lungpipe.sampling.pack import PackedPatches
+from lungpipe.sampling.pack import NODULE, PackedPatches
 from lungpipe.settings import SegmenterSettings
 from lungpipe.volumes.hounsfield import scale_intensity
 
 Batch = tuple[NDArray[np.float32], NDArray[np.uint8]]
 
 
-def draw_patches(packed: PackedPatches, settings: SegmenterSettings, rng: np.random.Generator) -> Batch:
+def nodule_shares(packed: PackedPatches) -> NDArray[np.float64]:
+    """Return how often each block around a nodule is drawn, in their order; the shares sum to 1.
+
+    Inverse to the diameter: small nodules are the harder ones, and a third of LUNA16's are below 6 mm.
+    """
+    volume_vox = (packed.target[packed.has_nodule] == NODULE).sum(axis=(1, 2, 3))
+    share = 1.0 / np.cbrt(np.maximum(volume_vox, 1.0))
+    return np.asarray(share / share.sum())
+
+
+def draw_patches(
+    packed: PackedPatches, shares: NDArray[np.float64], settings: SegmenterSettings, rng: np.random.Generator
+) -> Batch:
     """Draw one augmented batch: patches (B, P, P, P) float32 scaled, targets (B, P, P, P) uint8.
 
-    `positive_fraction` of the patches come from blocks around nodules, the others from any block.
+    `positive_fraction` of the patches come from blocks around nodules, each by its share (`nodule_shares`), the others
+    from any block.
     """
     size, slack = settings.patch_size_vox, packed.hu.shape[1] - settings.patch_size_vox
     around_nodules = np.flatnonzero(packed.has_nodule)
     num_positive = round(settings.positive_fraction * settings.training.batch_size) if len(around_nodules) else 0
     rows = np.concatenate(
         [
-            rng.choice(around_nodules, num_positive) if num_positive else np.zeros(0, dtype=np.intp),
+            rng.choice(around_nodules, num_positive, p=shares) if num_positive else around_nodules[:0],
             rng.integers(0, len(packed), settings.training.batch_size - num_positive),
         ]
     )
     starts = rng.integers(0, slack + 1, (len(rows), 3))
     patches, targets = _cut(packed, rows, starts, size)
     scaled = scale_intensity(patches, settings.window_hu, settings.normalisation)
-    augmented, turned = augment(scaled, targets, rng)
+    augmented, turned = augment(scaled, targets, rng, normalisation=settings.normalisation)
     return augmented, turned if turned is not None else targets
 
 

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from lungpipe.geometry import Grid, Window, sphere_mask, window_around
 from lungpipe.settings import SegmenterSettings
 from lungpipe.tables import CENTER_COLUMNS, replacing
-from lungpipe.volumes.store import StoredVolume, open_volume
+from lungpipe.volumes.store import AIR_HU, StoredVolume, open_volume
 
 BACKGROUND, NODULE, IGNORED = 0, 1, 2
 """Values of a target voxel; ignored voxels carry no loss (excluded findings: neither right nor wrong)."""
@@ -87,7 +87,7 @@ def block_side(settings: SegmenterSettings) -> int:
 def pack_series(
     volume: StoredVolume, nodules: pd.DataFrame, exclusions: pd.DataFrame, settings: SegmenterSettings, *, seed: int
 ) -> PackedPatches:
-    """Cut the blocks of one series: one around each of its nodules, and some around random lung voxels.
+    """Cut the blocks of one series: one around each nodule in the volume, and some around random lung voxels.
 
     A block is larger than a patch by the largest offset on each side: the patch is cut from it anew at every draw,
     so a nodule is never learned by its place. The tables may hold other series too.
@@ -98,7 +98,10 @@ def pack_series(
     # a seed of its own for each series: a scan that is added or mended changes no other scan's blocks
     rng = np.random.default_rng([seed, zlib.crc32(volume.series_uid.encode())])
     lungs = np.argwhere(volume.read_lungs() > 0)
-    places = volume.grid.to_index(own[list(CENTER_COLUMNS)].to_numpy())
+    centers = own[list(CENTER_COLUMNS)].to_numpy()
+    # a centre outside the volume would teach that air is a nodule
+    places = volume.grid.to_index(centers[volume.grid.contains(centers)])
+    num_nodules = len(places)
     if len(lungs):
         places = np.concatenate([places, rng.choice(lungs, size=settings.negatives_per_scan)])
     windows = [window_around(place, (side, side, side)) for place in places]
@@ -106,9 +109,9 @@ def pack_series(
         return PackedPatches.empty(side)
     hu = volume.read_hu()
     return PackedPatches(
-        hu=np.stack([w.cut(hu, fill=-1024) for w in windows]),
+        hu=np.stack([w.cut(hu, fill=AIR_HU) for w in windows]),
         target=np.stack([paint_target(volume.grid, w, own, others) for w in windows]),
-        has_nodule=np.arange(len(places)) < len(own),
+        has_nodule=np.arange(len(places)) < num_nodules,
         series_uid=np.full(len(places), volume.series_uid),
     )
 

@@ -49,9 +49,9 @@ class Job:
 def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = None) -> Iterator[Job]:
     """Open the log file, progress and nested run of the rule that Snakemake runs; an error ends up in the log too."""
     logger = _file_logger(snakemake.rule, Path(snakemake.log[0]))
-    reference = RunReference.read(Path(snakemake.input.run)) if "run" in snakemake.input.keys() else None  # noqa: SIM118
     place = "".join(f" {name} {n}" for name, n in (("fold", fold), ("subset", subset)) if n is not None)
     try:
+        reference = RunReference.read(Path(snakemake.params.run)) if "run" in snakemake.params.keys() else None  # noqa: SIM118
         with _progress() as progress:
             if reference is None:
                 yield Job(snakemake.rule + place, NullStage(), logger, progress)
@@ -62,8 +62,18 @@ def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = No
         logger.exception("%s%s failed", snakemake.rule, place)
         raise
     finally:
-        for handler in logger.handlers:
+        for handler in tuple(logger.handlers):
+            logger.removeHandler(handler)
             handler.close()
+
+
+GRANTED_CORES = "LUNGPIPE_GRANTED_CORES"
+"""Names the variable by which jobs hear of the cores that the user granted the whole workflow."""
+
+
+def grant_cores(number: int | None) -> None:
+    """Tell the jobs of this workflow how many cores it was granted; see `share_of_cores`."""
+    os.environ[GRANTED_CORES] = str(number or 1)
 
 
 def share_of_cores(reserved: int) -> int:
@@ -73,8 +83,8 @@ def share_of_cores(reserved: int) -> int:
     as it reserved, they would wait for one another.
     """
     real = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    granted = int(os.environ.get("LUNGPIPE_GRANTED_CORES", str(real)))
-    return max(1, min(reserved, real * reserved // max(granted, real)))
+    granted = int(os.environ.get(GRANTED_CORES, str(real)))
+    return max(1, min(reserved, real, real * reserved // max(granted, real)))
 
 
 def _file_logger(name: str, path: Path) -> logging.Logger:

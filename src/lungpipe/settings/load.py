@@ -31,7 +31,9 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
     name = str(merged.get("recipe", StudySettings.model_fields["recipe"].default))
     recipe = read_recipe(recipes_dir, name)
     for section in RECIPE_SECTIONS:
-        merged[section] = overlay(recipe.get(section) or {}, merged.get(section) or {})
+        own = merged.get(section) or {}
+        if isinstance(own, Mapping):  # else validation says what it should have been
+            merged[section] = overlay(recipe.get(section) or {}, own)
     dataset = merged.get("dataset")
     if isinstance(dataset, dict) and isinstance(dataset.get("root"), str):
         dataset["root"] = expand_variables(dataset["root"])
@@ -47,7 +49,10 @@ def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in recipes_dir.glob("*.yaml")))
         raise SettingsError(f"recipe: expected one of {known}, found {name!r} (no file {path})")
-    content = yaml.safe_load(path.read_text()) or {}
+    try:
+        content = yaml.safe_load(path.read_text()) or {}
+    except yaml.YAMLError as error:
+        raise SettingsError(f"{path}: expected YAML, found {error}") from None
     unknown = sorted(set(content) - set(RECIPE_SECTIONS))
     if unknown:
         raise SettingsError(f"{path}: expected the keys {', '.join(RECIPE_SECTIONS)}, found {', '.join(unknown)}")

@@ -2,7 +2,7 @@
 
 from typing import Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
 
@@ -33,7 +33,7 @@ class SegmenterSettings(Settings):
     """stride of the first convolution; the mask is shuffled back to full resolution"""
     is_residual: bool = True
     """residual blocks instead of plain double convolutions"""
-    patch_size_vox: PositiveInt = 48
+    patch_size_vox: PositiveInt = 32
     """side of a training patch, voxels; divisible by the network's total stride"""
     window_hu: tuple[int, int] = (-1000, 400)
     """HU window that becomes the network's input"""
@@ -41,7 +41,7 @@ class SegmenterSettings(Settings):
     """how the windowed HU are scaled"""
     positive_fraction: Fraction = 0.6
     """share of patches with a nodule in them"""
-    max_offset_vox: int = Field(default=16, ge=0)
+    max_offset_vox: int = Field(default=12, ge=0)
     """largest random shift between a nodule's centre and its patch's, voxels"""
     negatives_per_scan: PositiveInt = 5
     """blocks of random lung packed per scan, beside one per nodule"""
@@ -49,8 +49,15 @@ class SegmenterSettings(Settings):
     """side of an inference tile, voxels"""
     tile_overlap_vox: int = Field(default=16, ge=0)
     """overlap of neighbouring tiles, voxels"""
-    training: TrainingSettings = TrainingSettings(num_steps=500, batch_size=8, learning_rate=3e-3)
+    training: TrainingSettings = TrainingSettings(num_steps=800, batch_size=16, learning_rate=3e-3)
     """training"""
+
+    @model_validator(mode="after")
+    def _tiles_have_cores(self) -> "SegmenterSettings":
+        if self.tile_overlap_vox >= self.tile_size_vox:
+            found = f"{self.tile_overlap_vox} of {self.tile_size_vox}"
+            raise ValueError(f"tile_overlap_vox: expected less than tile_size_vox, found {found}")
+        return self
 
 
 class CandidateSettings(Settings):

@@ -37,26 +37,33 @@ class Contract:
             ContractError: a missing or unknown column, a value of another kind, a missing value, a duplicate key.
         """
         expected, found = list(self.columns), list(table.columns)
-        if set(expected) != set(found):
+        if len(expected) != len(found) or set(expected) != set(found):
             raise ContractError(f"table {self.name}: expected the columns {expected}, found {found}")
-        conformed = pd.DataFrame({name: self._conform_column(name, table[name]) for name in expected})
+        numbered = table.reset_index(drop=True)
+        conformed = pd.DataFrame({name: self._conform_column(name, numbered[name]) for name in expected})
         if self.key:
             doubles = conformed.duplicated(list(self.key))
             if doubles.any():
                 row = conformed.loc[doubles.idxmax(), list(self.key)].to_dict()
                 raise ContractError(f"table {self.name}: expected one row for each {self.key}, found two for {row}")
-        return conformed.reset_index(drop=True)
+        return conformed
 
     def _conform_column(self, name: str, values: pd.Series) -> pd.Series:
         column = self.columns[name]
-        try:
-            cast = values.astype("str" if column.kind == "string" and not values.isna().any() else _dtype(column))
-        except (TypeError, ValueError) as error:
-            raise ContractError(f"table {self.name}, column {name}: expected {column.kind}, found {error}") from None
-        missing = cast.isna().to_numpy()
+        missing = values.isna().to_numpy()
         if missing.any() and not column.is_nullable:
             row = int(np.argmax(missing))
             raise ContractError(f"table {self.name}, column {name}, row {row}: expected {column.kind}, found nothing")
+        try:
+            cast = values.astype(_dtype(column))
+        except (TypeError, ValueError) as error:
+            raise ContractError(f"table {self.name}, column {name}: expected {column.kind}, found {error}") from None
+        # astype cuts 1.5 to 1 and takes every text for true
+        is_lossy = (cast != values).to_numpy() if column.kind in ("int64", "bool") else np.zeros(len(cast), dtype=bool)
+        if is_lossy.any():
+            row = int(np.argmax(is_lossy))
+            found = values.iloc[row]
+            raise ContractError(f"table {self.name}, column {name}, row {row}: expected {column.kind}, found {found!r}")
         return cast
 
     def empty(self) -> pd.DataFrame:

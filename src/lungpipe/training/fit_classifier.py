@@ -5,7 +5,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from lungpipe.evaluation.malignancy import auc
+from lungpipe.evaluation.ranking import auc
 from lungpipe.models import Classifier, Hardware
 from lungpipe.sampling import Cubes, augment
 from lungpipe.settings import ClassifierSettings
@@ -43,7 +43,7 @@ class ClassificationTask:
         )
         slack = self.training.hu.shape[1] - self.settings.patch_size_vox
         patches = self._cut(self.training.hu, rows, self.rng.integers(0, slack + 1, (size, 3)))
-        augmented, _ = augment(patches, None, self.rng)
+        augmented, _ = augment(patches, None, self.rng, normalisation=self.settings.normalisation)
         with self.hardware.autocast():
             logits = self.network(self._to_device(augmented)[:, None])
         return classification_loss(

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from lungpipe.models import Hardware, Segmenter
-from lungpipe.sampling import PackedPatches, draw_patches, middle_patches
+from lungpipe.sampling import PackedPatches, draw_patches, middle_patches, nodule_shares
 from lungpipe.settings import SegmenterSettings
 from lungpipe.training.loop import Fit, Log, fit
 from lungpipe.training.losses import dice_parts, segmentation_loss
@@ -27,12 +27,13 @@ class SegmentationTask:
     ) -> None:
         self.network, self.settings, self.hardware = network, settings, hardware
         self.training, validation = packs
+        self.shares = nodule_shares(self.training)
         self.check_patches, self.check_targets = middle_patches(validation, settings)
         self.rng = np.random.default_rng([seed, 1])
 
     def loss(self) -> Tensor:
         """Return the loss of one drawn batch."""
-        patches, targets = draw_patches(self.training, self.settings, self.rng)
+        patches, targets = draw_patches(self.training, self.shares, self.settings, self.rng)
         with self.hardware.autocast():
             logits = self.network(self._to_device(patches)[:, None])
         return segmentation_loss(logits, self._to_device(targets))

@@ -1,6 +1,7 @@
 """The one training loop: one-cycle AdamW, checks on the validation subset, the best check kept."""
 
 import copy
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
@@ -17,6 +18,8 @@ Log = Callable[[int, Mapping[str, float]], None]
 """Receives (steps taken, metrics): how a loop reports without knowing who listens."""
 
 GRADIENT_LIMIT = 5.0
+WARM_UP = 0.22
+"""Share of the steps in which the learning rate rises; OneCycleLR divides by zero where 1 / share is the steps."""
 
 
 class Task(Protocol):
@@ -47,32 +50,34 @@ def fit(network: nn.Module, task: Task, settings: TrainingSettings, *, hardware:
     """Train in place and leave the network with the weights of its best validation check.
 
     Raises:
-        FloatingPointError: the loss is no longer finite; the message names the step.
+        FloatingPointError: the loss, or the score of a check, is not finite; the message names the step.
     """
     network.to(hardware.device)
     optimiser = torch.optim.AdamW(network.parameters(), lr=settings.learning_rate, weight_decay=settings.weight_decay)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimiser, settings.learning_rate, total_steps=settings.num_steps, pct_start=0.2
+        optimiser, settings.learning_rate, total_steps=settings.num_steps, pct_start=WARM_UP
     )
     outcome, best_weights, losses = Fit(), copy.deepcopy(network.state_dict()), []
-    check_every = max(1, settings.num_steps // settings.num_checks)
+    checks = {round(settings.num_steps * (check + 1) / settings.num_checks) for check in range(settings.num_checks)}
     for step in range(1, settings.num_steps + 1):
         network.train()
         loss = task.loss()
         if not bool(torch.isfinite(loss)):
-            raise FloatingPointError(f"step {step}: expected a finite loss, found {float(loss)}")
+            raise FloatingPointError(f"step {step}: expected a finite loss, found {loss.item()}")
         optimiser.zero_grad(set_to_none=True)
         torch.autograd.backward(loss)
         nn.utils.clip_grad_norm_(network.parameters(), GRADIENT_LIMIT)
         optimiser.step()
         schedule.step()
         losses.append(loss.detach())
-        if step % check_every == 0 or step == settings.num_steps:
+        if step in checks:
             network.eval()
             metrics = task.check() | {
                 "training_loss": float(torch.stack(losses).mean()),
                 "learning_rate": float(schedule.get_last_lr()[0]),
             }
+            if not math.isfinite(metrics["score"]):
+                raise FloatingPointError(f"step {step}: expected a finite score, found {metrics['score']}")
             losses.clear()
             log(step, metrics)
             outcome.rows += [(step, name, value) for name, value in metrics.items()]

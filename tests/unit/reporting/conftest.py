@@ -104,7 +104,7 @@ def study_folder(tmp_path_factory):
     """The judge's files of the study, with the series table beside them."""
     folder = tmp_path_factory.mktemp("study")
     tables = make_tables()
-    verdict = judge_study(tables, EvaluationSettings(num_bootstraps=50), folds=[0, 1], seed=7)
+    verdict = judge_study(tables, EvaluationSettings(num_bootstraps=50), folds=[0, 1], num_subsets=3, seed=7)
     write_study(verdict, tables.patients, folder)
     write_table(tables.series, folder / "series.parquet", SERIES)
     return folder

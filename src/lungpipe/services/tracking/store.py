@@ -61,7 +61,7 @@ def connect_existing(uri: str) -> Any:
         TrackingError: the sqlite file is gone; connecting would create an empty store, from many jobs at once.
     """
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
-        raise TrackingError(f"{uri}: expected the tracking store that open_run made, found no such file; run it again")
+        raise TrackingError(f"{uri}: expected the tracking store that the run began with, found no such file")
     return connect(uri)
 
 

@@ -15,6 +15,7 @@ from lungpipe.services.tracking.store import artifact_location, connect, connect
 from lungpipe.settings import StudySettings
 
 DIGEST_TAG = "lungpipe.study_digest"
+DATA_TAG = "lungpipe.data_sha256"
 PARAMS_PER_BATCH = 100
 """The most that one call of MLflow's `log_batch` takes."""
 
@@ -70,12 +71,19 @@ def _open_run(settings: StudySettings, out: Path, plan: _Plan) -> RunReference:
     return reference
 
 
-def finish_study(reference: RunReference, metrics: Mapping[str, float], artifacts: Iterable[Path] = ()) -> None:
-    """Log the final metrics (CPM, AUC ...) and files to the parent run and close it."""
+def finish_study(
+    reference: RunReference,
+    metrics: Mapping[str, float],
+    artifacts: Iterable[Path] = (),
+    data_paths: Iterable[Path] = (),
+) -> None:
+    """Log the final metrics (CPM, AUC ...), files and the digest of the data to the parent run and close it."""
     if not reference.is_enabled:
         return
     client = connect_existing(str(reference.uri))
     log_values(client, str(reference.run_id), metrics)
+    if paths := tuple(data_paths):
+        client.set_tag(reference.run_id, DATA_TAG, file_digest(paths))
     for path in artifacts:
         client.log_artifact(reference.run_id, str(path))
     client.set_terminated(reference.run_id, "FINISHED")
@@ -132,7 +140,7 @@ def _describe(client: Any, run_id: str, plan: _Plan) -> None:
     tags = {
         "mlflow.source.git.commit": git_commit(),
         "mlflow.note.content": plan.note,
-        "lungpipe.data_sha256": file_digest(plan.data_paths) if plan.data_paths else "unknown",
+        DATA_TAG: file_digest(plan.data_paths) if plan.data_paths else "unknown",
     }
     client.log_batch(run_id, tags=[RunTag(key, value) for key, value in tags.items()])
     log_flat_params(client, run_id, plan.identity)

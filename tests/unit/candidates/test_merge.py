@@ -1,0 +1,58 @@
+"""Merging by hand: who is dropped for whom."""
+
+import numpy as np
+import pytest
+
+from lungpipe.candidates import Lumps, merge_lumps, to_table
+from lungpipe.tables import CANDIDATES
+
+
+def on_a_line(*rows):
+    """Build lumps from (x mm, diameter mm, score)."""
+    x, diameters, scores = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
+    return Lumps(np.stack([0 * x, 0 * x, x], axis=1), diameters, scores)
+
+
+def kept_x(lumps, distance=5.0, most=100):
+    return merge_lumps(lumps, distance, most).centers_zyx_mm[:, 2].tolist()
+
+
+@pytest.mark.parametrize(
+    ("rows", "expected"),
+    [
+        ([(0, 2, 0.5), (4.9, 2, 0.9)], [4.9]),
+        ([(0, 2, 0.5), (5.0, 2, 0.9)], [5.0, 0]),
+        # inside the radius of the stronger one, though farther than the merge distance
+        ([(0, 20, 0.9), (9.9, 2, 0.5)], [0]),
+        # the radius of the weaker one does not count
+        ([(0, 2, 0.9), (9.9, 20, 0.5)], [0, 9.9]),
+        # the middle one falls to the first, and what is dropped drops nothing
+        ([(0, 2, 0.9), (4, 2, 0.8), (8, 2, 0.7)], [0, 8]),
+    ],
+)
+def test_weaker_lumps_near_stronger_ones_are_dropped(rows, expected):
+    assert kept_x(on_a_line(*rows)) == expected
+    assert kept_x(on_a_line(*reversed(rows))) == expected
+
+
+def test_the_strongest_are_kept():
+    lumps = on_a_line((0, 2, 0.1), (10, 2, 0.9), (20, 2, 0.5), (30, 2, 0.7))
+    assert kept_x(lumps, most=2) == [10, 30]
+
+
+def test_equal_lumps_but_for_their_size_do_not_depend_on_their_order():
+    rows = [(0, 2, 0.9), (0, 30, 0.9), (12, 2, 0.5)]
+    assert kept_x(on_a_line(*rows)) == kept_x(on_a_line(*reversed(rows)))
+
+
+def test_no_lumps_stay_no_lumps():
+    assert len(merge_lumps(Lumps.empty(), 5.0, 100)) == 0
+
+
+def test_the_table_has_ranked_ids_and_zyx_columns():
+    lumps = Lumps(np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([7.0, 8]), np.array([0.9, 0.4]))
+    assert to_table(lumps, "1.2.3", 4).to_numpy().tolist() == [
+        ["1.2.3#c0", "1.2.3", 1, 2, 3, 7, 0.9, 4],
+        ["1.2.3#c1", "1.2.3", 4, 5, 6, 8, 0.4, 4],
+    ]
+    assert list(to_table(Lumps.empty(), "1.2.3", 4).columns) == list(CANDIDATES.columns)

@@ -1,0 +1,36 @@
+"""Device, precision and threads."""
+
+import pytest
+import torch
+
+from lungpipe.models import Hardware, choose_hardware
+from lungpipe.settings import ComputeSettings
+
+
+@pytest.fixture(autouse=True)
+def threads():
+    """Leave torch's threads as they were."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(("precision", "expected"), [("float32", torch.float32), ("bfloat16", torch.bfloat16)])
+def test_the_forward_pass_computes_in_the_chosen_precision(precision, expected):
+    hardware = choose_hardware(ComputeSettings(device="cpu", precision=precision), 1)
+    assert hardware == Hardware(torch.device("cpu"), expected)
+    with hardware.autocast():
+        assert (torch.ones(2, 2) @ torch.ones(2, 2)).dtype == expected
+
+
+def test_threads_and_determinism_are_set():
+    choose_hardware(ComputeSettings(device="cpu"), 1)
+    assert torch.get_num_threads() == 1
+    assert torch.are_deterministic_algorithms_enabled()
+
+
+@pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with a CUDA device")
+def test_cuda_that_is_not_there_is_refused_and_auto_does_without():
+    with pytest.raises(RuntimeError, match=r"compute\.device: expected a CUDA device .* found none"):
+        choose_hardware(ComputeSettings(device="cuda"), 1)
+    assert choose_hardware(ComputeSettings(device="auto"), 1).device.type == "cpu"

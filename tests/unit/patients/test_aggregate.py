@@ -1,0 +1,93 @@
+"""Patients by hand: the largest risk, noisy-OR, the largest diameter, and who is malignant."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lungpipe.patients import aggregate_patients
+from lungpipe.tables import PATIENTS, SCORED, SERIES
+
+COLUMNS = list(SCORED.columns)
+
+
+def make_series(*rows):
+    return SERIES.conform(pd.DataFrame([(*row, 0) for row in rows], columns=["series_uid", "patient_id", "subset"]))
+
+
+def make_scored(*rows):
+    """Build SCORED from (series_uid, diameter mm, probability, malignancy)."""
+    table = [(f"{uid}#c{row}", uid, 0.0, 0.0, 0.0, d, 0.5, 0, p, m) for row, (uid, d, p, m) in enumerate(rows)]
+    return SCORED.conform(pd.DataFrame(table, columns=COLUMNS)) if rows else SCORED.empty()
+
+
+def aggregate(scored, series, nodules, rule="mean_gt_3"):
+    return aggregate_patients(scored, series, nodules, fold=3, rule=rule).set_index("patient_id")
+
+
+def test_maximum_and_noisy_or_by_hand(make_nodules):
+    scored = make_scored(("1.1", 9, 0.5, 0.8), ("1.1", 4, 1.0, 0.1), ("1.2", 6, 0.9, 0.5), ("1.3", 8, 0.4, 0.5))
+    series = make_series(("1.1", "A"), ("1.2", "A"), ("1.3", "B"))
+    patients = aggregate(scored, series, make_nodules())
+    # risks of A over both of its scans: 0.4, 0.1, 0.45
+    assert patients.loc["A", "malignancy_max"] == pytest.approx(0.45)
+    assert patients.loc["A", "malignancy_noisy_or"] == pytest.approx(1 - 0.6 * 0.9 * 0.55)
+    assert patients.loc["B", ["malignancy_max", "malignancy_noisy_or"]].tolist() == pytest.approx([0.2, 0.2])
+    assert patients.loc["A", ["num_scans", "num_candidates", "fold"]].tolist() == [2, 3, 3]
+    assert patients.loc["B", ["num_scans", "num_candidates"]].tolist() == [1, 1]
+
+
+def test_only_probable_candidates_count_towards_the_diameter(make_nodules):
+    scored = make_scored(("1.1", 9, 0.5, 0), ("1.1", 30, 0.49, 0), ("1.1", 4, 1, 0), ("1.2", 30, 0.1, 0))
+    patients = aggregate(scored, make_series(("1.1", "A"), ("1.2", "B")), make_nodules())
+    assert patients["diameter_max_mm"].tolist() == [9, 0]
+
+
+def test_a_patient_without_candidates_has_a_row_of_zeros(make_nodules):
+    patients = aggregate(make_scored(("1.1", 5, 0.9, 0.9)), make_series(("1.1", "B"), ("1.2", "A")), make_nodules())
+    assert patients.index.tolist() == ["A", "B"]
+    figures = ["num_candidates", "malignancy_max", "malignancy_noisy_or", "diameter_max_mm"]
+    assert patients.loc["A", figures].tolist() == [0, 0, 0, 0]
+
+
+def test_no_candidates_at_all(make_nodules):
+    patients = aggregate(SCORED.empty(), make_series(("1.1", "A")), make_nodules())
+    assert patients["malignancy_max"].tolist() == patients["malignancy_noisy_or"].tolist() == [0]
+
+
+@pytest.mark.parametrize(
+    ("ratings", "expected"),
+    [
+        ([], 0.0),
+        (["1;2"], 0.0),
+        (["1;2", "5;5"], 1.0),
+        ([None], np.nan),
+        ([None, "5;4"], 1.0),
+        ([None, "1;1"], 0.0),
+    ],
+)
+def test_a_patient_is_malignant_by_its_worst_rated_nodule(make_nodules, ratings, expected):
+    nodules = make_nodules(*(("1.1", (0, 0, 0), 5.0, text) for text in ratings), ("9.9", (0, 0, 0), 5.0, "5;5"))
+    patients = aggregate(make_scored(), make_series(("1.1", "A")), nodules)
+    np.testing.assert_array_equal(patients["is_malignant"], [expected])
+
+
+def test_the_rule_decides(make_nodules):
+    nodules, series = make_nodules(("1.1", (0, 0, 0), 5.0, "4;4;1;1")), make_series(("1.1", "A"))
+    by_rule = {
+        rule: aggregate(make_scored(), series, nodules, rule)["is_malignant"].iloc[0]
+        for rule in ("mean_gt_3", "at_least_two_readers_ge_4")
+    }
+    assert by_rule == {"mean_gt_3": 0.0, "at_least_two_readers_ge_4": 1.0}
+
+
+def test_a_nodule_in_any_scan_of_the_patient_counts_and_candidates_of_other_scans_do_not(make_nodules):
+    nodules = make_nodules(("1.2", (0, 0, 0), 5.0, "5;5"))
+    scored = make_scored(("1.1", 5, 0.5, 0.5), ("8.8", 50, 1.0, 1.0))
+    patients = aggregate(scored, make_series(("1.1", "A"), ("1.2", "A")), nodules)
+    assert patients.loc["A", ["num_candidates", "malignancy_max", "is_malignant"]].tolist() == [1, 0.25, 1]
+
+
+def test_the_table_is_valid_whatever_the_index_of_the_series(make_nodules):
+    series = make_series(("1.1", "B"), ("1.2", "A")).set_index(pd.Index([5, 2]))
+    patients = aggregate_patients(make_scored(), series, make_nodules(), fold=1, rule="median")
+    assert patients.equals(PATIENTS.conform(patients))

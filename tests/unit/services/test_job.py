@@ -1,0 +1,145 @@
+"""What stands around a script's one call: log file, tracking, cores."""
+
+import logging
+import os
+from types import SimpleNamespace
+
+import pytest
+
+from lungpipe.services.job import GRANTED_CORES, grant_cores, open_job, share_of_cores
+from lungpipe.services.tracking import NullStage, RunReference
+
+
+class Named(dict):
+    """Snakemake's named list, as far as a job reads it."""
+
+    __getattr__ = dict.__getitem__
+
+
+@pytest.fixture
+def rule(tmp_path):
+    """A running rule without a run."""
+    return SimpleNamespace(rule="train_segmenter", log=[str(tmp_path / "logs/fold3.log")], params=Named())
+
+
+def log_lines(rule):
+    with open(rule.log[0], encoding="utf-8") as stream:
+        return stream.read().splitlines()
+
+
+def test_what_is_said_stands_in_the_log_with_its_time(rule):
+    with open_job(rule, fold=3) as job:
+        job.say("12 scans, 5 µm")
+        job.expect(2)
+        job.advance("1.2.3: done")
+        job.log(40, {"loss": 0.123456, "dice": 0.5})
+        assert job.name == "train_segmenter fold 3"
+        assert isinstance(job.stage, NullStage)
+    lines = log_lines(rule)
+    assert [line.split(" ", 3)[2:] for line in lines] == [
+        ["INFO", "12 scans, 5 µm"],
+        ["INFO", "1.2.3: done"],
+        ["INFO", "step 40: loss 0.1235  dice 0.5"],
+    ]
+
+
+def test_progress_is_counted(rule):
+    with open_job(rule, subset=1) as job:
+        bar = job._progress.tasks[0]
+        assert not bar.visible
+        job.expect(10)
+        assert (bar.visible, bar.total, bar.description) == (True, 10, "train_segmenter subset 1")
+        job.advance("one")
+        assert bar.completed == 1
+        job.log(7, {"loss": 1.0})
+        assert bar.completed == 7
+
+
+@pytest.mark.parametrize("error", [ValueError("bad fold"), KeyboardInterrupt("bad fold")])
+def test_an_error_ends_up_in_the_log_and_goes_on(rule, error):
+    def run():
+        with open_job(rule, fold=3, subset=4) as job:
+            job.say("started")
+            raise error
+
+    with pytest.raises(type(error), match="bad fold"):
+        run()
+    text = "\n".join(log_lines(rule))
+    assert "started" in text
+    assert "ERROR train_segmenter fold 3 subset 4 failed" in text
+    assert "Traceback" in text
+    assert f"{type(error).__name__}: bad fold" in text
+
+
+def test_a_run_that_cannot_be_read_ends_up_in_the_log_too(rule, tmp_path):
+    (tmp_path / "run.json").write_text("[]")
+    rule.params = Named(run=str(tmp_path / "run.json"))
+    with pytest.raises(ValueError, match=r"run\.json"), open_job(rule):
+        pytest.fail("the job must not start")
+    assert any("expected uri, experiment_id and run_id" in line for line in log_lines(rule))
+
+
+def test_a_study_that_is_not_tracked_runs_with_its_empty_reference(rule, tmp_path):
+    RunReference().write(tmp_path / "run.json")
+    rule.params = Named(run=str(tmp_path / "run.json"))
+    with open_job(rule, fold=3) as job:
+        job.log(1, {"loss": 1.0})
+    assert len(log_lines(rule)) == 1
+
+
+def test_a_second_job_of_the_same_rule_writes_to_its_own_log_alone(rule, tmp_path):
+    with open_job(rule) as job:
+        job.say("first")
+    second = SimpleNamespace(rule=rule.rule, log=[str(tmp_path / "logs/fold4.log")], params=Named())
+    with open_job(second) as job:
+        job.say("second")
+    assert [line.split()[-1] for line in log_lines(rule)] == ["first"]
+    assert [line.split()[-1] for line in log_lines(second)] == ["second"]
+    assert logging.getLogger("lungpipe.train_segmenter").handlers == []
+
+
+def test_a_job_that_is_run_again_starts_its_log_anew(rule):
+    for word in ("old", "new"):
+        with open_job(rule) as job:
+            job.say(word)
+    assert [line.split()[-1] for line in log_lines(rule)] == ["new"]
+
+
+@pytest.mark.parametrize(
+    ("real", "granted", "reserved", "expected"),
+    [
+        (8, 8, 4, 4),  # as many as reserved
+        (8, 8, 8, 8),
+        (2, 8, 4, 1),  # two such jobs run at once on two cores
+        (2, 8, 8, 2),  # one job at a time
+        (2, 2, 1, 1),
+        (2, 8, 1, 1),  # never none
+        (16, 4, 4, 4),  # more cores than granted: no more than reserved
+        (2, 2, 4, 2),
+        (8, None, 4, 4),  # outside the workflow
+        (2, None, 4, 2),
+    ],
+)
+def test_jobs_share_the_real_cores_by_what_they_reserved(monkeypatch, real, granted, reserved, expected):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(real)), raising=False)
+    monkeypatch.delenv("LUNGPIPE_GRANTED_CORES", raising=False)
+    if granted is not None:
+        monkeypatch.setenv("LUNGPIPE_GRANTED_CORES", str(granted))
+    assert share_of_cores(reserved) == expected
+
+
+def test_a_system_without_affinity_counts_its_cores(monkeypatch):
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.delenv("LUNGPIPE_GRANTED_CORES", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 3)
+    assert share_of_cores(9) == 3
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert share_of_cores(9) == 1
+
+
+@pytest.mark.parametrize(("granted", "share"), [(8, 1), (2, 4), (None, 4)])
+def test_jobs_hear_of_the_cores_that_the_workflow_was_granted(monkeypatch, granted, share):
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(4)), raising=False)
+    monkeypatch.setenv(GRANTED_CORES, "before")
+    grant_cores(granted)
+    assert share_of_cores(4 if granted != 8 else 2) == share

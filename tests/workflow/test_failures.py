@@ -1,0 +1,93 @@
+"""Bad scans and killed runs."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+ACCOUNTING = "results/ci/volumes/accounting.csv"
+
+
+@pytest.fixture
+def truncated(copy) -> Path:
+    """The data of one scan of subset 0, cut to its half."""
+    raw = copy.raw(0)
+    raw.write_bytes(raw.read_bytes()[: raw.stat().st_size // 2])
+    return raw
+
+
+def prepared(checkout, subset: int) -> list[str]:
+    manifest = checkout.dataset / "volumes" / f"subset{subset}" / "manifest.json"
+    return [entry["series_uid"] for entry in json.loads(manifest.read_text())["volumes"]]
+
+
+def test_a_bad_scan_fails_the_run_by_name_after_the_others_are_prepared(copy, truncated):
+    answer = copy.snakemake(ACCOUNTING, expect=1)
+    assert f"subset0 {truncated.stem}" in answer.text
+    assert "expected 8 prepared scans, found 7" in answer.text
+    assert truncated.stem not in prepared(copy, 0)
+    assert [len(prepared(copy, subset)) for subset in range(4)] == [1, 2, 2, 2]
+    # nothing was trained on what was left
+    assert answer.names <= {"prepare_subset 0", "account_scans"}
+
+
+def test_a_bad_scan_that_may_fail_is_judged_as_missed(copy, truncated):
+    delta = copy.delta("preprocessing: {is_failure_fatal: false}\nfolds: [0]")
+    answer = copy.snakemake(delta=delta)
+    # whether a failure is fatal decides nothing about the other scans, so nothing of theirs is computed again
+    assert {name for name in answer.names if name.startswith(("prepare", "pack", "train", "mine"))} == {
+        "prepare_subset 0"
+    }
+    accounting = pd.read_csv(copy.folder / ACCOUNTING, index_col="subset")
+    assert accounting.loc["total", ["expected", "prepared"]].tolist() == [8, 7]
+    report = json.loads((copy.recipe / "evaluation" / "evaluation.json").read_text())
+    assert report["num_scans"] == 2
+    nodules = pd.read_parquet(copy.dataset / "targets" / "nodules.parquet")
+    matches = pd.read_parquet(copy.recipe / "evaluation" / "matches.parquet")
+    own = matches[matches["series_uid"] == truncated.stem]
+    assert len(own) == (nodules["series_uid"] == truncated.stem).sum()
+    assert any(text.startswith("scans_without_predictions: ") for text in report["warnings"])
+
+
+def test_a_killed_run_is_completed_by_the_next(copy, finished):
+    volumes = copy.dataset / "volumes"
+    for path in (volumes, copy.dataset / "logs" / "prepare_subset"):
+        shutil.rmtree(path)
+    with (copy.folder / "killed.log").open("w") as log:
+        run = subprocess.Popen(
+            copy.command(ACCOUNTING),
+            cwd=copy.folder,
+            env=copy.variables(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        wait_until_computing(copy.dataset / "logs" / "prepare_subset", run)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
+    assert not list(volumes.glob("*/manifest.json"))
+
+    assert "Directory cannot be locked" in copy.snakemake(ACCOUNTING, expect=1).text
+    copy.snakemake("--unlock")
+    copy.snakemake(ACCOUNTING, "--rerun-incomplete")
+    for subset in range(4):
+        name = f"volumes/subset{subset}/manifest.json"
+        assert (copy.dataset / name).read_bytes() == (finished.dataset / name).read_bytes()
+    leftovers = [path for path in volumes.rglob(".*") if path.name not in (".zattrs", ".zgroup", ".zarray")]
+    assert [path.name for path in leftovers if path.is_file()] == []
+
+
+def wait_until_computing(logs: Path, run: subprocess.Popen) -> None:
+    """Wait until a job has begun with its scans: that it has said so, and is not done."""
+    deadline = time.monotonic() + 120
+    while time.monotonic() < deadline and run.poll() is None:
+        if any("to compute" in path.read_text() for path in logs.glob("*.log")):
+            return
+        time.sleep(0.02)
+    pytest.fail(f"no subset was begun within 120 s; Snakemake's exit code: {run.poll()}")

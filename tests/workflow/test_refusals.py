@@ -1,0 +1,59 @@
+"""Studies that cannot be run: one clear message each, before any job."""
+
+import shutil
+
+import pytest
+
+
+@pytest.mark.parametrize(
+    ("delta", "message"),
+    [
+        ("segmenterr: {}", "config: unknown key 'segmenterr'"),
+        ("segmenter: {training: {steps: 3}}", "config: unknown key 'segmenter.training.steps'"),
+        ("folds: [0, 4]", "folds: expected different numbers from 0 to 3, found [0, 4]"),
+        ("recipe: nothing", "recipe: expected one of flagship"),
+        (
+            "dataset: {kind: luna16, root: not/here}",
+            "not/here: expected the dataset's folder, found none",
+        ),
+        (
+            "dataset: {kind: luna16}",
+            "dataset.root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing",
+        ),
+    ],
+    ids=["unknown-key", "unknown-key-inside", "fold", "recipe", "missing-dataset", "no-dataset"],
+)
+def test_one_message_and_no_job(fresh, delta, message):
+    text = fresh.refuse(fresh.delta(delta))
+    assert message in text
+    assert text.count(message) == 1
+    assert not (fresh.folder / "results").exists()
+
+
+@pytest.fixture
+def luna16(finished, fresh):
+    """The raw scans as a dataset of their own, and the delta that reads it."""
+    shutil.copytree(finished.dataset / "raw", fresh.folder / "luna")
+    return fresh, fresh.delta("dataset: {kind: luna16, root: luna, name: luna}")
+
+
+def test_the_same_scans_as_a_dataset_are_accepted(luna16):
+    checkout, delta = luna16
+    names = checkout.plan(delta=delta).names
+    assert "collect_targets" in names
+    assert "write_phantom" not in names
+
+
+def test_an_annotation_of_an_unknown_series_is_refused(luna16):
+    checkout, delta = luna16
+    with (checkout.folder / "luna" / "annotations.csv").open("a") as stream:
+        stream.write("1.2.3.unknown,1.0,2.0,3.0,5.0\n")
+    text = checkout.refuse(delta)
+    assert "luna/annotations.csv, line" in text
+    assert "expected a series of the 8 in the subsets, found 1.2.3.unknown (1 such rows)" in text
+
+
+def test_a_missing_subset_folder_is_refused(luna16):
+    checkout, delta = luna16
+    shutil.rmtree(checkout.folder / "luna" / "subset3")
+    assert "subset3: expected the folder of subset 3, found none" in checkout.refuse(delta)

@@ -1,0 +1,98 @@
+"""What a run leaves in the tracking store."""
+
+import pytest
+from mlflow import MlflowClient
+
+PARENT = "mlflow.parentRunId"
+
+
+def client_of(store) -> MlflowClient:
+    return MlflowClient(f"sqlite:///{store}")
+
+
+@pytest.fixture(scope="module")
+def runs(finished):
+    """Every run of the dataset's experiment."""
+    client = client_of(finished.folder / "results" / "mlflow.db")
+    [experiment] = [one for one in client.search_experiments() if one.name == "ci"]
+    return client.search_runs([experiment.experiment_id], max_results=200)
+
+
+def parent(runs, name):
+    [run] = [run for run in runs if PARENT not in run.data.tags and run.info.run_name == name]
+    return run
+
+
+def nested(runs, name):
+    """The stages of a parent by name."""
+    own = [run for run in runs if run.data.tags.get(PARENT) == parent(runs, name).info.run_id]
+    assert len({run.info.run_name for run in own}) == len(own)
+    return {run.info.run_name: run for run in own}
+
+
+def test_there_is_one_run_of_the_study_and_one_of_the_dataset_and_all_are_finished(runs):
+    assert sorted(run.info.run_name for run in runs if PARENT not in run.data.tags) == ["flagship", "volumes"]
+    assert {run.info.run_name: run.info.status for run in runs if run.info.status != "FINISHED"} == {}
+
+
+def test_every_stage_has_a_nested_run(runs):
+    folds = ("train_segmenter", "mine_candidates", "train_classifier")
+    folds += ("detect_candidates", "score_candidates", "aggregate_patients")
+    expected = {f"{stage}/fold{fold}" for stage in folds for fold in (0, 2)}
+    expected |= {f"pack_patches/subset{subset}" for subset in range(4)}
+    assert set(nested(runs, "flagship")) == expected | {"evaluate_study", "draw_figures", "write_report"}
+    expected = {f"prepare_subset/subset{subset}" for subset in range(4)}
+    assert set(nested(runs, "volumes")) == expected | {"collect_targets", "account_scans"}
+
+
+@pytest.mark.parametrize("network", ["segmenter", "classifier"])
+def test_training_logs_every_check(finished, runs, network):
+    client = client_of(finished.folder / "results" / "mlflow.db")
+    run = nested(runs, "flagship")[f"train_{network}/fold0"]
+    history = client.get_metric_history(run.info.run_id, "validation_loss")
+    steps = sorted({metric.step for metric in history})
+    assert len(steps) == 2
+    assert steps[-1] == (80 if network == "segmenter" else 30)
+
+
+def test_the_study_carries_its_final_figures_settings_and_origin(runs):
+    study = parent(runs, "flagship")
+    assert 0.0 <= study.data.metrics["cpm"] <= 1.0
+    assert study.data.metrics["num_scans"] == 4.0
+    assert study.data.params["recipe"] == "flagship"
+    assert study.data.params["segmenter.training.num_steps"] == "80"
+    assert "mlflow.source.git.commit" in study.data.tags
+    assert len(study.data.tags["lungpipe.data_sha256"]) == 64
+
+
+def test_the_dataset_carries_its_accounting(runs):
+    metrics = parent(runs, "volumes").data.metrics
+    assert (metrics["num_expected"], metrics["num_prepared"]) == (8.0, 8.0)
+
+
+TARGET = "results/ci/targets/series.parquet"
+
+
+def test_the_store_that_the_environment_names_is_used(fresh, tmp_path):
+    store = tmp_path / "elsewhere.db"
+    fresh.environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{store}"
+    fresh.snakemake(TARGET)
+    client = client_of(store)
+    [experiment] = [one for one in client.search_experiments() if one.name == "ci"]
+    names = {run.info.run_name for run in client.search_runs([experiment.experiment_id])}
+    assert names == {"flagship", "volumes", "collect_targets"}
+    assert not (fresh.folder / "results" / "mlflow.db").exists()
+
+
+def test_a_study_that_is_not_tracked_has_no_store(fresh):
+    fresh.snakemake(TARGET, delta=fresh.delta("tracking: {is_enabled: false}"))
+    assert not list(fresh.folder.rglob("*.db"))
+
+
+def test_a_store_that_cannot_be_is_one_message_before_any_job(fresh):
+    fresh.environment["MLFLOW_TRACKING_URI"] = "http://me:secret@127.0.0.1:9"
+    text = fresh.snakemake(expect=1).text
+    assert "expected no password in it" in text
+    assert "secret" not in text
+    assert "Traceback" not in text
+    assert not (fresh.folder / "results").exists()

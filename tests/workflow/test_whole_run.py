@@ -1,0 +1,126 @@
+"""The smallest study from raw scans to the report."""
+
+import json
+import os
+import subprocess
+import sys
+
+import pandas as pd
+import pytest
+
+from lungpipe.models import read_card
+
+PER_FOLD = (
+    "segmenter.safetensors",
+    "segmenter_history.parquet",
+    "mined.parquet",
+    "classifier.safetensors",
+    "classifier_history.parquet",
+    "candidates.parquet",
+    "scored.parquet",
+    "validation.parquet",
+    "patients.parquet",
+)
+
+
+@pytest.fixture(scope="session")
+def report(finished):
+    return json.loads((finished.recipe / "evaluation" / "evaluation.json").read_text())
+
+
+def test_every_stage_leaves_its_files(finished):
+    dataset, recipe = finished.dataset, finished.recipe
+    expected = [dataset / "volumes" / f"subset{s}" / name for s in range(4) for name in ("manifest.json", "qc.parquet")]
+    expected += [dataset / "targets" / f"{name}.parquet" for name in ("series", "nodules", "exclusions")]
+    expected += [recipe / "patches" / f"subset{subset}.npz" for subset in range(4)]
+    expected += [recipe / f"fold{fold}" / name for fold in (0, 2) for name in PER_FOLD]
+    expected += [
+        recipe / "evaluation" / name for name in ("froc.csv", "matches.parquet", "submission.csv", "patients.csv")
+    ]
+    expected += [recipe / "figures" / f"{name}.png" for name in ("froc", "training", "candidates")]
+    expected += [recipe / "report.html", dataset / "volumes" / "accounting.csv"]
+    assert [str(path) for path in expected if not path.is_file() or not path.stat().st_size] == []
+
+
+def test_every_scan_is_accounted_for(finished):
+    accounting = pd.read_csv(finished.dataset / "volumes" / "accounting.csv", index_col="subset")
+    assert accounting.loc["total", ["expected", "prepared"]].tolist() == [8, 8]
+    assert accounting["prepared"].tolist() == [2, 2, 2, 2, 8]
+
+
+def test_the_study_is_judged_on_every_scan_of_its_folds(finished, report):
+    assert report["folds"] == [0, 2]
+    assert report["num_scans"] == 4
+    assert 0.0 <= report["cpm"] <= 1.0
+    assert [part["name"] for part in report["strata"]["subset"]] == ["0", "2"]
+
+
+def test_every_fold_is_scored_on_its_own_subset_and_chooses_on_the_next(finished):
+    series = pd.read_parquet(finished.dataset / "targets" / "series.parquet").set_index("series_uid")["subset"]
+    for fold in (0, 2):
+        for name, subset in (("candidates", fold), ("scored", fold), ("validation", fold + 1)):
+            table = pd.read_parquet(finished.recipe / f"fold{fold}" / f"{name}.parquet")
+            assert set(table["fold"]) <= {fold}
+            assert set(table["series_uid"].map(series)) <= {subset}, (fold, name)
+        mined = pd.read_parquet(finished.recipe / f"fold{fold}" / "mined.parquet")
+        assert fold not in set(mined["series_uid"].map(series))
+
+
+def test_checkpoints_know_their_fold_and_what_they_saw(finished):
+    series = pd.read_parquet(finished.dataset / "targets" / "series.parquet").set_index("series_uid")["subset"]
+    for fold in (0, 2):
+        for network in ("segmenter", "classifier"):
+            card = read_card(finished.recipe / f"fold{fold}" / f"{network}.safetensors")
+            assert (card.network, card.fold) == (network, fold)
+            assert {series[uid] for uid in card.training_uids} == set(range(4)) - {fold, fold + 1}
+            assert {series[uid] for uid in card.validation_uids} == {fold + 1}
+
+
+def test_malignancy_has_thresholds_or_a_warning_that_says_why_not(report):
+    malignancy = report["malignancy"]
+    is_warned = any(text.startswith("no_malignancy_cuts: ") for text in report["warnings"])
+    if malignancy is None:
+        # hits of one class: there is nothing to decide
+        assert not is_warned
+    else:
+        figures = [malignancy[name][figure] for name in ("model", "diameter_only") for figure in ("accuracy", "f1")]
+        assert [figure is None for figure in figures] == [is_warned] * 4
+        assert malignancy["model"]["brier"] is not None
+
+
+def test_a_second_run_has_nothing_to_do(copy):
+    answer = copy.snakemake()
+    assert "Nothing to be done" in answer.text
+    assert not answer.jobs
+
+
+def test_touching_a_raw_scan_reruns_nothing(copy):
+    for subset in (0, 1):
+        os.utime(copy.raw(subset))
+        os.utime(copy.raw(subset).with_suffix(".mhd"))
+    answer = copy.plan()
+    assert "Nothing to be done" in answer.text
+    assert not answer.jobs
+
+
+def test_snakemakes_own_report_holds_the_figures(copy):
+    copy.snakemake("--report", "study.html")
+    page = (copy.folder / "study.html").read_text()
+    for name in ("froc.png", "training.png", "candidates.png", "accounting.csv", "evaluation.json"):
+        assert name in page
+    assert "lungpipe turns the subsets" in page
+
+
+def test_lint_finds_nothing(finished):
+    assert "Congratulations" in finished.snakemake("--lint").text
+
+
+def test_the_rules_are_formatted(finished):
+    answer = subprocess.run(
+        [sys.executable, "-m", "snakefmt", "--check", "Snakefile", "workflow"],
+        cwd=finished.folder,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert answer.returncode == 0, answer.stderr
