@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lungpipe.services.tracking import RunReference, close_runs, open_runs
+from lungpipe.services.tracking import RunReference, close_runs, finish_study, open_runs
 
 
 @pytest.fixture
@@ -61,3 +61,12 @@ def test_what_is_not_tracked_is_opened_and_closed_without_a_store(settings, tmp_
     close_runs(silent, "FINISHED")
     assert not RunReference.read(silent.recipe_dir / "tracking/run.json").is_enabled
     assert not list(Path(tmp_path).rglob("*.db"))
+
+
+def test_a_study_that_made_its_targets_itself_names_its_data_when_it_is_finished(settings, opened, client, tmp_path):
+    data = tmp_path / "nodules.parquet"
+    data.write_text("nodules")
+    finish_study(opened[1], {"cpm": 0.5}, [], [data])
+    run = client.get_run(opened[1].run_id)
+    assert len(run.data.tags["lungpipe.data_sha256"]) == 64
+    assert run.data.metrics == {"cpm": 0.5}
