@@ -16,6 +16,8 @@ from lungpipe.settings import StudySettings
 
 DIGEST_TAG = "lungpipe.study_digest"
 DATA_TAG = "lungpipe.data_sha256"
+EXPERIMENT_TAGS = {"mlflow.experimentKind": "custom_model_development"}
+"""Makes MLflow's pages open on the runs and their charts, not on traces of language models."""
 PARAMS_PER_BATCH = 100
 """The most that one call of MLflow's `log_batch` takes."""
 
@@ -114,7 +116,7 @@ def _experiment(client: Any, name: str, location: str | None) -> str:
     found = client.get_experiment_by_name(name)
     if found is None:
         try:
-            return str(client.create_experiment(name, artifact_location=location))
+            return str(client.create_experiment(name, artifact_location=location, tags=EXPERIMENT_TAGS))
         except MlflowException as error:
             # another study of the same dataset was faster
             if error.error_code != "RESOURCE_ALREADY_EXISTS":

@@ -5,7 +5,7 @@ import pytest
 import SimpleITK
 import yaml
 
-from lungpipe.datasets.phantom.plan import plan_scans
+from lungpipe.datasets.phantom.plan import FULL_SIZE, plan_scans
 from lungpipe.datasets.phantom.write import write_scan
 from lungpipe.settings import PhantomSettings
 
@@ -20,6 +20,7 @@ def full_settings():
 def test_the_study_asks_for_one_full_size_scan_a_subset(full_settings):
     assert full_settings.extent_zyx_mm == (300, 300, 380)
     assert full_settings.matrix_size == 512
+    assert full_settings == FULL_SIZE
     assert len(plan_scans(full_settings, 10, 0)) == 10
 
 
