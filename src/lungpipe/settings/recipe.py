@@ -49,7 +49,7 @@ class SegmenterSettings(Settings):
     """side of an inference tile, voxels"""
     tile_overlap_vox: int = Field(default=16, ge=0)
     """overlap of neighbouring tiles, voxels"""
-    training: TrainingSettings = TrainingSettings(num_steps=800, batch_size=16, learning_rate=3e-3)
+    training: TrainingSettings = TrainingSettings(num_steps=600, batch_size=16, learning_rate=5e-3)
     """training"""
 
     @model_validator(mode="after")
