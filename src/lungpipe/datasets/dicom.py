@@ -1,13 +1,15 @@
-"""Read a CT series from a folder of DICOM slices, and refuse every folder that is not one regular volume."""
+"""Read a CT series from DICOM slices or frames, and refuse everything that is not one regular volume."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
-from pydicom.dataset import FileDataset
 from pydicom.errors import InvalidDicomError
+from pydicom.pixels import iter_pixels
 
+from lungpipe.datasets.dicom_frames import FRAME_TAGS, frames_of
 from lungpipe.datasets.dicom_geometry import Slice, stack_grid
 from lungpipe.datasets.scan import Scan, ScanError, check_hu
 
@@ -25,7 +27,7 @@ _TAGS = [
     "NumberOfFrames",
     "BitsAllocated",
     "PhotometricInterpretation",
-    "ImageType",
+    *FRAME_TAGS,
 ]
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _INT16 = np.iinfo(np.int16)
@@ -34,6 +36,8 @@ _INT16 = np.iinfo(np.int16)
 def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
     """Read one CT series: slices sorted along their normal, rescaled to int16 HU (zyx), with the full grid.
 
+    `folder` holds a file per slice, or files of many frames (Enhanced CT); it may be such a file itself.
+
     MONOCHROME1 differs from MONOCHROME2 in display only, so that both hold the same HU.
 
     Raises:
@@ -41,12 +45,15 @@ def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
     """
     folder = Path(folder)
     slices = _choose_series(folder, _read_headers(folder), series_uid)
+    slices = [frame for item in slices for frame in frames_of(item)]
     for item in slices:
         _check_slice(item)
     slices, grid = stack_grid(folder, slices)
     hu = np.empty(grid.shape_zyx, dtype=np.int16)
-    for index, item in enumerate(slices):
-        hu[index] = _read_hu(item)
+    for path in dict.fromkeys(item.path for item in slices):
+        places = {item.frame: index for index, item in enumerate(slices) if item.path == path}
+        for index, stored in _read_stored(path, places):
+            hu[index] = _to_hu(slices[index], stored)
     return check_hu(Scan(str(slices[0].header.SeriesInstanceUID), hu, grid), folder)
 
 
@@ -61,7 +68,8 @@ def list_series(folder: Path) -> dict[str, int]:
 
 def _read_headers(folder: Path) -> list[Slice]:
     try:
-        paths = sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith("."))
+        files = [folder] if folder.is_file() else folder.iterdir()
+        paths = sorted(path for path in files if path.is_file() and not path.name.startswith("."))
     except OSError as error:
         raise ScanError(f"{folder}: expected a readable DICOM folder, found {error.strerror}") from None
     slices = []
@@ -103,27 +111,38 @@ def _check_slice(item: Slice) -> None:
     for key, (found, expected) in checks.items():
         if found not in expected:
             wanted = " or ".join(str(value) for value in expected)
-            raise ScanError(f"{item.path}: {key}: expected {wanted}, found {found}")
+            raise ScanError(f"{item.where}: {key}: expected {wanted}, found {found}")
     required = ("Rows", "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
     for key in (*required, "RescaleSlope", "RescaleIntercept"):
         if header.get(key) in (None, ""):
-            raise ScanError(f"{item.path}: expected the element {key}, found none")
+            raise ScanError(f"{item.where}: expected the element {key}, found none")
 
 
-def _read_hu(item: Slice) -> NDArray[np.int16]:
-    dataset: FileDataset = pydicom.dcmread(item.path)
+def _read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+    """Yield a file's slices as stored, each with its place in the volume; frames come one by one."""
+    found = 0
     try:
-        stored = dataset.pixel_array
-    except Exception as error:  # noqa: BLE001 - decoders raise many kinds; the slice must be named in each
-        raise ScanError(f"{item.path}: expected decodable pixels, found {error}") from None
-    slope, intercept = float(dataset.RescaleSlope), float(dataset.RescaleIntercept)
+        if None in places:
+            yield places[None], pydicom.dcmread(path).pixel_array
+            return
+        for frame, stored in enumerate(iter_pixels(path)):
+            found += 1
+            yield places[frame], stored
+    except Exception as error:  # noqa: BLE001 - decoders raise many kinds; the file must be named in each
+        raise ScanError(f"{path}: expected decodable pixels, found {error}") from None
+    if found != len(places):
+        raise ScanError(f"{path}: expected pixels of {len(places)} frames, found {found}")
+
+
+def _to_hu(item: Slice, stored: NDArray[np.generic]) -> NDArray[np.int16]:
+    slope, intercept = float(item.header.RescaleSlope), float(item.header.RescaleIntercept)
     if not np.isfinite([slope, intercept]).all() or slope == 0:
-        raise ScanError(f"{item.path}: expected a finite rescale that is not 0, found {slope} and {intercept}")
+        raise ScanError(f"{item.where}: expected a finite rescale that is not 0, found {slope} and {intercept}")
     values = stored.astype(np.int32)
     # whole numbers stay whole numbers: float only where the slope asks for it
     is_whole = slope.is_integer() and intercept.is_integer()
     hu = values * int(slope) + int(intercept) if is_whole else np.rint(values * slope + intercept)
     low, high = int(hu.min()), int(hu.max())
     if low < _INT16.min or high > _INT16.max:
-        raise ScanError(f"{item.path}: expected HU within int16, found {low} to {high}")
+        raise ScanError(f"{item.where}: expected HU within int16, found {low} to {high}")
     return hu.astype(np.int16)

@@ -19,10 +19,25 @@ _SAME = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One file of a series and its header."""
+    """One slice of a series and its header: a file, or one frame (from 0) of a file with many."""
 
     path: Path
     header: Dataset
+    frame: int | None = None
+
+    @property
+    def name(self) -> str:
+        """Name the slice within its folder."""
+        return self.path.name + self._suffix
+
+    @property
+    def where(self) -> str:
+        """Name the slice with its folder."""
+        return str(self.path) + self._suffix
+
+    @property
+    def _suffix(self) -> str:
+        return "" if self.frame is None else f" frame {self.frame + 1}"
 
 
 def stack_grid(folder: Path, slices: list[Slice]) -> tuple[list[Slice], Grid]:
@@ -56,7 +71,7 @@ def _floats(item: Slice, key: str, count: int) -> list[float]:
     except (TypeError, ValueError):
         values = []
     if len(values) != count or not np.all(np.isfinite(values)):
-        raise ScanError(f"{item.path}: {key}: expected {count} finite numbers, found {item.header[key].value}")
+        raise ScanError(f"{item.where}: {key}: expected {count} finite numbers, found {item.header[key].value}")
     return values
 
 
@@ -64,7 +79,7 @@ def _unit(item: Slice, start: int) -> NDArray[np.float64]:
     vector = np.array(_floats(item, "ImageOrientationPatient", 6)[start : start + 3])
     length = float(np.linalg.norm(vector))
     if abs(length - 1.0) > 1e-3:
-        raise ScanError(f"{item.path}: ImageOrientationPatient: expected unit vectors, found length {length:.4f}")
+        raise ScanError(f"{item.where}: ImageOrientationPatient: expected unit vectors, found length {length:.4f}")
     return vector / length
 
 
@@ -72,7 +87,7 @@ def _check_same(first: Slice, item: Slice) -> None:
     for key in _SAME:
         expected, found = first.header[key].value, item.header[key].value
         if not np.allclose(np.asarray(expected, float), np.asarray(found, float), atol=1e-4):
-            raise ScanError(f"{item.path}: {key}: expected {expected} as in {first.path.name}, found {found}")
+            raise ScanError(f"{item.where}: {key}: expected {expected} as in {first.name}, found {found}")
 
 
 def _check_distances(folder: Path, slices: list[Slice], heights: NDArray[np.float64]) -> float:
@@ -82,7 +97,7 @@ def _check_distances(folder: Path, slices: list[Slice], heights: NDArray[np.floa
     # the lower of two middle steps: a gap is a longer step, and must not pull the expected one up
     median = float(np.sort(steps)[(len(steps) - 1) // 2])
     for index, step in enumerate(steps):
-        names = f"{slices[index].path.name} and {slices[index + 1].path.name}"
+        names = f"{slices[index].name} and {slices[index + 1].name}"
         if step < 1e-3:
             raise ScanError(f"{folder}: expected slices at different positions, found {names} at {heights[index]:.3f}")
         if abs(step - median) > DISTANCE_TOLERANCE * median:
@@ -97,6 +112,6 @@ def _check_tilt(slices: list[Slice], positions: NDArray[np.float64], normal: NDA
     worst = int(np.argmax(sideways - TILT_TOLERANCE * advance))
     if sideways[worst] > TILT_TOLERANCE * advance[worst] + 1e-2:
         raise ScanError(
-            f"{slices[worst].path}: expected slices straight above each other, found {sideways[worst]:.2f} mm of"
+            f"{slices[worst].where}: expected slices straight above each other, found {sideways[worst]:.2f} mm of"
             f" sideways shift over {advance[worst]:.2f} mm (tilted gantry)"
         )

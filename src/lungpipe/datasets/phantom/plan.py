@@ -17,6 +17,14 @@ PHANTOM_TABLES = (
     "series.csv",
 )
 LABELS_FOLDER = "seg-lungs-LUNA16"
+FULL_SIZE = PhantomSettings(
+    scans_per_subset=1,
+    extent_zyx_mm=(300.0, 300.0, 380.0),
+    slice_spacing_mm=(1.0, 1.0),
+    matrix_size=512,
+    nodules_per_scan=3.0,
+)
+"""Chests as large as real ones, 512 x 512 x 300 voxels."""
 FIRST_OF_PAIR, SECOND_OF_PAIR = 2, 6
 """subsets that hold two scans of one patient, as LUNA16 does with LIDC-IDRI-0332"""
 FLIP_EVERY = 5

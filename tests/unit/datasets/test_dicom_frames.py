@@ -1,0 +1,195 @@
+"""Enhanced CT: files of many frames, written here with pydicom, read as the series of slices that they stand for."""
+
+import numpy as np
+import pydicom
+import pytest
+from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from pydicom.sequence import Sequence
+from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, RLELossless
+
+from lungpipe.datasets.dicom import list_series, read_dicom
+from lungpipe.datasets.scan import ScanError, read_scan
+
+UID = "1.2.3.4.6"
+HU = np.random.default_rng(5).integers(-1024, 1500, (4, 6, 5)).astype(np.int16)
+AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
+FIRST = np.array([-100.0, -80.0, 30.0])
+
+
+def group_of(elements):
+    """Return a functional group that holds these elements, each in its own sequence."""
+    sequences = {
+        "PixelSpacing": "PixelMeasuresSequence",
+        "ImagePositionPatient": "PlanePositionSequence",
+        "ImageOrientationPatient": "PlaneOrientationSequence",
+        "RescaleSlope": "PixelValueTransformationSequence",
+        "RescaleIntercept": "PixelValueTransformationSequence",
+        "RescaleType": "PixelValueTransformationSequence",
+    }
+    group = Dataset()
+    for key, value in elements.items():
+        if value is None:
+            continue
+        name = sequences[key]
+        if name not in group:
+            setattr(group, name, Sequence([Dataset()]))
+        setattr(getattr(group, name)[0], key, value)
+    return group
+
+
+def write_enhanced(folder, *, hu=HU, order=None, name="enhanced.dcm", shared=None, frames=None, **changes):
+    """Write `hu` (zyx) as one file; `order` is the frames' order in it, `shared` and `frames` change their groups."""
+    order = list(range(len(hu))) if order is None else order
+    frames = frames or {}
+    meta = FileMetaDataset()
+    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = EnhancedCTImageStorage, ExplicitVRLittleEndian
+    meta.MediaStorageSOPInstanceUID = f"{UID}.1"
+    data = FileDataset(str(folder / name), {}, file_meta=meta, preamble=b"\0" * 128)
+    common = {
+        "PixelSpacing": [0.8, 0.7],
+        "ImageOrientationPatient": [float(v) for v in np.ravel(AXIAL)],
+        "RescaleSlope": 1,
+        "RescaleIntercept": -1024,
+        "RescaleType": "HU",
+        **(shared or {}),
+    }
+    groups = []
+    for index in order:
+        own = {"ImagePositionPatient": [float(v) for v in FIRST + np.array([0, 0, 2.5]) * index]}
+        groups.append(group_of(own | frames.get(index, {})))
+    elements = {
+        "SOPClassUID": EnhancedCTImageStorage,
+        "SOPInstanceUID": f"{UID}.1",
+        "SeriesInstanceUID": UID,
+        "Modality": "CT",
+        "Rows": hu.shape[1],
+        "Columns": hu.shape[2],
+        "NumberOfFrames": len(order),
+        "SamplesPerPixel": 1,
+        "PhotometricInterpretation": "MONOCHROME2",
+        "BitsAllocated": 16,
+        "BitsStored": 16,
+        "HighBit": 15,
+        "PixelRepresentation": 0,
+        "SharedFunctionalGroupsSequence": Sequence([group_of(common)]),
+        "PerFrameFunctionalGroupsSequence": Sequence(groups),
+        "PixelData": (hu[[i % len(hu) for i in order]].astype(np.int32) + 1024).astype("<u2").tobytes(),
+        **changes,
+    }
+    for key, value in elements.items():
+        if value is not None:
+            setattr(data, key, value)
+    data.save_as(folder / name, enforce_file_format=True)
+    return folder / name
+
+
+def check_whole(scan):
+    np.testing.assert_array_equal(scan.hu, HU)
+    assert scan.series_uid == UID
+    assert scan.grid.spacing_zyx_mm == (2.5, 0.8, 0.7)
+    assert scan.grid.origin_zyx_mm == (30.0, -80.0, -100.0)
+
+
+@pytest.mark.parametrize("order", [[0, 1, 2, 3], [3, 2, 1, 0], [2, 0, 3, 1]])
+def test_frames_are_sorted_along_the_normal_whatever_their_order(tmp_path, order):
+    path = write_enhanced(tmp_path, order=order)
+    check_whole(read_scan(tmp_path))
+    check_whole(read_scan(path))
+    assert list_series(tmp_path) == {UID: 1}
+
+
+def test_both_photometric_kinds_hold_the_same_hu(tmp_path):
+    write_enhanced(tmp_path, PhotometricInterpretation="MONOCHROME1")
+    check_whole(read_dicom(tmp_path))
+
+
+def test_a_frames_own_rescale_goes_before_the_shared_one(tmp_path):
+    write_enhanced(tmp_path, frames={2: {"RescaleSlope": 2, "RescaleIntercept": -2000}})
+    expected = HU.astype(int)
+    expected[2] = (expected[2] + 1024) * 2 - 2000
+    np.testing.assert_array_equal(read_dicom(tmp_path).hu, expected)
+
+
+def test_groups_that_repeat_in_every_frame_what_could_be_shared(tmp_path):
+    own = {"PixelSpacing": [0.8, 0.7], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "RescaleIntercept": -1024}
+    own |= {"RescaleSlope": 1}
+    nothing = dict.fromkeys((*own, "RescaleType"))
+    write_enhanced(tmp_path, shared=nothing, frames=dict.fromkeys(range(4), own))
+    check_whole(read_dicom(tmp_path))
+
+
+def test_a_series_in_several_files_is_one_volume(tmp_path):
+    write_enhanced(tmp_path, order=[1, 3], name="odd.dcm")
+    write_enhanced(tmp_path, order=[2, 0], name="even.dcm")
+    check_whole(read_dicom(tmp_path))
+
+
+def test_single_frames_with_groups_are_slices(tmp_path):
+    for index in range(4):
+        write_enhanced(tmp_path, order=[index], name=f"{index}.dcm")
+    check_whole(read_dicom(tmp_path))
+
+
+def test_compressed_frames(tmp_path):
+    path = write_enhanced(tmp_path, order=[2, 0, 3, 1])
+    data = pydicom.dcmread(path)
+    data.compress(RLELossless)
+    data.save_as(path)
+    check_whole(read_dicom(tmp_path))
+
+
+def test_oblique_frames_lie_where_the_standard_says(tmp_path):
+    row, column = np.array([0.8, 0.6, 0.0]), np.array([-0.6, 0.8, 0.0])
+    write_enhanced(tmp_path, shared={"ImageOrientationPatient": [*row, *column]})
+    found = read_dicom(tmp_path).grid.to_world((3, 2, 1))[::-1]
+    # PS3.3 C.7.6.2.1.1: row vector times column index, column vector times row index
+    expected = FIRST + [0, 0, 3 * 2.5] + row * 0.7 * 1 + column * 0.8 * 2
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+BAD = {
+    "gap": ({"order": [0, 1, 3]}, r"apart, found 5\.000 mm between enhanced\.dcm frame 2 and enhanced\.dcm frame 3"),
+    "duplicate": (
+        {"order": [0, 1, 2, 2, 3]},
+        r"different positions, found enhanced\.dcm frame 3 and enhanced\.dcm frame 4",
+    ),
+    "single frame": ({"order": [0]}, "at least two slices, found 1"),
+    "tilt": (
+        {"frames": {k: {"ImagePositionPatient": [0.0, 0.5 * k, 2.5 * k]} for k in range(4)}},
+        r"enhanced\.dcm frame 4: .*tilted gantry",
+    ),
+    "another orientation": (
+        {"frames": {1: {"ImageOrientationPatient": [0, 1, 0, -1, 0, 0]}}},
+        r"enhanced\.dcm frame 2: ImageOrientationPatient: expected",
+    ),
+    "another spacing": ({"frames": {3: {"PixelSpacing": [0.8, 0.8]}}}, r"frame 4: PixelSpacing: expected"),
+    "no position": (
+        {"frames": {2: {"ImagePositionPatient": None}}},
+        r"frame 3: expected the element ImagePositionPatient, found none",
+    ),
+    "no spacing": ({"shared": {"PixelSpacing": None}}, "frame 1: expected the element PixelSpacing, found none"),
+    "no rescale": ({"shared": {"RescaleSlope": None}}, "frame 1: expected the element RescaleSlope, found none"),
+    "slope of zero": ({"frames": {1: {"RescaleSlope": 0, "RescaleIntercept": 0}}}, "frame 2: expected a finite"),
+    "not HU": ({"shared": {"RescaleType": "US"}}, "frame 1: RescaleType: expected HU, found US"),
+    "beyond int16": ({"frames": {1: {"RescaleSlope": 1, "RescaleIntercept": 60000}}}, "frame 2: expected HU within"),
+    "fewer groups": ({"NumberOfFrames": 5}, "expected a functional group for each of 5 frames, found 4"),
+    "cut pixels": ({"PixelData": b"\0" * 60}, r"enhanced\.dcm: expected decodable pixels"),
+    "another modality": ({"Modality": "MR"}, "Modality: expected CT, found MR"),
+    "colour": ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation: expected MONOCHROME1 or"),
+    "no groups": ({"PerFrameFunctionalGroupsSequence": None}, "NumberOfFrames: expected 1, found 4"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_bad_frames_are_refused_and_named(tmp_path, name):
+    changes, message = BAD[name]
+    write_enhanced(tmp_path, **changes)
+    with pytest.raises(ScanError, match=message) as caught:
+        read_dicom(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+
+
+def test_a_file_that_is_no_dicom(tmp_path):
+    (tmp_path / "x.dcm").write_text("text")
+    with pytest.raises(ScanError, match=r"x\.dcm: expected a DICOM file"):
+        read_scan(tmp_path / "x.dcm")
