@@ -24,9 +24,36 @@ if STUDY.dataset.kind == "phantom":
             "../scripts/write_phantom.py"
 
 
+if RAW.readings is not None:
+
+    rule collect_ratings:
+        input:
+            readings=RAW.readings.as_posix(),
+            annotations=(RAW.root / "annotations.csv").as_posix(),
+            exclusions=(RAW.root / "annotations_excluded.csv").as_posix(),
+        output:
+            ratings=f"{D}/targets/nodule_ratings.csv",
+        log:
+            f"{D}/logs/collect_ratings.log",
+        benchmark:
+            f"{D}/benchmarks/collect_ratings.tsv"
+        conda:
+            "../../envs/runtime.yaml"
+        params:
+            run=f"{D}/tracking/run.json",
+            code=fingerprint(
+                "lungpipe.datasets.annotations",
+                "lungpipe.datasets.lidc_files",
+                "lungpipe.datasets.lidc_ratings",
+            ),
+        script:
+            "../scripts/collect_ratings.py"
+
+
 rule collect_targets:
     input:
         tables=RAW.tables,
+        ratings=[f"{D}/targets/nodule_ratings.csv"] if RAW.readings is not None else [],
     output:
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",

@@ -6,7 +6,7 @@ it uses alone.
 
 import typer
 
-from lungpipe.cli import evaluate, prepare
+from lungpipe.cli import evaluate, fetch, phantom, prepare, ratings
 
 app = typer.Typer(
     name="lungpipe",
@@ -17,3 +17,6 @@ app = typer.Typer(
 )
 evaluate.register(app)
 prepare.register(app)
+phantom.register(app)
+ratings.register(app)
+fetch.register(app)

@@ -25,10 +25,12 @@ class DatasetError(ValueError):
 def read_annotations(root: Path) -> pd.DataFrame:
     """Return the annotated nodules: line, series_uid, center_{z,y,x}_mm, diameter_mm (positive).
 
+    `root` is the folder of the dataset, or the table itself.
+
     Raises:
         DatasetError: a missing file or column, or a value that is no position or diameter.
     """
-    path = Path(root) / ANNOTATIONS_FILE
+    path = _in_folder(root, ANNOTATIONS_FILE)
     table = _read_marks(path)
     _refuse(path, table, table["diameter_mm"] <= 0, column="diameter_mm", expected="a positive diameter in mm")
     return table
@@ -36,7 +38,7 @@ def read_annotations(root: Path) -> pd.DataFrame:
 
 def read_exclusions(root: Path) -> pd.DataFrame:
     """Return the findings that are not scored: columns as the annotations'; diameter -1 where it is unknown."""
-    path = Path(root) / EXCLUSIONS_FILE
+    path = _in_folder(root, EXCLUSIONS_FILE)
     table = _read_marks(path)
     wrong = (table["diameter_mm"] <= 0) & (table["diameter_mm"] != _UNKNOWN_DIAMETER)
     _refuse(path, table, wrong, column="diameter_mm", expected="a positive diameter in mm or -1")
@@ -45,7 +47,7 @@ def read_exclusions(root: Path) -> pd.DataFrame:
 
 def read_ratings(root: Path) -> pd.DataFrame:
     """Return the readers' ratings: columns as the annotations' and malignancy_ratings ("4;3;1"); empty without file."""
-    path = Path(root) / RATINGS_FILE
+    path = _in_folder(root, RATINGS_FILE)
     if not path.is_file():
         columns = ["series_uid", *_CENTER.values(), "diameter_mm", "line", "malignancy_ratings"]
         return pd.DataFrame({name: pd.Series(dtype="str" if "_mm" not in name else "float64") for name in columns})
@@ -71,6 +73,10 @@ def read_patients(root: Path) -> dict[str, str]:
         )
         known |= dict(zip(table["seriesuid"], table["patient_id"], strict=True))
     return known
+
+
+def _in_folder(root: Path, name: str) -> Path:
+    return Path(root) if Path(root).is_file() else Path(root) / name
 
 
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:

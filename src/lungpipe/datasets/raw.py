@@ -4,19 +4,20 @@ import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
-from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE
+from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
 from lungpipe.datasets.luna16 import ScanFiles, check_dataset, list_scans
 from lungpipe.datasets.phantom import PHANTOM_TABLES, planned_files
-from lungpipe.settings import StudySettings
+from lungpipe.settings import DatasetSettings, StudySettings
 
 
 @dataclass(frozen=True, slots=True)
 class RawScans:
-    """Root folder, scans by subset, and the tables beside them."""
+    """Root folder, scans by subset, the tables beside them, and the readings that make up for missing ratings."""
 
     root: Path
     by_subset: dict[int, tuple[ScanFiles, ...]]
     tables: tuple[str, ...]
+    readings: Path | None = None
 
     @classmethod
     def of(cls, study: StudySettings) -> "RawScans":
@@ -38,6 +39,7 @@ class RawScans:
             root,
             {subset: list_scans(root, subset) for subset in range(dataset.num_subsets)},
             tuple((root / name).as_posix() for name in names if (root / name).is_file()),
+            _find_readings(dataset, root),
         )
 
     def files(self, subset: int) -> list[str]:
@@ -53,6 +55,15 @@ class RawScans:
 def paths_of(scan: ScanFiles) -> tuple[Path, ...]:
     """Return the one or two files of a scan."""
     return tuple(dict.fromkeys((scan.header_path, scan.data_path)))
+
+
+def _find_readings(dataset: DatasetSettings, root: Path) -> Path | None:
+    if dataset.lidc_xml is None or (root / RATINGS_FILE).is_file():
+        return None
+    path = Path(dataset.lidc_xml)
+    if not path.exists():
+        raise DatasetError(f"dataset.lidc_xml: expected a folder or zip archive of readings, found no {path}")
+    return path
 
 
 def _pair(paths: list[Path]) -> tuple[ScanFiles, ...]:

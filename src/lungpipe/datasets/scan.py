@@ -37,7 +37,7 @@ class Scan:
 
 
 def read_scan(path: Path, series_uid: str | None = None) -> Scan:
-    """Read a scan of any supported format: .mhd, .mha, .nii, .nii.gz, or a folder with a DICOM series.
+    """Read a scan of any supported format: .mhd, .mha, .nii, .nii.gz, .dcm of many frames, or a folder with a series.
 
     `series_uid` chooses among several series of a DICOM folder; elsewhere it names the scan.
 
@@ -46,7 +46,7 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
     """
     # readers are imported where needed: pydicom and SimpleITK cost half a second each
     path = Path(path)
-    if is_directory(path):
+    if is_directory(path) or path.suffix.lower() == ".dcm":
         from lungpipe.datasets.dicom import read_dicom
 
         return read_dicom(path, series_uid)
@@ -58,7 +58,9 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
         from lungpipe.datasets.nifti import read_nifti
 
         return read_nifti(path, series_uid)
-    raise ScanError(f"{path}: expected .mhd, .mha, .nii, .nii.gz or a DICOM folder, found {path.suffix or 'no ending'}")
+    raise ScanError(
+        f"{path}: expected .mhd, .mha, .nii, .nii.gz, .dcm or a DICOM folder, found {path.suffix or 'no ending'}"
+    )
 
 
 def is_directory(path: Path) -> bool:

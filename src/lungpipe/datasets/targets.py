@@ -33,8 +33,8 @@ class Targets:
     exclusions: pd.DataFrame
 
 
-def collect_targets(root: Path, num_subsets: int) -> Targets:
-    """Return the targets of a dataset in LUNA16's layout.
+def collect_targets(root: Path, num_subsets: int, ratings_path: Path | None = None) -> Targets:
+    """Return the targets of a dataset in LUNA16's layout; `ratings_path` stands in for its nodule_ratings.csv.
 
     Raises:
         DatasetError: tables that contradict each other or the subset folders.
@@ -43,10 +43,12 @@ def collect_targets(root: Path, num_subsets: int) -> Targets:
     subsets = find_subsets(root, num_subsets)
     nodules = _read_known(root, ANNOTATIONS_FILE, read_annotations, subsets)
     exclusions = _read_known(root, EXCLUSIONS_FILE, read_exclusions, subsets)
-    ratings = _read_known(root, RATINGS_FILE, read_ratings, subsets)
+    ratings_path = ratings_path or root / RATINGS_FILE
+    ratings = read_ratings(ratings_path)
+    check_known(ratings_path, ratings, subsets)
     return Targets(
         series=_series_table(subsets, read_patients(root)),
-        nodules=_nodules_table(nodules, match_ratings(nodules, ratings, root / RATINGS_FILE)),
+        nodules=_nodules_table(nodules, match_ratings(nodules, ratings, ratings_path)),
         exclusions=EXCLUSIONS.conform(exclusions[list(EXCLUSIONS.columns)]),
     )
 

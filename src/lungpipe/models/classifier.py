@@ -12,8 +12,8 @@ from lungpipe.settings import ClassifierSettings
 class Classifier(nn.Module):
     """3D ResNet: intensities (B, 1, Z, Y, X) to two logits (B, 2): nodule, and malignancy given a nodule.
 
-    The head sees the middle of the last feature map beside its mean over the cube: a candidate sits in the middle, and a
-    mean alone drowns a nodule of a few voxels in its surroundings (docs/decisions/0004).
+    The head sees the middle of the last feature map beside its mean over the cube: a candidate sits in the middle, and
+    a mean alone drowns a nodule of a few voxels (docs/decisions/0004).
     """
 
     NODULE, MALIGNANCY = 0, 1

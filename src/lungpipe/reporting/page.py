@@ -22,7 +22,7 @@ FIGURES = {
 }
 """The figures that the page has room for, with their captions."""
 
-_PLACES = ("dataset.root", "preprocessing.scheduler_address", "results_dir", "tracking")
+_PLACES = ("dataset.root", "dataset.lidc_xml", "preprocessing.scheduler_address", "results_dir", "tracking")
 """Settings that say where files and servers are, not how the result came about: they stay off a page that travels."""
 
 

@@ -35,8 +35,9 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
         if isinstance(own, Mapping):  # else validation says what it should have been
             merged[section] = overlay(recipe.get(section) or {}, own)
     dataset = merged.get("dataset")
-    if isinstance(dataset, dict) and isinstance(dataset.get("root"), str):
-        dataset["root"] = expand_variables(dataset["root"])
+    for name in ("root", "lidc_xml"):
+        if isinstance(dataset, dict) and isinstance(dataset.get(name), str):
+            dataset[name] = expand_variables(dataset[name])
     try:
         return StudySettings.model_validate(merged)
     except ValidationError as error:

@@ -53,10 +53,13 @@ class SegmenterSettings(Settings):
     """training"""
 
     @model_validator(mode="after")
-    def _tiles_have_cores(self) -> "SegmenterSettings":
+    def _sizes_fit(self) -> "SegmenterSettings":
         if self.tile_overlap_vox >= self.tile_size_vox:
             found = f"{self.tile_overlap_vox} of {self.tile_size_vox}"
             raise ValueError(f"tile_overlap_vox: expected less than tile_size_vox, found {found}")
+        if 2 * self.max_offset_vox > self.patch_size_vox:
+            found = f"{self.max_offset_vox} for patches of {self.patch_size_vox}"
+            raise ValueError(f"max_offset_vox: expected at most half of patch_size_vox, found {found}")
         return self
 
 
@@ -96,3 +99,11 @@ class ClassifierSettings(Settings):
     """flipped views averaged at test time"""
     training: TrainingSettings = TrainingSettings(num_steps=400, batch_size=24, learning_rate=2e-3)
     """training"""
+
+    @model_validator(mode="after")
+    def _last_stage_has_a_middle(self) -> "ClassifierSettings":
+        smallest = 2 ** (len(self.channels) + 1)
+        if self.patch_size_vox <= smallest:
+            expected = f"more than {smallest} for {len(self.channels)} stages, so that the last one has a middle"
+            raise ValueError(f"patch_size_vox: expected {expected}, found {self.patch_size_vox}")
+        return self

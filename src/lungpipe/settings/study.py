@@ -39,6 +39,8 @@ class DatasetSettings(Settings):
     """`phantom` writes the embedded phantom first; `luna16` reads an existing folder in LUNA16's layout"""
     root: str | None = None
     """folder with subset0..9 and the CSVs; `${VARIABLE:-default}` is filled from the environment"""
+    lidc_xml: str | None = None
+    """LIDC-IDRI reading XML (folder or zip): rates the nodules where `root` holds no nodule_ratings.csv"""
     num_subsets: PositiveInt = 10
     """number of subset folders, which is the number of cross-validation folds"""
     phantom: PhantomSettings = PhantomSettings()

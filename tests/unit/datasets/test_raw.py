@@ -29,8 +29,9 @@ def luna16(tmp_path):
     return root
 
 
-def study_of(root, num_subsets=3):
-    dataset = DatasetSettings(name="mine", kind="luna16", root=str(root), num_subsets=num_subsets)
+def study_of(root, num_subsets=3, lidc_xml=None):
+    readings = None if lidc_xml is None else str(lidc_xml)
+    dataset = DatasetSettings(name="mine", kind="luna16", root=str(root), num_subsets=num_subsets, lidc_xml=readings)
     return StudySettings(dataset=dataset, folds=(0,))
 
 
@@ -108,3 +109,14 @@ def test_a_scan_of_one_file_has_one_path():
     one, two = Path("a.mha"), Path("a.raw")
     assert paths_of(ScanFiles("a", one, one)) == (one,)
     assert paths_of(ScanFiles("a", one, two)) == (one, two)
+
+
+def test_readings_make_up_for_missing_ratings_only(luna16, tmp_path):
+    readings = tmp_path / "xml"
+    with pytest.raises(DatasetError, match=r"dataset\.lidc_xml: expected a folder or zip archive of readings"):
+        RawScans.of(study_of(luna16, lidc_xml=readings))
+    readings.mkdir()
+    assert RawScans.of(study_of(luna16)).readings is None
+    assert RawScans.of(study_of(luna16, lidc_xml=readings)).readings == readings
+    (luna16 / "nodule_ratings.csv").write_text(MARKS.replace("\n", ",malignancy_ratings\n"))
+    assert RawScans.of(study_of(luna16, lidc_xml=readings)).readings is None

@@ -14,7 +14,7 @@ from lungpipe.settings import ClassifierSettings
 from lungpipe.tables import CANDIDATES, SCORED
 from lungpipe.volumes.hounsfield import scale_intensity
 
-SETTINGS = ClassifierSettings(channels=(3, 4), patch_size_vox=6)
+SETTINGS = ClassifierSettings(channels=(3, 4), patch_size_vox=12)
 
 
 @pytest.fixture

@@ -148,7 +148,7 @@ def test_settings_are_shown_without_places_of_the_machine(page_parts):
     private = {
         **study,
         "results_dir": "/mnt/somebody/results",
-        "dataset": {**study["dataset"], "root": "/mnt/somebody/luna16"},
+        "dataset": {**study["dataset"], "root": "/mnt/somebody/luna16", "lidc_xml": "/mnt/somebody/xml"},
         "tracking": {"is_enabled": True, "uri": "https://name:password@tracking.example"},
     }
     html, page = read(page_parts, study=private)
@@ -157,7 +157,7 @@ def test_settings_are_shown_without_places_of_the_machine(page_parts):
     assert "num_bootstraps: 1000" in page.text
     kept = portable_settings(private)
     assert set(study) - set(kept) == {"results_dir", "tracking"}
-    assert set(study["dataset"]) - set(kept["dataset"]) == {"root"}
+    assert set(study["dataset"]) - set(kept["dataset"]) == {"root", "lidc_xml"}
 
 
 def test_the_same_study_gives_the_same_bytes(page_parts, tmp_path):

@@ -13,7 +13,7 @@ from lungpipe.settings import ClassifierSettings
 from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, EXCLUSIONS, NODULES, write_table
 from lungpipe.volumes.store import AIR_HU
 
-SETTINGS = ClassifierSettings(patch_size_vox=3, max_offset_vox=1, negatives_per_scan=1)
+SETTINGS = ClassifierSettings(channels=(2,), patch_size_vox=5, max_offset_vox=1, negatives_per_scan=1)
 SHAPE = (16, 18, 20)
 
 
@@ -79,8 +79,8 @@ def test_every_cube_has_its_label_and_excluded_findings_are_left_out(lesson):
     assert cubes.is_nodule.tolist() == [True, True, True, True, False, False]
     np.testing.assert_array_equal(cubes.malignancy, np.float32([1, 0, np.nan, 1, np.nan, np.nan]))
     middles = [(8, 9, 4), (8, 9, 14), (14, 2, 4), (8, 9, 5), (12, 15, 10), (0, 0, 0)]
-    assert cubes.hu[:, 2, 2, 2].tolist() == [ramp()[middle] for middle in middles]
-    assert cubes.hu.shape == (6, 5, 5, 5)
+    assert cubes.hu[:, 3, 3, 3].tolist() == [ramp()[middle] for middle in middles]
+    assert cubes.hu.shape == (6, 7, 7, 7)
     assert len(cubes) == 6
 
 
@@ -104,7 +104,7 @@ def test_a_scan_without_lungs_gives_what_it_has(write_store, make_nodules, make_
     lesson = tables(make_nodules(("1.1", (8, 9, 5), 4.0, "5")), make_exclusions(), mined(), [1])
     assert assemble_cubes(stores, lesson, SETTINGS, seed=1).is_nodule.tolist() == [True]
     nothing = assemble_cubes({}, lesson, SETTINGS, seed=1)
-    assert nothing.hu.shape == (0, 5, 5, 5)
+    assert nothing.hu.shape == (0, 7, 7, 7)
 
 
 def test_the_random_cubes_of_a_scan_depend_on_seed_and_series_alone(write_store, make_nodules, make_exclusions):

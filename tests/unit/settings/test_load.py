@@ -121,6 +121,8 @@ def test_a_variable_without_a_value_is_named(monkeypatch, recipes):
     monkeypatch.setenv("ABSENT", "/data")
     assert load_study(config, recipes).dataset.root == "/data/raw"
     assert config["dataset"]["root"] == "${ABSENT}/raw"
+    config["dataset"]["lidc_xml"] = "${ABSENT}/xml.zip"
+    assert load_study(config, recipes).dataset.lidc_xml == "/data/xml.zip"
 
 
 def test_the_recipes_of_the_project_are_valid(request):

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel, ValidationError
 
-from lungpipe.settings import DatasetSettings, SegmenterSettings, StudySettings
+from lungpipe.settings import ClassifierSettings, DatasetSettings, SegmenterSettings, StudySettings
 
 
 def sections(model):
@@ -45,3 +45,13 @@ def test_settings_survive_json_as_the_workflow_passes_them():
     study = StudySettings()
     assert StudySettings.model_validate(study.model_dump(mode="json")) == study
     assert SegmenterSettings.model_validate(study.model_dump(mode="json")["segmenter"]) == study.segmenter
+
+
+def test_a_shift_that_could_push_the_nodule_out_of_its_patch_is_refused():
+    with pytest.raises(ValidationError, match="max_offset_vox: expected at most half of patch_size_vox, found 17 for"):
+        SegmenterSettings(patch_size_vox=32, max_offset_vox=17)
+
+
+def test_a_classifier_with_more_stages_than_its_cube_has_voxels_for_is_refused():
+    with pytest.raises(ValidationError, match="patch_size_vox: expected more than 32 for 4 stages"):
+        ClassifierSettings(channels=(4, 8, 16, 32), patch_size_vox=32)

@@ -1,0 +1,75 @@
+"""`lungpipe ratings`: LIDC-IDRI reading XML to one row of readers' ratings per annotated nodule, and to masks."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from lungpipe.cli.errors import refusing
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from lungpipe.datasets.lidc_ratings import RatedNodules
+    from lungpipe.geometry import Grid
+
+Readings = Annotated[Path, typer.Argument(help="LIDC-IDRI reading XML: a folder, a zip archive or one file.")]
+Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
+Excluded = Annotated[
+    Path | None, typer.Option(help="LUNA16's excluded findings, which place the readings [beside the annotations].")
+]
+Scans = Annotated[Path | None, typer.Option(help="Folder with the scans: LUNA16's subsets or DICOM slices.")]
+Masks = Annotated[Path | None, typer.Option(help="Folder for one label image per scan; needs --scans.")]
+Agreement = Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of readers a voxel of a mask needs.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command for readings."""
+    app.command("ratings")(ratings)
+
+
+def ratings(
+    readings: Readings,
+    *,
+    annotations: Annotations,
+    out: Annotated[Path, typer.Option(help="CSV to write, as a dataset's nodule_ratings.csv.")],
+    excluded: Excluded = None,
+    scans: Scans = None,
+    masks: Masks = None,
+    agreement: Agreement = 0.5,
+) -> None:
+    """Write the readers' ratings of every annotated nodule, and on request the masks of what they outlined."""
+    from lungpipe.datasets.annotations import EXCLUSIONS_FILE, read_annotations, read_exclusions
+    from lungpipe.datasets.lidc_files import read_readings
+    from lungpipe.datasets.lidc_ratings import Anchors, rate_nodules, unrated, write_ratings
+    from lungpipe.datasets.lidc_scans import find_grids
+
+    if masks is not None and scans is None:
+        raise typer.BadParameter("masks lie on the grid of the scans: give --scans, too", param_hint="--masks")
+    beside = annotations.parent / EXCLUSIONS_FILE
+    excluded = excluded or (beside if beside.is_file() else None)
+    with refusing(ValueError):
+        table = read_annotations(annotations)
+        wanted = set(table["series_uid"])
+        grids = find_grids(scans, wanted) if scans is not None else {}
+        anchors = Anchors(grids, read_exclusions(excluded) if excluded else None)
+        rated = rate_nodules(table, read_readings(readings, wanted), anchors)
+        write_ratings(rated, out)
+        num_masks = _write_masks(rated, grids, masks, agreement) if masks is not None else 0
+    for line in unrated(rated):
+        typer.secho(line, err=True, fg=typer.colors.YELLOW)
+    missing = sum(1 for _ in unrated(rated))
+    typer.echo(f"{out}: {len(table) - missing} of {len(table)} annotated nodules rated")
+    for source in sorted(set(rated.sources)):
+        typer.echo(f"  placed by {source}: {rated.sources.count(source)}")
+    if masks is not None:
+        typer.echo(f"{masks}: {num_masks} label images")
+
+
+def _write_masks(rated: "RatedNodules", grids: "Mapping[str, Grid]", folder: Path, agreement: float) -> int:
+    from lungpipe.datasets.lidc_scans import label_image
+    from lungpipe.volumes.images import write_image
+
+    for uid, grid in grids.items():
+        write_image(folder / f"{uid}.mhd", label_image(rated, uid, grid, agreement), grid)
+    return len(grids)
