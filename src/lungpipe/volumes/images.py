@@ -9,7 +9,8 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from lungpipe.datasets.scan import ScanError, is_directory
+from lungpipe.datasets.read import is_directory
+from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.resample import to_image

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.datasets.scan import Scan, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.lungs import segment_lungs

@@ -8,7 +8,8 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 
-from lungpipe.datasets.scan import Scan, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.images import IMAGE_ENDINGS, read_reference_grid, write_image

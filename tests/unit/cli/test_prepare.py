@@ -8,7 +8,7 @@ import SimpleITK
 from typer.testing import CliRunner
 
 from lungpipe.cli.main import app
-from lungpipe.datasets.scan import read_scan
+from lungpipe.datasets.read import read_scan
 from lungpipe.geometry import Grid
 from lungpipe.volumes.resample import to_image
 from lungpipe.volumes.store import open_volume

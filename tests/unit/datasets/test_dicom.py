@@ -8,7 +8,8 @@ from pydicom.dataset import FileDataset, FileMetaDataset
 from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
 
 from lungpipe.datasets.dicom import list_series, read_dicom
-from lungpipe.datasets.scan import ScanError, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import ScanError
 
 UID = "1.2.3.4.5"
 RNG = np.random.default_rng(3)

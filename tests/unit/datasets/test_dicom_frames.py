@@ -8,7 +8,8 @@ from pydicom.sequence import Sequence
 from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, RLELossless
 
 from lungpipe.datasets.dicom import list_series, read_dicom
-from lungpipe.datasets.scan import ScanError, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import ScanError
 
 UID = "1.2.3.4.6"
 HU = np.random.default_rng(5).integers(-1024, 1500, (4, 6, 5)).astype(np.int16)

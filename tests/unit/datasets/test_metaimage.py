@@ -8,7 +8,8 @@ import pytest
 import SimpleITK
 
 from lungpipe.datasets.metaimage import read_metaimage
-from lungpipe.datasets.scan import ScanError, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 UID = "1.3.6.1.4.1.14519.5.2.1.6279.6001.100"

@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import SimpleITK
 
-from lungpipe.datasets.scan import ScanError, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import ScanError
 
 HU = np.arange(60, dtype=np.int16).reshape(3, 4, 5) * 20 - 1000
 

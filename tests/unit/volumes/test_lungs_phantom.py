@@ -6,7 +6,7 @@ import SimpleITK
 
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.datasets.phantom import write_phantom
-from lungpipe.datasets.scan import read_scan
+from lungpipe.datasets.read import read_scan
 from lungpipe.settings import PhantomSettings
 from lungpipe.volumes.lungs import segment_lungs
 

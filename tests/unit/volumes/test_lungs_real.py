@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from lungpipe.datasets.annotations import read_annotations
-from lungpipe.datasets.scan import read_scan
+from lungpipe.datasets.read import read_scan
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.volumes.lungs import dilate_mm, segment_lungs
 from lungpipe.volumes.resample import resample

@@ -8,7 +8,8 @@ import pytest
 import SimpleITK
 
 from lungpipe.datasets.luna16 import list_scans
-from lungpipe.datasets.scan import Scan, read_scan
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.volumes.hounsfield import AIR_HU
 from lungpipe.volumes.resample import anti_alias_sigma_mm, resample, to_image
