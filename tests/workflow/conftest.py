@@ -91,7 +91,9 @@ class Checkout:
 
     def command(self, *arguments: str, delta: str | None = None) -> list[str]:
         studies = [STUDY, delta] if delta else [STUDY]
-        return [sys.executable, "-m", "snakemake", "--configfile", *studies, "--cores", "2", *arguments]
+        # a report runs nothing, so nobody should have to grant it cores
+        cores = [] if "--report" in arguments else ["--cores", "2"]
+        return [sys.executable, "-m", "snakemake", "--configfile", *studies, *cores, *arguments]
 
     def variables(self) -> dict[str, str]:
         """The environment: Python finds the package of this copy before the installed one, and may cache bytecode."""

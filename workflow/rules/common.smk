@@ -25,7 +25,7 @@ SUBSETS = list(range(STUDY.dataset.num_subsets))
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
 # jobs reserve cores of what the user granted; on fewer real cores they take their share
-grant_cores(workflow.cores)
+grant_cores(workflow.resource_settings.cores)
 
 
 def dump(*sections):
