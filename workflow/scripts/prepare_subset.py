@@ -16,6 +16,8 @@ request = PrepareRequest(
 with open_job(snakemake, subset=subset) as job:
     scans = list_scans(Path(snakemake.params.root), subset)
     folder = Path(snakemake.output.manifest).parent
-    result = prepare_subset(scans, folder, request, num_workers=share_of_cores(snakemake.threads), log=job.say)
+    workers = share_of_cores(snakemake.threads)
+    job.expect(len(scans))
+    result = prepare_subset(scans, folder, request, num_workers=workers, log=job.say, on_done=job.advance)
     counts = {"kept": result.num_kept, "computed": result.num_computed, "failed": result.num_failed}
     job.log(0, {f"num_{name}": count for name, count in counts.items()})

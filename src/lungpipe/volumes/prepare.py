@@ -45,13 +45,20 @@ class PrepareResult:
 
 
 def prepare_subset(
-    scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest, *, num_workers: int, log: Log
+    scans: Sequence[ScanFiles],
+    folder: Path,
+    request: PrepareRequest,
+    *,
+    num_workers: int,
+    log: Log,
+    on_done: Log | None = None,
 ) -> PrepareResult:
     """Prepare the scans of one subset into `folder`: stores, manifest.json, qc.parquet and sources.json.
 
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
     QC table with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
-    `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker.
+    `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker. `on_done`
+    hears the line of every scan that was computed; without it `log` does.
 
     Raises:
         ValueError: two scans of one series UID.
@@ -68,7 +75,7 @@ def prepare_subset(
     computed = spread(
         run_job,
         missing,
-        lambda outcome: log(_describe(outcome)),
+        lambda outcome: (on_done or log)(_describe(outcome)),
         num_workers=num_workers,
         scheduler_address=request.settings.scheduler_address,
         lost=lambda job, reason: Outcome(job.scan.series_uid, None, failure(job, reason), {}),

@@ -55,6 +55,14 @@ def test_first_run_writes_stores_manifest_and_qc(subset, tmp_path):
     assert any("0 kept" in line and "3 computed" in line for line in log)
 
 
+def test_every_computed_scan_is_told_once_as_it_is_done(subset, tmp_path):
+    files, nodules = subset
+    request, done = PrepareRequest(SETTINGS, nodules, "v1", 0), []
+    for _ in range(2):
+        prepare_subset(files, tmp_path / "out", request, num_workers=2, log=[].append, on_done=done.append)
+    assert sorted(line.split(":")[0] for line in done) == ["1.2.0", "1.2.1", "1.2.2"]
+
+
 def test_entry_tells_what_the_store_holds(subset, tmp_path):
     result = run(subset, tmp_path / "out")
     for entry, scan in zip(result.entries, subset[0], strict=True):
