@@ -84,6 +84,16 @@ def test_the_store_that_the_environment_names_is_used(fresh, tmp_path):
     assert not (fresh.folder / "results" / "mlflow.db").exists()
 
 
+def test_no_series_is_named_in_what_is_tracked(finished):
+    # weights are left out: their card must name the series they learned from, to refuse them
+    tracked = [path for path in (finished.folder / "results" / "mlartifacts").rglob("*") if path.is_file()]
+    texts = [path for path in tracked if path.suffix in (".csv", ".html", ".json", ".yaml")]
+    assert {"froc.csv", "report.html", "accounting.csv"} <= {path.name for path in texts}
+    series = [path.stem for path in (finished.dataset / "raw").rglob("*.mhd")]
+    named = [path.name for path in texts if any(uid in path.read_text() for uid in series)]
+    assert named == []
+
+
 def test_a_study_that_is_not_tracked_has_no_store(fresh):
     fresh.snakemake(TARGET, delta=fresh.delta("tracking: {is_enabled: false}"))
     assert not list(fresh.folder.rglob("*.db"))

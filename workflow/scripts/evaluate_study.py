@@ -23,4 +23,5 @@ with open_job(snakemake) as job:
     write_study(verdict, tables.patients, evaluation.parent)
     job.log(0, headline(verdict.report))
     reference, data = RunReference.read(Path(params.run)), [Path(snakemake.input.series), Path(snakemake.input.nodules)]
-    finish_study(reference, headline(verdict.report), [evaluation], data)
+    # not evaluation.json: its warnings name series, and no identifier leaves the results folder
+    finish_study(reference, headline(verdict.report), [Path(snakemake.output.froc)], data)
