@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from lungpipe.volumes.morphology import BoolArray, Spacing, dilate_mm, label_planes, select
+from lungpipe.volumes.morphology import BoolArray, Components, Spacing, dilate_mm, label_parts, label_planes, select
 
 MIN_DIAMETER, MAX_DIAMETER = 0.015, 0.10
 """Diameter of a trachea, as shares of the body's width (5 to 35 mm in an adult)."""
@@ -45,7 +45,7 @@ def find_airways(
     for share in (0.5, 0.35, 0.2):
         if lung - lumen < MIN_CONTRAST_HU:
             break
-        labels, _ = ndimage.label((air & (hu < lumen + share * (lung - lumen))) | trachea)
+        labels, _ = label_parts((air & (hu < lumen + share * (lung - lumen))) | trachea)
         candidate = select(labels, np.unique(labels[trachea]))
         if np.count_nonzero(candidate) <= limit:
             grown = candidate
@@ -71,7 +71,7 @@ def _find_trachea(air: BoolArray, spacing: Spacing, width_mm: float, middle_x_vo
     return select(labels, [hole.label for hole in best])
 
 
-def _round_holes(labels: NDArray[np.int32], spacing: Spacing, width_mm: float, middle_x_vox: float) -> dict[int, _Hole]:
+def _round_holes(labels: Components, spacing: Spacing, width_mm: float, middle_x_vox: float) -> dict[int, _Hole]:
     areas = np.bincount(labels.ravel())
     diameters = np.sqrt(areas * spacing[1] * spacing[2] * 4.0 / np.pi)
     occupied = np.flatnonzero((labels > 0).any(axis=(1, 2)))
@@ -88,7 +88,7 @@ def _round_holes(labels: NDArray[np.int32], spacing: Spacing, width_mm: float, m
     return holes
 
 
-def _follow_down(labels: NDArray[np.int32], holes: dict[int, _Hole], top: _Hole) -> list[_Hole]:
+def _follow_down(labels: Components, holes: dict[int, _Hole], top: _Hole) -> list[_Hole]:
     chain = [top]
     while chain[-1].z > 0:
         last = chain[-1]

@@ -1,12 +1,13 @@
 """Down to the coarse grid where the lungs are found, and back to the full one."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.morphology import BoolArray, spread_labels
+from lungpipe.volumes.morphology import BoolArray, bounding_box, spread_labels
 
 CELLS = 160
 """The coarse spacing is the longest side of the field of view by this number (2.2 mm for 350 mm)."""
@@ -56,22 +57,28 @@ def refine(
     Coarse voxels on either side of the border take the label where the fine voxel is darker than `limit_hu`. What the
     closing filled (labelled, but no air) stays as it is, and so does air that belongs to no lung.
     """
+    fine = np.zeros(view.shape, dtype=np.uint8)
+    box = bounding_box(labels != 0, (1, 1, 1))
+    if box is None:
+        return fine
+    labels, is_air = labels[box], is_air[box]
     near = spread_labels(labels)
     is_rim = (near != 0) & (labels == 0) & ~is_air
-    is_edge = (labels != 0) & is_air & (spread_labels(np.where(labels == 0, 1, 0).astype(np.uint8)) != 0)
-    # codes: 0..2 final labels, 3..4 labels 1..2 where the fine voxel is air
-    codes = np.where(is_rim, near + 2, np.where(is_edge, labels + 2, labels)).astype(np.uint8)
-    fine = np.empty(view.shape, dtype=np.uint8)
-    for start in range(codes.shape[0]):
-        rows = slice(start * factors[0], min((start + 1) * factors[0], view.shape[0]))
-        plane = codes[start].repeat(factors[1], axis=0)[: view.shape[1]].repeat(factors[2], axis=1)[:, : view.shape[2]]
-        is_open = plane >= 3
-        if not plane.any():
-            fine[rows] = 0
-            continue
-        closed, label = np.where(is_open, 0, plane), np.where(is_open, plane - 2, 0)
-        fine[rows] = closed + label * (view[rows] < limit_hu)
+    is_edge = (labels != 0) & is_air & spread_labels((labels == 0).view(np.uint8)).view(np.bool_)
+    # a fine voxel gets its coarse voxel's label where it is no brighter than the coarse voxel's limit
+    label = np.where(is_rim, near, labels)
+    limit = np.where(is_rim | is_edge, np.int16(limit_hu - 1), np.iinfo(np.int16).max)
+    target = tuple(slice(s.start * f, s.stop * f) for s, f in zip(box, factors, strict=True))
+    view, found = view[target], fine[target]
+    for index, (plane, limits) in enumerate(zip(label, limit, strict=True)):
+        rows = slice(index * factors[0], (index + 1) * factors[0])
+        is_dark = view[rows] <= _repeat(limits, factors, view.shape)
+        np.multiply(is_dark, _repeat(plane, factors, view.shape), out=found[rows])
     return fine
+
+
+def _repeat(plane: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int, ...]) -> NDArray[Any]:
+    return plane.repeat(factors[2], axis=1)[:, : shape[2]].repeat(factors[1], axis=0)[: shape[1]]
 
 
 def _nearest_axes(grid: Grid) -> tuple[tuple[int, ...], tuple[slice, ...]]:

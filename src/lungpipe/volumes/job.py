@@ -1,6 +1,7 @@
 """One scan's job: read, resample, find the lungs, store, judge; a failure is an outcome, not an exception."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -11,15 +12,16 @@ from numpy.typing import NDArray
 
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.read import read_scan
-from lungpipe.datasets.scan import Scan
+from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.lungs import segment_lungs
+from lungpipe.volumes.build import fill_draft, find_lungs
+from lungpipe.volumes.draft import draft_volume
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
 from lungpipe.volumes.qc import count_nodules, failed_row, qc_row
 from lungpipe.volumes.resample import resample
 from lungpipe.volumes.sources import hash_source, stat_source
-from lungpipe.volumes.store import content_sha256, list_files, open_volume, write_volume
+from lungpipe.volumes.store import list_files, open_volume
 
 RECORD_KEY = "entry"
 
@@ -69,10 +71,10 @@ def run_job(job: ScanJob) -> Outcome:
     """Prepare one scan; whatever goes wrong becomes the reason in its QC row."""
     uid = job.scan.series_uid
     try:
-        # before reading: a file that changes meanwhile is found changed the next time
-        stat, digest = stat_source(job.scan), hash_source(job.scan)
-        entry = _prepare(job, read_scan(job.scan.header_path, uid), digest)
-        return Outcome(uid, entry, judge(job, entry), {"stat": stat, "sha256": digest, "judged": job.judged})
+        stat = stat_source(job.scan)
+        entry = _prepare(job, stat)
+        source = {"stat": stat, "sha256": entry.source_sha256, "judged": job.judged}
+        return Outcome(uid, entry, judge(job, entry), source)
     except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row names the reason
         reason = str(error) or type(error).__name__
         return Outcome(uid, None, failure(job, reason), {})
@@ -93,36 +95,41 @@ def judge(job: ScanJob, entry: VolumeEntry) -> dict[str, Any]:
     return {**row, "lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
 
 
-def find_lungs(hu: NDArray[np.int16], grid: Grid, settings: PreprocessingSettings) -> NDArray[np.uint8]:
-    """Return the undilated lung labels (1 left, 2 right) by the settings' method; `whole` labels every voxel 1."""
-    if settings.lung_mask == "whole":
-        return np.ones(grid.shape_zyx, dtype=np.uint8)
-    return segment_lungs(hu, grid, threshold_hu=settings.lung_threshold_hu)
-
-
-def _prepare(job: ScanJob, scan: Scan, source_sha256: str) -> VolumeEntry:
-    grid = scan.grid.resampled(job.settings.spacing_zyx_mm)
-    hu = resample(scan, grid, threads=job.threads)
-    lungs = find_lungs(hu, grid, job.settings)
-    entry = VolumeEntry(
-        series_uid=scan.series_uid,
-        store=job.store_path.name,
-        shape_zyx=grid.shape_zyx,
-        spacing_zyx_mm=grid.spacing_zyx_mm,
-        origin_zyx_mm=grid.origin_zyx_mm,
-        source_sha256=source_sha256,
-        parameters=job.parameters,
-        code=job.code,
-        content_sha256=content_sha256(hu, grid, lungs),
-        lungs_ml=round(np.count_nonzero(lungs) * grid.voxel_volume_mm3 / 1000.0, 3),
-        min_hu=int(hu.min()),
-        max_hu=int(hu.max()),
-        files={},
-    )
-    # the store records its own entry: a run that was killed half-way keeps what it had finished
-    record = {RECORD_KEY: entry.to_json()}
-    write_volume(job.store_path, hu, grid, lungs, series_uid=scan.series_uid, attributes=record)
+def _prepare(job: ScanJob, stat: list[list[int]]) -> VolumeEntry:
+    with ThreadPoolExecutor(1) as beside:
+        digest = beside.submit(hash_source, job.scan)
+        hu, grid = _resample(job)
+        source_sha256 = digest.result()
+    if stat_source(job.scan) != stat:
+        found = "found it changed while it was read"
+        raise ScanError(f"{job.scan.header_path}: expected a scan that stays as it is, {found}")
+    with draft_volume(job.store_path, grid) as draft:
+        lungs = fill_draft(draft, hu, lambda: find_lungs(hu, grid, job.settings))
+        entry = VolumeEntry(
+            series_uid=job.scan.series_uid,
+            store=job.store_path.name,
+            shape_zyx=grid.shape_zyx,
+            spacing_zyx_mm=grid.spacing_zyx_mm,
+            origin_zyx_mm=grid.origin_zyx_mm,
+            source_sha256=source_sha256,
+            parameters=job.parameters,
+            code=job.code,
+            content_sha256=draft.content_sha256,
+            lungs_ml=round(np.count_nonzero(lungs) * grid.voxel_volume_mm3 / 1000.0, 3),
+            min_hu=int(hu.min()),
+            max_hu=int(hu.max()),
+            files={},
+        )
+        # the store records its own entry: a run that was killed half-way keeps what it had finished
+        draft.finish(job.scan.series_uid, {RECORD_KEY: entry.to_json()})
     return with_files(entry, job.store_path)
+
+
+def _resample(job: ScanJob) -> tuple[NDArray[np.int16], Grid]:
+    # a function of its own: the native voxels are let go before the volume is written
+    scan = read_scan(job.scan.header_path, job.scan.series_uid)
+    grid = scan.grid.resampled(job.settings.spacing_zyx_mm)
+    return resample(scan, grid, threads=job.threads), grid
 
 
 def with_files(entry: VolumeEntry, store_path: Path) -> VolumeEntry:

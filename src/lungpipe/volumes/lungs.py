@@ -8,7 +8,6 @@ quantitation of volumetric X-ray CT images", IEEE TMI 2001.
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lungpipe.geometry import Grid
 from lungpipe.volumes.airways import find_airways
@@ -21,7 +20,9 @@ from lungpipe.volumes.morphology import (
     dilate_mm,
     erode_mm,
     fill_planes,
+    label_parts,
     label_planes,
+    largest_part,
     spread_planes,
 )
 from lungpipe.volumes.sides import split_sides
@@ -94,12 +95,8 @@ def _find_outside(coarse: Coarse, air: BoolArray, padding: BoolArray) -> BoolArr
 def _find_body(coarse: Coarse, air: BoolArray) -> BoolArray:
     """Return the tissue of the largest solid: no table, leads or blankets, unless they lie against the skin."""
     thin = 1.01 * max(coarse.spacing_zyx_mm[1:])
-    cores, count = ndimage.label(erode_mm(~air, coarse.spacing_zyx_mm, thin))
-    if not count:
-        return np.zeros_like(air)
-    sizes = np.bincount(cores.ravel())
-    sizes[0] = 0
-    return dilate_mm(cores == np.argmax(sizes), coarse.spacing_zyx_mm, 3 * thin) & ~air
+    core = largest_part(erode_mm(~air, coarse.spacing_zyx_mm, thin))
+    return dilate_mm(core, coarse.spacing_zyx_mm, 3 * thin) & ~air
 
 
 def _keep_enclosed(inside: BoolArray, body: BoolArray) -> BoolArray:
@@ -107,16 +104,30 @@ def _keep_enclosed(inside: BoolArray, body: BoolArray) -> BoolArray:
 
     A lung that the border of the field of view cuts still does; mattress, blankets and table do not.
     """
-    is_between = np.zeros_like(inside)
-    for axis in (1, 2):
-        ahead = np.logical_or.accumulate(body, axis=axis)
-        behind = np.flip(np.logical_or.accumulate(np.flip(body, axis), axis=axis), axis)
-        is_between |= ahead & behind
-    labels, count = ndimage.label(inside)
+    kept = np.zeros_like(inside)
+    box = bounding_box(inside, (0, 0, 0))
+    if box is None:
+        return kept
+    is_between = _lies_between(body, box, 1) | _lies_between(body, box, 2)
+    labels, count = label_parts(inside[box])
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     is_kept = 2 * np.bincount(labels[is_between], minlength=count + 1) >= sizes
     is_kept[0] = False
-    return is_kept[labels]
+    kept[box] = is_kept[labels]
+    return kept
+
+
+def _lies_between(body: BoolArray, box: tuple[slice, ...], axis: int) -> BoolArray:
+    """Return the voxels of a box that have tissue before and behind them along an axis, in the box or beyond it."""
+    lines = body[tuple(slice(None) if other == axis else part for other, part in enumerate(box))]
+    size = lines.shape[axis]
+    first = np.expand_dims(np.argmax(lines, axis=axis), axis).astype(np.int16)
+    last = np.expand_dims(size - 1 - np.argmax(np.flip(lines, axis), axis=axis), axis).astype(np.int16)
+    place = np.arange(size, dtype=np.int16)[box[axis]]
+    place = np.expand_dims(place, tuple(other for other in range(3) if other != axis))
+    # in a line without tissue every place would lie between its first and last
+    is_between: BoolArray = (place >= first) & (place <= last) & lines.any(axis=axis, keepdims=True)
+    return is_between
 
 
 def _fill(labels: NDArray[np.uint8], airways: BoolArray, spacing_zyx_mm: Spacing) -> NDArray[np.uint8]:

@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
+import cc3d
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 BoolArray = NDArray[np.bool_]
+Components = NDArray[np.uint32]
+"""Labels of connected components, 0 for none, numbered from 1 in the order of their first voxels."""
 Spacing = tuple[float, float, float]
 
 Integer = TypeVar("Integer", bound=np.integer[Any])
@@ -49,19 +51,36 @@ def close_mm(mask: BoolArray, spacing_zyx_mm: Spacing, margin_mm: float) -> Bool
     return closed
 
 
-def select(labels: NDArray[np.int32], chosen: ArrayLike) -> BoolArray:
+def select(labels: Components, chosen: ArrayLike) -> BoolArray:
     """Return the mask of the chosen labels."""
     is_chosen = np.zeros(int(labels.max()) + 1, dtype=bool)
     is_chosen[np.asarray(chosen, dtype=int)] = True
     return is_chosen[labels]
 
 
-def label_planes(mask: BoolArray) -> tuple[NDArray[np.int32], int]:
-    """Label the 4-connected components of every z slice on its own; returns labels (zyx) and their number."""
-    structure = np.zeros((3, 3, 3), dtype=bool)
-    structure[1] = ndimage.generate_binary_structure(2, 1)
-    labels, count = ndimage.label(mask, structure)
-    return labels, int(count)
+def label_parts(mask: BoolArray) -> tuple[Components, int]:
+    """Label the components (zyx) that are connected through faces; returns labels and their number."""
+    labels, count = cc3d.connected_components(mask, connectivity=6, return_N=True, out_dtype=np.uint32)
+    return labels.astype(np.uint32, copy=False), int(count)
+
+
+def largest_part(mask: BoolArray) -> BoolArray:
+    """Return the largest component (zyx) that is connected through faces."""
+    labels, count = label_parts(mask)
+    sizes = np.bincount(labels.ravel(), minlength=2)
+    largest: BoolArray = labels == 1 + np.argmax(sizes[1:])
+    return largest if count else mask
+
+
+def label_planes(mask: BoolArray) -> tuple[Components, int]:
+    """Label the components of every z slice on its own, connected through edges; returns labels and their number."""
+    labels = np.zeros(mask.shape, dtype=np.uint32)
+    total = 0
+    for plane, target in zip(mask, labels, strict=True):
+        parts, count = cc3d.connected_components(plane, connectivity=4, return_N=True, out_dtype=np.uint32)
+        np.add(parts, total, out=target, where=plane)
+        total += int(count)
+    return labels, total
 
 
 def fill_planes(mask: BoolArray, largest_vox: float) -> BoolArray:
@@ -125,11 +144,13 @@ def _step_costs(
 
 def bounding_box(mask: BoolArray, margin: Sequence[int]) -> tuple[slice, ...] | None:
     """Return the box (zyx) of a mask, widened by `margin` voxels within the array; none for an empty mask."""
-    box = []
-    for axis, reach in enumerate(margin):
-        others = tuple(other for other in range(3) if other != axis)
-        occupied = np.flatnonzero(mask.any(axis=others))
-        if not occupied.size:
-            return None
-        box.append(slice(max(int(occupied[0]) - reach, 0), int(occupied[-1]) + reach + 1))
-    return tuple(box)
+    # over planes first: whole slices are joined at once
+    projection: BoolArray = np.any(mask, axis=0)
+    lines = (mask.any(axis=(1, 2)), projection.any(axis=1), projection.any(axis=0))
+    if not lines[0].any():
+        return None
+    places = [np.flatnonzero(line) for line in lines]
+    return tuple(
+        slice(max(int(place[0]) - reach, 0), int(place[-1]) + reach + 1)
+        for place, reach in zip(places, margin, strict=True)
+    )

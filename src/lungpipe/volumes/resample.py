@@ -7,13 +7,14 @@ from numpy.typing import NDArray
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.volumes.separable import match_axes, resample_along_axes
 
 ANTI_ALIAS_FACTOR = 2.0
 """Only axes that are down-sampled by at least this much are smoothed first: below it, smoothing costs more detail than
 aliasing does, and a scan at 0.7 mm keeps its sharpness at 1 mm."""
 
 
-def resample(scan: Scan, grid: Grid, *, threads: int | None = None) -> NDArray[np.int16]:
+def resample(scan: Scan, grid: Grid, *, threads: int = 1) -> NDArray[np.int16]:
     """Return the scan's HU (int16, zyx) on `grid`: linear, rounded to the nearest HU, air (-1024) outside the scan.
 
     Axes that the grid samples at least twice as coarsely are smoothed before by a Gaussian that turns the scan's
@@ -21,7 +22,13 @@ def resample(scan: Scan, grid: Grid, *, threads: int | None = None) -> NDArray[n
     """
     if grid == scan.grid:
         return scan.hu
-    image = _smooth(to_image(scan.hu, scan.grid), anti_alias_sigma_mm(scan.grid, grid))
+    values = _smooth(scan, anti_alias_sigma_mm(scan.grid, grid))
+    if match_axes(scan.grid, grid) is not None:
+        return resample_along_axes(values, scan.grid, grid, fill=AIR_HU, threads=threads)
+    return _resample_oblique(to_image(values, scan.grid), grid, threads)
+
+
+def _resample_oblique(image: SimpleITK.Image, grid: Grid, threads: int) -> NDArray[np.int16]:
     resampler = SimpleITK.ResampleImageFilter()
     resampler.SetSize(grid.size_xyz)
     resampler.SetOutputSpacing(grid.spacing_xyz_mm)
@@ -31,8 +38,7 @@ def resample(scan: Scan, grid: Grid, *, threads: int | None = None) -> NDArray[n
     resampler.SetDefaultPixelValue(AIR_HU)
     # an integer output would be truncated toward zero
     resampler.SetOutputPixelType(SimpleITK.sitkFloat32)
-    if threads is not None:
-        resampler.SetNumberOfThreads(threads)
+    resampler.SetNumberOfThreads(threads)
     resampled = resampler.Execute(image)
     values = SimpleITK.GetArrayViewFromImage(resampled)
     hu = np.empty(grid.shape_zyx, dtype=np.int16)
@@ -62,8 +68,11 @@ def to_image(array: NDArray[np.generic], grid: Grid) -> SimpleITK.Image:
     return image
 
 
-def _smooth(image: SimpleITK.Image, sigma_zyx_mm: tuple[float, float, float]) -> SimpleITK.Image:
+def _smooth(scan: Scan, sigma_zyx_mm: tuple[float, float, float]) -> NDArray[np.generic]:
+    if not any(sigma_zyx_mm):
+        return scan.hu
+    image = SimpleITK.Cast(to_image(scan.hu, scan.grid), SimpleITK.sitkFloat32)
     for axis, sigma in enumerate(reversed(sigma_zyx_mm)):
         if sigma > 0 and image.GetSize()[axis] >= 4:
-            image = SimpleITK.RecursiveGaussian(SimpleITK.Cast(image, SimpleITK.sitkFloat32), sigma, direction=axis)
-    return image
+            image = SimpleITK.RecursiveGaussian(image, sigma, direction=axis)
+    return SimpleITK.GetArrayFromImage(image)

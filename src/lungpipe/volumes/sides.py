@@ -2,9 +2,8 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from lungpipe.volumes.morphology import BoolArray, Spacing, erode_mm, select, spread_labels
+from lungpipe.volumes.morphology import BoolArray, Components, Spacing, erode_mm, label_parts, select, spread_labels
 
 Labels = NDArray[np.uint8]
 
@@ -32,7 +31,7 @@ def split_sides(hu: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Spacing, 
     for radius in EROSIONS_VOX:
         # a hair more than the radius: whole voxels count
         eroded = erode_mm(air, spacing_zyx_mm, 1.01 * radius * max(spacing_zyx_mm[1:])) if radius else air
-        parts, count = ndimage.label(eroded)
+        parts, count = label_parts(eroded)
         if not count:
             break
         main = _find_main(hu, parts, middle_x_vox)
@@ -48,7 +47,7 @@ def split_sides(hu: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Spacing, 
 def _cut(air: BoolArray, middle_x_vox: float) -> Labels:
     """Cut the largest part in the body's middle."""
     labels = np.zeros(air.shape, dtype=np.uint8)
-    parts, count = ndimage.label(air)
+    parts, count = label_parts(air)
     if count:
         largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
         labels[largest] = RIGHT
@@ -57,7 +56,7 @@ def _cut(air: BoolArray, middle_x_vox: float) -> Labels:
     return labels
 
 
-def _find_main(hu: NDArray[np.int16], parts: NDArray[np.int32], middle_x_vox: float) -> tuple[int, ...]:
+def _find_main(hu: NDArray[np.int16], parts: Components, middle_x_vox: float) -> tuple[int, ...]:
     """Return the labels of one or two lungs, or nothing where the largest part still holds both."""
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
@@ -79,7 +78,7 @@ def _find_main(hu: NDArray[np.int16], parts: NDArray[np.int32], middle_x_vox: fl
     return (first,)
 
 
-def _label_main(parts: NDArray[np.int32], main: tuple[int, ...], middle_x_vox: float) -> Labels:
+def _label_main(parts: Components, main: tuple[int, ...], middle_x_vox: float) -> Labels:
     centers = [_center_x(parts == label) for label in main]
     labels = np.zeros(parts.shape, dtype=np.uint8)
     for label, center in zip(main, centers, strict=True):
@@ -88,7 +87,7 @@ def _label_main(parts: NDArray[np.int32], main: tuple[int, ...], middle_x_vox: f
     return labels
 
 
-def _find_gas(hu: NDArray[np.int16], parts: NDArray[np.int32], main: tuple[int, ...]) -> BoolArray:
+def _find_gas(hu: NDArray[np.int16], parts: Components, main: tuple[int, ...]) -> BoolArray:
     """Return the parts that are gas and not tiny: they hold their ground where the lungs grow back."""
     sizes = np.bincount(parts.ravel())
     least = MIN_PART * sizes[list(main)].sum()
@@ -112,7 +111,7 @@ def _grow(labels: Labels, air: BoolArray) -> Labels:
 def _add_parts(hu: NDArray[np.int16], air: BoolArray, labels: Labels, middle_x_vox: float) -> Labels:
     """Add the lung-like rest: parts that are not tiny, not flat and not gas, on the side where they lie."""
     rest = air & (labels == 0)
-    parts, _ = ndimage.label(rest)
+    parts, _ = label_parts(rest)
     sizes = np.bincount(parts.ravel())
     sizes[0] = 0
     core = rest & (spread_labels((~rest).view(np.uint8)) == 0)

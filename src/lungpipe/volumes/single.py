@@ -1,5 +1,6 @@
 """One scan, from any format to a store or an image, with its lungs; and what a scan or store holds."""
 
+import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -12,11 +13,12 @@ from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
+from lungpipe.volumes.build import fill_draft, find_lungs
+from lungpipe.volumes.draft import draft_volume
 from lungpipe.volumes.images import IMAGE_ENDINGS, read_reference_grid, write_image
-from lungpipe.volumes.job import find_lungs
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.resample import resample, to_image
-from lungpipe.volumes.store import open_volume, write_volume
+from lungpipe.volumes.store import open_volume
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,19 +47,22 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
     """
     output.check()
     scan = read_scan(Path(source), series_uid)
-    if output.like is None:
-        grid = scan.grid.resampled(settings.spacing_zyx_mm)
-        hu = resample(scan, grid)
-        lungs = find_lungs(hu, grid, settings) if _needs_lungs(output) else None
+    grid = scan.grid.resampled(settings.spacing_zyx_mm) if output.like is None else read_reference_grid(output.like)
+    hu = resample(scan, grid, threads=os.cpu_count() or 1)
+
+    def find() -> NDArray[np.uint8]:
+        if output.like is None:
+            return find_lungs(hu, grid, settings)
+        return resample_labels(find_lungs(scan.hu, scan.grid, settings), scan.grid, grid)
+
+    if output.is_lungs_only:
+        write_image(output.path, find(), grid)
+    elif output.path.name.endswith(STORE_SUFFIX):
+        with draft_volume(output.path, grid) as draft:
+            fill_draft(draft, hu, find)
+            draft.finish(scan.series_uid, {})
     else:
-        grid = read_reference_grid(output.like)
-        hu = resample(scan, grid)
-        native = find_lungs(scan.hu, scan.grid, settings) if _needs_lungs(output) else None
-        lungs = None if native is None else resample_labels(native, scan.grid, grid)
-    if lungs is not None and not output.is_lungs_only:
-        write_volume(output.path, hu, grid, lungs, series_uid=scan.series_uid, attributes={})
-    else:
-        write_image(output.path, hu if lungs is None else lungs, grid)
+        write_image(output.path, hu, grid)
     return grid
 
 
@@ -94,7 +99,3 @@ def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None
         "left_lung_ml": round(float(counts[1]), 1),
         "right_lung_ml": round(float(counts[2]), 1),
     }
-
-
-def _needs_lungs(output: Output) -> bool:
-    return output.is_lungs_only or output.path.name.endswith(STORE_SUFFIX)

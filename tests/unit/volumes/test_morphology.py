@@ -2,7 +2,16 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lungpipe.volumes.morphology import bounding_box, close_mm, dilate_mm, erode_mm, fill_planes
+from lungpipe.volumes.morphology import (
+    bounding_box,
+    close_mm,
+    dilate_mm,
+    erode_mm,
+    fill_planes,
+    label_parts,
+    label_planes,
+    largest_part,
+)
 
 SPACINGS = [(1.0, 1.0, 1.0), (2.5, 0.7, 0.7), (0.6, 1.1, 3.0)]
 
@@ -79,3 +88,26 @@ def test_bounding_box_is_widened_within_the_array():
     assert bounding_box(mask, (2, 2, 2)) == (slice(0, 3), slice(2, 7), slice(6, 11))
     assert mask[bounding_box(mask, (2, 2, 2))].shape == (3, 5, 3)
     assert bounding_box(np.zeros((2, 2, 2), bool), (0, 0, 0)) is None
+
+
+def test_components_are_numbered_as_scipy_numbers_them():
+    mask = random_mask(6, density=0.3)
+    expected, num_expected = ndimage.label(mask)
+    labels, count = label_parts(mask)
+    assert count == num_expected
+    np.testing.assert_array_equal(labels, expected)
+    planes = np.zeros((3, 3, 3), bool)
+    planes[1] = ndimage.generate_binary_structure(2, 1)
+    expected, num_expected = ndimage.label(mask, planes)
+    labels, count = label_planes(mask)
+    assert count == num_expected
+    np.testing.assert_array_equal(labels, expected)
+
+
+def test_largest_part_is_one_component():
+    mask = np.zeros((5, 5, 5), bool)
+    mask[0, 0, :2] = mask[4, 4, 1:] = True
+    # a diagonal neighbour is another part
+    mask[1, 1, 0] = True
+    assert np.argwhere(largest_part(mask)).tolist() == [[4, 4, 1], [4, 4, 2], [4, 4, 3], [4, 4, 4]]
+    assert not largest_part(np.zeros((3, 3, 3), bool)).any()

@@ -1,5 +1,6 @@
 """A subset: what is up to date is kept, what is bad becomes a row, what was killed leaves nothing half-written."""
 
+import hashlib
 import os
 import pickle
 import shutil
@@ -10,12 +11,13 @@ import time
 import numpy as np
 import pytest
 
+from lungpipe.datasets.read import read_scan
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import QC, read_table
 from lungpipe.volumes.manifest import read_manifest
 from lungpipe.volumes.prepare import PrepareRequest, prepare_subset, unchanged_sources
 from lungpipe.volumes.sources import hash_source
-from lungpipe.volumes.store import content_sha256, open_volume
+from lungpipe.volumes.store import open_volume
 
 SETTINGS = PreprocessingSettings(spacing_zyx_mm=(2.0, 2.0, 2.0))
 
@@ -70,7 +72,8 @@ def test_entry_tells_what_the_store_holds(subset, tmp_path):
         assert volume.grid == entry.grid
         assert volume.grid.spacing_zyx_mm == (2.0, 2.0, 2.0)
         hu, lungs = volume.read_hu(), volume.read_lungs()
-        assert entry.content_sha256 == content_sha256(hu, volume.grid, lungs)
+        content = repr(volume.grid).encode() + hu.tobytes() + lungs.tobytes()
+        assert entry.content_sha256 == hashlib.sha256(content).hexdigest()
         assert entry.source_sha256 == hash_source(scan)
         assert (entry.min_hu, entry.max_hu) == (hu.min(), hu.max())
         assert entry.lungs_ml == pytest.approx((lungs > 0).sum() * 8 / 1000)
@@ -219,6 +222,23 @@ def test_scan_that_turns_bad_loses_its_store_and_comes_back(subset, tmp_path):
     assert not (tmp_path / "out/1.2.0.ome.zarr").exists()
     scan.data_path.write_bytes(content)
     assert run(subset, tmp_path / "out").entries == first.entries
+
+
+def test_scan_that_changes_while_it_is_read_is_a_row(subset, tmp_path, monkeypatch):
+    scan = subset[0][1]
+
+    def read_and_edit(path, series_uid):
+        found = read_scan(path, series_uid)
+        if path == scan.header_path:
+            edit(scan)
+        return found
+
+    monkeypatch.setattr("lungpipe.volumes.job.read_scan", read_and_edit)
+    result = run(subset, tmp_path / "out", workers=1)
+    assert counts(result) == (0, 2, 1, 0)
+    assert f"{scan.header_path}: expected a scan that stays as it is" in result.qc["reason"][1]
+    monkeypatch.undo()
+    assert counts(run(subset, tmp_path / "out")) == (2, 1, 0, 0)
 
 
 def test_series_twice_is_refused(subset, tmp_path):

@@ -1,7 +1,6 @@
 """The store: what goes in comes out, under standard metadata, whole or not at all."""
 
 import json
-import os
 import pickle
 
 import numpy as np
@@ -10,17 +9,8 @@ import pytest
 import zarr
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.volumes import store
-from lungpipe.volumes.store import (
-    VolumeError,
-    content_sha256,
-    halve_hu,
-    halve_labels,
-    list_files,
-    open_volume,
-    read_own_attributes,
-    write_volume,
-)
+from lungpipe.volumes.draft import CHUNK_VOX, write_volume
+from lungpipe.volumes.store import VolumeError, open_volume, read_own_attributes
 
 GRID = Grid((37, 70, 81), (2.0, 1.0, 0.5), (-300.5, 10.25, -77.0))
 RNG = np.random.default_rng(5)
@@ -95,54 +85,9 @@ def test_second_level_holds_means_and_labels(path):
     assert group["labels/lungs/1"][1, 2, 3] == LUNGS[2:4, 4:6, 6:8].max()
 
 
-def test_halving_by_hand():
-    assert halve_hu(np.array([[[-1000, -1000, 5], [-1000, -997, 5]]], np.int16)).tolist() == [[[-999, 5]]]
-    assert halve_labels(np.array([[[0, 1], [0, 0]], [[2, 0], [0, 0]]], np.uint8)).tolist() == [[[2]]]
-    constant = np.full((5, 7, 9), -1024, np.int16)
-    assert (halve_hu(constant) == -1024).all()
-    assert halve_hu(constant).shape == (3, 4, 5)
-
-
-def test_a_scan_is_a_handful_of_files(tmp_path):
-    grid = Grid((130, 257, 130))
-    hu = np.full(grid.shape_zyx, 100, np.int16)
-    write_volume(tmp_path / "a.ome.zarr", hu, grid, np.ones(grid.shape_zyx, np.uint8), series_uid="a", attributes={})
-    assert len(list_files(tmp_path / "a.ome.zarr")) <= 20
-    metadata = json.loads((tmp_path / "a.ome.zarr/0/zarr.json").read_text())
-    assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [192, 256, 192]
-    assert metadata["codecs"][0]["name"] == "sharding_indexed"
-    assert metadata["codecs"][0]["configuration"]["chunk_shape"] == [64, 64, 64]
-
-
 def test_plain_zarr_reads_it_without_the_rust_codecs(path):
     with zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"}):
         np.testing.assert_array_equal(zarr.open_group(str(path), mode="r")["0"][...], HU)
-
-
-def test_checksum_follows_the_content_alone():
-    first = content_sha256(HU, GRID, LUNGS)
-    assert first == content_sha256(np.asfortranarray(HU), GRID, LUNGS.copy())
-    other = HU.copy()
-    other[0, 0, 0] += 1
-    moved = Grid(GRID.shape_zyx, GRID.spacing_zyx_mm, (-300.5, 10.25, -77.5))
-    assert len({first, content_sha256(other, GRID, LUNGS), content_sha256(HU, moved, LUNGS)}) == 3
-
-
-def test_replacing_leaves_only_the_new_store(path):
-    write_volume(path, HU[:, :, ::-1].copy(), GRID, LUNGS, series_uid=UID, attributes={})
-    np.testing.assert_array_equal(open_volume(path).read_hu(), HU[:, :, ::-1])
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
-
-
-def test_failed_write_leaves_the_old_store_and_nothing_else(path, monkeypatch):
-    def full_disk(*_):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(os, "fsync", full_disk)
-    with pytest.raises(OSError, match="No space"):
-        write_volume(path, HU[:, :, ::-1].copy(), GRID, LUNGS, series_uid=UID, attributes={})
-    np.testing.assert_array_equal(open_volume(path).read_hu(), HU)
-    assert [item.name for item in path.parent.iterdir()] == [path.name]
 
 
 @pytest.mark.parametrize("name", ["0/c/0/0/0", "labels/lungs/0/c/0/0/0", "1/c/0/0/0"])
@@ -179,21 +124,6 @@ def test_what_is_no_store_is_refused(tmp_path, content):
         assert "b.ome.zarr" in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("hu", "lungs", "grid", "message"),
-    [
-        (HU.astype(np.int32), LUNGS, GRID, "hu: expected int16"),
-        (HU[1:], LUNGS, GRID, "hu: expected int16"),
-        (HU, LUNGS.astype(bool), GRID, "lungs: expected uint8"),
-        (HU, LUNGS, Grid(GRID.shape_zyx, direction_zyx=((1, 0, 0), (0, -1, 0), (0, 0, 1))), "axis-aligned grid"),
-    ],
-)
-def test_other_arrays_are_refused_and_nothing_is_written(tmp_path, hu, lungs, grid, message):
-    with pytest.raises(VolumeError, match=message):
-        write_volume(tmp_path / "a.ome.zarr", hu, grid, lungs, series_uid="a", attributes={})
-    assert not list(tmp_path.iterdir())
-
-
 def test_rust_codecs_are_in_use():
     assert zarr.config.get("codec_pipeline.path") == "zarrs.ZarrsCodecPipeline"
-    assert store.CHUNK_VOX == 64
+    assert CHUNK_VOX == 64

@@ -1,0 +1,29 @@
+"""Build a volume on its grid: the lungs are found while the image is written."""
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.geometry import Grid
+from lungpipe.settings import PreprocessingSettings
+from lungpipe.volumes.draft import VolumeDraft
+from lungpipe.volumes.lungs import segment_lungs
+
+
+def find_lungs(hu: NDArray[np.int16], grid: Grid, settings: PreprocessingSettings) -> NDArray[np.uint8]:
+    """Return the undilated lung labels (1 left, 2 right) by the settings' method; `whole` labels every voxel 1."""
+    if settings.lung_mask == "whole":
+        return np.ones(grid.shape_zyx, dtype=np.uint8)
+    return segment_lungs(hu, grid, threshold_hu=settings.lung_threshold_hu)
+
+
+def fill_draft(draft: VolumeDraft, hu: NDArray[np.int16], find: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
+    """Write HU (int16, zyx, on the draft's grid) while `find` finds their lungs, then these; returns the labels."""
+    with ThreadPoolExecutor(1) as beside:  # compression and checksums leave the interpreter's lock
+        written = beside.submit(draft.write_hu, hu)
+        lungs = find()
+        written.result()
+    draft.write_lungs(lungs)
+    return lungs
