@@ -31,8 +31,10 @@ __all__ = ["dilate_mm", "segment_lungs"]
 
 PADDING_HU = -1200
 """Darker voxels are what a scanner writes outside its field of view."""
-OUTSIDE_HU = -925.0
+OUTSIDE_HU = -940.0
 """Air at the border of the field of view is outside air where its mean is darker, and cut lung where it is not."""
+MIN_ENCLOSED = 0.05
+"""With a smaller share of the air between tissue, tissue lies beyond the border of the field of view."""
 CLOSING_SHARE = 1 / 16
 """Radius of the closing, as a share of the cube root of the lungs' volume (10 mm for 4 litres)."""
 
@@ -55,7 +57,8 @@ def segment_lungs(hu: NDArray[np.int16], grid: Grid, *, threshold_hu: int = -350
 def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8], BoolArray]:
     air = coarse.hu < threshold_hu
     labels = np.zeros(air.shape, dtype=np.uint8)
-    padding = coarse.hu < PADDING_HU
+    # its rim is a mixture with what lies inside, and would be a ring of false air
+    padding = spread_planes(_find_padding(coarse.hu))
     outside = _find_outside(coarse, air & ~padding, padding)
     body = _find_body(coarse, air)
     inside = _keep_enclosed(air & ~outside & ~padding, body)
@@ -71,6 +74,23 @@ def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8
     sides = split_sides(hu, chest & ~airways, coarse.spacing_zyx_mm, middle_x)
     labels[box] = _fill(sides, airways, coarse.spacing_zyx_mm)
     return labels, air
+
+
+def _find_padding(hu: NDArray[np.int16]) -> BoolArray:
+    """Return what a scanner wrote outside its round field of view: too dark for air, or one value from the corners on.
+
+    Air is never one value over a region: it has noise.
+    """
+    padding = hu < PADDING_HU
+    corners = (slice(None), [0, 0, -1, -1], [0, -1, 0, -1])
+    darkest = hu.min()
+    if padding.any() or not (hu[corners] == darkest).any():
+        return padding
+    labels, count = label_planes(hu == darkest)
+    is_cornered = np.zeros(count + 1, dtype=bool)
+    is_cornered[labels[corners]] = True
+    is_cornered[0] = False
+    return is_cornered[labels]
 
 
 def _find_outside(coarse: Coarse, air: BoolArray, padding: BoolArray) -> BoolArray:
@@ -102,7 +122,8 @@ def _find_body(coarse: Coarse, air: BoolArray) -> BoolArray:
 def _keep_enclosed(inside: BoolArray, body: BoolArray) -> BoolArray:
     """Keep the components of air that lie mostly between tissue: before and behind, or on the left and the right.
 
-    A lung that the border of the field of view cuts still does; mattress, blankets and table do not.
+    A lung that the border of the field of view cuts still does; mattress, blankets and table do not. Where next to
+    nothing does, the field of view lies inside the lungs, and all of it is kept.
     """
     kept = np.zeros_like(inside)
     box = bounding_box(inside, (0, 0, 0))
@@ -113,6 +134,8 @@ def _keep_enclosed(inside: BoolArray, body: BoolArray) -> BoolArray:
     sizes = np.bincount(labels.ravel(), minlength=count + 1)
     is_kept = 2 * np.bincount(labels[is_between], minlength=count + 1) >= sizes
     is_kept[0] = False
+    if sizes[is_kept].sum() < MIN_ENCLOSED * sizes[1:].sum():
+        return inside
     kept[box] = is_kept[labels]
     return kept
 
