@@ -29,8 +29,8 @@ test-all: $(VENV)/.installed-test  ## the tests that take minutes, too
 test-gpu: $(VENV)/.installed-test  ## the tests that need a CUDA device
 	pytest -m gpu $(ARGS)
 
-bench: $(VENV)/.installed-test  ## run every benchmark
-	set -e; for file in benchmarks/bench_*.py; do [ -e "$$file" ] || continue; python "$$file"; done
+bench: $(VENV)/.installed-bench  ## install the peers, then run every benchmark
+	set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; python "$$file"; done
 
 generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, and envs/ from the settings
 	python -m lungpipe.settings.generate
@@ -61,3 +61,7 @@ $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
 	$(PIP) install -c constraints.txt -e '.[test,slurm]'
 	touch $(VENV)/.installed-run $@
+
+$(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) install -c constraints.txt -e '.[test,slurm,bench]'
+	touch $(VENV)/.installed-run $(VENV)/.installed-test $@

@@ -2,6 +2,7 @@
 
 import tomllib
 from importlib import metadata
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -18,11 +19,11 @@ def pins(root: Path) -> dict[str, str]:
     return read_pins(root / "constraints.txt")
 
 
-def required(root: Path) -> list[Requirement]:
-    """What `make test` installs, as pyproject.toml asks for it."""
+def required(root: Path, *extras: str) -> list[Requirement]:
+    """What an installation with these extras brings, as pyproject.toml asks for it."""
     project = tomllib.loads((root / "pyproject.toml").read_text())["project"]
-    extras = [line for name in ("test", "slurm") for line in project["optional-dependencies"][name]]
-    return [Requirement(line) for line in [*project["dependencies"], *extras]]
+    lines = [line for name in extras for line in project["optional-dependencies"][name]]
+    return [Requirement(line) for line in [*project["dependencies"], *lines]]
 
 
 def children(requirement: Requirement) -> list[Requirement]:
@@ -35,14 +36,27 @@ def children(requirement: Requirement) -> list[Requirement]:
 
 
 def test_no_pin_lies_outside_what_the_project_asks_for(root: Path, pins: dict[str, str]) -> None:
-    for requirement in required(root):
+    for requirement in required(root, "test", "slurm", "bench"):
         version = pins.get(normalised(requirement.name))
         assert version is not None, f"constraints.txt: expected a pin of {requirement.name}, found none"
         assert requirement.specifier.contains(version), f"{requirement}: constraints.txt pins {version}"
 
 
-def test_everything_that_is_installed_with_it_is_pinned(root: Path, pins: dict[str, str]) -> None:
-    waiting, seen = required(root), set()
+@pytest.mark.parametrize(
+    "extras",
+    [
+        pytest.param(("test", "slurm"), id="make test"),
+        pytest.param(
+            ("test", "slurm", "bench"),
+            id="make bench",
+            marks=pytest.mark.skipif(find_spec("torchio") is None, reason="needs the peers of make bench"),
+        ),
+    ],
+)
+def test_everything_that_is_installed_with_it_is_pinned(
+    root: Path, pins: dict[str, str], extras: tuple[str, ...]
+) -> None:
+    waiting, seen = required(root, *extras), set()
     while waiting:
         requirement = waiting.pop()
         if str(requirement) not in seen:
