@@ -1,7 +1,8 @@
 """Codecs, chunks and shards for one volume at 1 mm: time to write, size, number of files, and time for a crop.
 
-    python benchmarks/bench_layouts.py [--codecs ...] [--chunks ...] [--shards ...] [--crops 20] [--small]
+    python benchmarks/bench_layouts.py [--all] [--crops 20] [--small]
 
+The store's layout, and each that differs from it in one respect, codec, chunk or shard; with --all every combination.
 Every layout is written, read at the same random positions (warm file cache, all cores, Rust codecs) and removed. With
 LUNGPIPE_SHARED set, a real scan follows the phantom.
 """
@@ -26,13 +27,11 @@ CROPS_VOX = (48, 64, 128)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--codecs", nargs="+", choices=CODECS, default=list(CODECS))
-    parser.add_argument("--chunks", nargs="+", type=int, default=list(CHUNKS))
-    parser.add_argument("--shards", nargs="+", choices=SHARDS, default=list(SHARDS))
+    parser.add_argument("--all", action="store_true", help="every combination of codec, chunk and shard")
     parser.add_argument("--crops", type=int, default=20, help="of each size")
     parser.add_argument("--small", action="store_true", help="a miniature scan, to try the script")
     options = parser.parse_args()
-    layouts = [Layout(*parts) for parts in product(options.codecs, options.chunks, options.shards)]
+    layouts = [Layout(*parts) for parts in product(CODECS, CHUNKS, SHARDS) if options.all or is_next(parts)]
     with tempfile.TemporaryDirectory() as name:
         hu, _ = read_resampled(write_scan(Path(name) / "raw", is_small=options.small))
     compare("phantom", hu, layouts, options.crops)
@@ -40,6 +39,11 @@ def main() -> None:
     if series is not None:
         hu, _ = read_resampled(series)
         compare(series.name, hu, layouts, options.crops)
+
+
+def is_next(parts: Sequence[object]) -> bool:
+    """Tell whether a layout differs from the store's in one respect at most."""
+    return sum(part != own for part, own in zip(parts, STORE_LAYOUT, strict=True)) <= 1
 
 
 def compare(title: str, hu: NDArray[np.int16], layouts: Sequence[Layout], num_crops: int) -> None:

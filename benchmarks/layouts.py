@@ -18,7 +18,8 @@ CODECS: dict[str, Any] = {
     "zstd-1": ZstdCodec(level=1),
     "zstd-3": ZstdCodec(level=3),
     "gzip-1": GzipCodec(level=1),
-    "blosc lz4-1 shuffle": BloscCodec(cname="lz4", clevel=1, shuffle="shuffle"),
+    "blosc lz4-5 shuffle": BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
+    "blosc lz4-5 bitshuffle": BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
     "blosc lz4-1 bitshuffle": BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
     "blosc zlib-1 bitshuffle": BloscCodec(cname="zlib", clevel=1, shuffle="bitshuffle"),
     "blosc zstd-1 shuffle": BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
@@ -28,7 +29,7 @@ CODECS: dict[str, Any] = {
 CHUNKS = (32, 48, 64, 96, 128)
 SHARDS = ("none", "256", "even")
 """No shards; about 256 voxels along each axis, in whole chunks; the store's rule, each axis split evenly."""
-STORE_LAYOUT = ("blosc zstd-1 bitshuffle", 64, "even")
+STORE_LAYOUT = ("blosc lz4-5 bitshuffle", 64, "even")
 LARGEST_SHARD_VOX = CHUNK_VOX * MAX_SHARD_CHUNKS
 
 

@@ -40,12 +40,9 @@ def make_floor() -> Chain:
     """Read, resample linearly with SimpleITK, and compress that one array with the store's codec and chunks."""
     import SimpleITK
     import zarr
-    from zarr.codecs import BloscCodec
 
     import lungpipe.volumes.store  # noqa: F401 - chooses the Rust codecs, as the store does
-    from lungpipe.volumes.draft import CHUNK_VOX
-
-    codec = BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle")
+    from lungpipe.volumes.draft import CHUNK_VOX, CODEC
 
     def run(source: Path, folder: Path) -> None:
         image = _read_sitk(source)
@@ -61,7 +58,7 @@ def make_floor() -> Chain:
             -1024,
         )
         array = SimpleITK.GetArrayFromImage(resampled)
-        zarr.create_array(folder / "floor.zarr", data=array, chunks=(CHUNK_VOX,) * 3, compressors=codec)
+        zarr.create_array(folder / "floor.zarr", data=array, chunks=(CHUNK_VOX,) * 3, compressors=CODEC)
 
     return run
 
