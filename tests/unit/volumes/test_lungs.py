@@ -5,7 +5,7 @@ import pytest
 
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
-from lungpipe.volumes.lungs import segment_lungs
+from lungpipe.volumes.lungs import dilate_mm, segment_lungs
 
 
 def test_two_lungs_on_their_sides(chest):
@@ -140,6 +140,20 @@ def test_nodule_on_the_pleura_or_inside_stays_in(draw, depth_mm):
     labels = segment_lungs(hu, chest.grid)
     assert (labels[nodule & (chest.lungs > 0)] == 1).mean() > 0.7
     assert labels[tuple(np.round(chest.grid.to_index(center)).astype(int))] == 1
+
+
+@pytest.mark.parametrize("diameter_mm", [16.0, 22.0, 30.0])
+@pytest.mark.parametrize("angle", [-0.6, 0.0, 0.8])
+def test_large_nodule_in_the_pleura_keeps_its_centre(draw, diameter_mm, angle):
+    chest = draw(spacing=(2.5, 2.5, 2.5))
+    # half of its radius below the lateral surface of the left lung (an ellipse of 85 x 62 mm around x = 74)
+    surface = np.array([120.0, 85 * np.sin(angle), 74 + 62 * np.cos(angle)])
+    inward = np.array([0.0, -np.sin(angle) / 85, -np.cos(angle) / 62])
+    center = surface + diameter_mm / 4 * inward / np.linalg.norm(inward)
+    world = chest.grid.to_world(np.stack(np.indices(chest.hu.shape), axis=-1))
+    hu = np.where(np.linalg.norm(world - center, axis=-1) < diameter_mm / 2, 40, chest.hu).astype(np.int16)
+    dilated = dilate_mm(segment_lungs(hu, chest.grid), chest.grid.spacing_zyx_mm, 5.0)
+    assert dilated[tuple(np.round(chest.grid.to_index(center)).astype(int))]
 
 
 def test_vessels_are_inside(draw):
