@@ -24,7 +24,7 @@ test: $(VENV)/.installed-test  ## install what tests need, then run the fast one
 	pytest -n $(WORKERS) $(ARGS)
 
 test-all: $(VENV)/.installed-test  ## the tests that take minutes, too
-	pytest -n $(WORKERS) -m "not gpu" $(ARGS)
+	HYPOTHESIS_PROFILE=exploring pytest -n $(WORKERS) -m "not gpu" $(ARGS)
 
 test-gpu: $(VENV)/.installed-test  ## the tests that need a CUDA device
 	pytest -m gpu $(ARGS)

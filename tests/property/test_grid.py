@@ -25,6 +25,8 @@ def _geometries(draw):
         direction = Rotation.from_euler("xyz", draw(st.tuples(_angles, _angles, _angles)), degrees=True).as_matrix() @ (
             direction
         )
+    # SimpleITK's inverse is NaN for denormal numbers, which no header holds
+    direction = np.where(np.abs(direction) < 1e-300, 0.0, direction)
     size = draw(st.tuples(*[st.integers(1, 9)] * 3))
     return size, draw(st.tuples(*[_lengths] * 3)), draw(st.tuples(*[_places] * 3)), direction
 
