@@ -1,5 +1,6 @@
 """Read LUNA16's tables: annotations, exclusions, readers' ratings and the series' patients."""
 
+import csv
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,12 @@ SERIES_OF_LIDC_IDRI_0332 = (
 )
 """The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not say so."""
 _CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
+_NUMBERS = (*_CENTER.values(), "diameter_mm")
 _UNKNOWN_DIAMETER = -1.0
+LARGEST_DIAMETER_MM = 200.0
+"""No finding in a lung is larger; LUNA16's nodules reach 32.3 mm."""
+SAME_CENTER_MM = 1.0
+"""Rows whose centres lie this near name the same nodule twice; LUNA16's nearest two are 5.9 mm apart."""
 
 
 class DatasetError(ValueError):
@@ -28,16 +34,20 @@ def read_annotations(root: Path) -> pd.DataFrame:
     `root` is the folder of the dataset, or the table itself.
 
     Raises:
-        DatasetError: a missing file or column, or a value that is no position or diameter.
+        DatasetError: a missing file or column, a value that is no position or diameter, or a nodule twice.
     """
     path = _in_folder(root, ANNOTATIONS_FILE)
     table = _read_marks(path)
     _refuse(path, table, table["diameter_mm"] <= 0, column="diameter_mm", expected="a positive diameter in mm")
+    _refuse_doubles(path, table)
     return table
 
 
 def read_exclusions(root: Path) -> pd.DataFrame:
-    """Return the findings that are not scored: columns as the annotations'; diameter -1 where it is unknown."""
+    """Return the findings that are not scored: columns as the annotations'; diameter -1 where it is unknown.
+
+    LUNA16's own table names many findings twice; since they are not scored, that changes nothing.
+    """
     path = _in_folder(root, EXCLUSIONS_FILE)
     table = _read_marks(path)
     wrong = (table["diameter_mm"] <= 0) & (table["diameter_mm"] != _UNKNOWN_DIAMETER)
@@ -64,14 +74,12 @@ def read_patients(root: Path) -> dict[str, str]:
     if path.is_file():
         table = _read_csv(path, ("seriesuid", "patient_id"))
         missing = (table["seriesuid"] == "") | (table["patient_id"] == "")
-        _refuse(
-            path,
-            table.rename(columns={"seriesuid": "series_uid"}),
-            missing,
-            column="patient_id",
-            expected="series and patient",
-        )
-        known |= dict(zip(table["seriesuid"], table["patient_id"], strict=True))
+        table = table.rename(columns={"seriesuid": "series_uid"})
+        _refuse(path, table, missing, column="patient_id", expected="series and patient")
+        # two patients for one series would put a patient into training and test
+        others = table.groupby("series_uid")["patient_id"].transform("first") != table["patient_id"]
+        _refuse(path, table, others, column="patient_id", expected="the patient of this series' first row")
+        known |= dict(zip(table["series_uid"], table["patient_id"], strict=True))
     return known
 
 
@@ -82,30 +90,60 @@ def _in_folder(root: Path, name: str) -> Path:
 def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         raise DatasetError(f"{path}: expected a table with the columns {', '.join(columns)}, found no file")
+    lines = _read_lines(path)
+    header = next(iter(lines.values()), [])
+    if any(header.count(name) != 1 for name in columns):
+        found = header or "an empty file"
+        raise DatasetError(f"{path}: expected the columns {list(columns)}, each once, found {found}")
+    for line, cells in lines.items():
+        if len(cells) != len(header):
+            wanted = f"{len(header)} cells as in the header"
+            raise DatasetError(f"{path}, line {line}: expected {wanted}, found {len(cells)}")
+    places = [header.index(name) for name in columns]
+    rows = [[*(cells[place] for place in places), line] for line, cells in lines.items()][1:]
+    return pd.DataFrame(rows, columns=[*columns, "line"]).astype({**dict.fromkeys(columns, "str"), "line": "int64"})
+
+
+def _read_lines(path: Path) -> dict[int, list[str]]:
+    """Return the cells of every line that is not empty, by its number; pandas would fill short and cut long ones."""
     try:
-        # text first: a UID must not become a number, and an empty cell is a finding of its own
-        table = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig", skipinitialspace=True)
-    except (ValueError, OSError) as error:
+        with path.open(encoding="utf-8-sig", newline="") as stream:
+            reader = csv.reader(stream, skipinitialspace=True, strict=True)
+            numbered = [(reader.line_num, cells) for cells in reader]
+    except (ValueError, OSError, csv.Error) as error:
         raise DatasetError(f"{path}: expected a CSV table, found {error}") from None
-    missing = [name for name in columns if name not in table.columns]
-    if missing:
-        raise DatasetError(f"{path}: expected the columns {list(columns)}, found {list(table.columns)}")
-    return table[list(columns)].assign(line=np.arange(len(table)) + 2)
+    return {line: cells for line, cells in numbered if cells}
 
 
 def _read_marks(path: Path, *further: str) -> pd.DataFrame:
     table = _read_csv(path, ("seriesuid", *_CENTER, "diameter_mm", *further))
     table = table.rename(columns={"seriesuid": "series_uid", **_CENTER})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
-    for name in (*_CENTER.values(), "diameter_mm"):
+    for name in _NUMBERS:
         # Python's own float: the exact double nearest to the text, which pandas' fast parser is not
         values = pd.Series([_parse(text) for text in table[name]], index=table.index, dtype="float64")
         _refuse(path, table, ~np.isfinite(values), column=name, expected="a finite number in mm")
         table[name] = values
+    is_huge = table["diameter_mm"] > LARGEST_DIAMETER_MM
+    _refuse(path, table, is_huge, column="diameter_mm", expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
     return table
 
 
+def _refuse_doubles(path: Path, table: pd.DataFrame) -> None:
+    for uid, rows in table.groupby("series_uid"):
+        centers = rows[list(_CENTER.values())].to_numpy()
+        for index in range(1, len(rows)):
+            distances = np.linalg.norm(centers[:index] - centers[index], axis=1)
+            if distances.min() <= SAME_CENTER_MM:
+                first = rows["line"].iloc[int(distances.argmin())]
+                place = f"{path}, line {rows['line'].iloc[index]}, series {uid}"
+                raise DatasetError(f"{place}: expected a nodule once, found the one of line {first} again")
+
+
 def _parse(text: str) -> float:
+    """Return the number, NaN for what is none; Python would also take 1_0 and digits of other scripts."""
+    if "_" in text or not text.isascii():
+        return float("nan")
     try:
         return float(text)
     except ValueError:

@@ -1,17 +1,17 @@
 """Read a CT series from DICOM slices or frames, and refuse everything that is not one regular volume."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pydicom
-from numpy.typing import NDArray
+from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import iter_pixels
+from pydicom.uid import MediaStorageDirectoryStorage
 
 from lungpipe.datasets.dicom_frames import FRAME_TAGS, frames_of
 from lungpipe.datasets.dicom_geometry import Slice, stack_grid
-from lungpipe.datasets.scan import Scan, ScanError, check_hu
+from lungpipe.datasets.dicom_pixels import read_stored, to_hu
+from lungpipe.datasets.scan import Scan, ScanError, check_grid, check_hu
 
 _TAGS = [
     "SeriesInstanceUID",
@@ -23,6 +23,7 @@ _TAGS = [
     "ImageOrientationPatient",
     "RescaleSlope",
     "RescaleIntercept",
+    "RescaleType",
     "SamplesPerPixel",
     "NumberOfFrames",
     "BitsAllocated",
@@ -30,7 +31,7 @@ _TAGS = [
     *FRAME_TAGS,
 ]
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
-_INT16 = np.iinfo(np.int16)
+_HU_TYPES = ("HU", "HU_MOD", "")
 
 
 def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
@@ -49,11 +50,14 @@ def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
     for item in slices:
         _check_slice(item)
     slices, grid = stack_grid(folder, slices)
+    check_grid(grid, folder)
     hu = np.empty(grid.shape_zyx, dtype=np.int16)
-    for path in dict.fromkeys(item.path for item in slices):
-        places = {item.frame: index for index, item in enumerate(slices) if item.path == path}
-        for index, stored in _read_stored(path, places):
-            hu[index] = _to_hu(slices[index], stored)
+    places: dict[Path, dict[int | None, int]] = {}
+    for index, item in enumerate(slices):
+        places.setdefault(item.path, {})[item.frame] = index
+    for path, frames in places.items():
+        for index, stored in read_stored(path, frames):
+            hu[index] = to_hu(slices[index], stored)
     return check_hu(Scan(str(slices[0].header.SeriesInstanceUID), hu, grid), folder)
 
 
@@ -61,7 +65,7 @@ def list_series(folder: Path) -> dict[str, int]:
     """Return the number of DICOM files of every series in a folder."""
     counts: dict[str, int] = {}
     for item in _read_headers(Path(folder)):
-        uid = str(item.header.get("SeriesInstanceUID", ""))
+        uid = str(item.header.SeriesInstanceUID)
         counts[uid] = counts.get(uid, 0) + 1
     return counts
 
@@ -72,31 +76,54 @@ def _read_headers(folder: Path) -> list[Slice]:
         paths = sorted(path for path in files if path.is_file() and not path.name.startswith("."))
     except OSError as error:
         raise ScanError(f"{folder}: expected a readable DICOM folder, found {error.strerror}") from None
-    slices = []
-    for path in paths:
-        try:
-            header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
-        except InvalidDicomError:
-            if path.suffix.lower() in (".dcm", ".ima"):
-                raise ScanError(f"{path}: expected a DICOM file, found another content") from None
-            continue  # notes, XML readings and the like lie beside the slices
-        except (OSError, EOFError, ValueError) as error:
-            raise ScanError(f"{path}: expected a readable DICOM file, found {error}") from None
-        slices.append(Slice(path, header))
+    headers = {path: _read_header(path) for path in paths}
+    slices = [Slice(path, header) for path, header in headers.items() if header is not None and not _is_index(header)]
+    # notes, XML readings and the like lie beside the slices; what is named as a slice is one, or was
+    endings = {".dcm", ".ima", *(_ending(item.path) for item in slices)}
+    for path, header in headers.items():
+        if header is None and _ending(path) in endings:
+            raise ScanError(f"{path}: expected a DICOM file, found another content")
     if not slices:
         raise ScanError(f"{folder}: expected DICOM files, found none among {len(paths)} files")
+    for item in slices:
+        if not item.header.get("SeriesInstanceUID"):
+            raise ScanError(f"{item.where}: expected the element SeriesInstanceUID, found none")
     return slices
 
 
+def _read_header(path: Path) -> Dataset | None:
+    """Return the elements that place and scale a slice, each converted; None for a file that is no DICOM."""
+    try:
+        header = pydicom.dcmread(path, stop_before_pixels=True, specific_tags=_TAGS)
+        # values are converted when they are first looked at: looked at here, the error can name the file
+        for element in header.iterall():
+            element.value  # noqa: B018
+        int(header.get("NumberOfFrames") or 1)
+    except InvalidDicomError:
+        return None
+    except Exception as error:  # noqa: BLE001 - a damaged file raises many kinds; it must be named in each
+        raise ScanError(f"{path}: expected a readable DICOM file, found {error}") from None
+    return header
+
+
+def _is_index(header: Dataset) -> bool:
+    """Tell whether a file lists other files (DICOMDIR)."""
+    return header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+
+
+def _ending(path: Path) -> str:
+    """Return the ending, none for a number (1.2.840.7 and 1.2.840.8 end alike)."""
+    return "" if path.suffix[1:].isdigit() else path.suffix.lower()
+
+
 def _choose_series(folder: Path, slices: list[Slice], series_uid: str | None) -> list[Slice]:
-    present = {str(item.header.get("SeriesInstanceUID", "")): 0 for item in slices}
+    present = {str(item.header.SeriesInstanceUID) for item in slices}
     if series_uid is None and len(present) > 1:
         raise ScanError(f"{folder}: expected one series, or a choice among several, found {', '.join(sorted(present))}")
     chosen = series_uid if series_uid is not None else next(iter(present))
-    if chosen not in present or not chosen:
-        wanted = f"series {chosen}" if chosen else "slices with a SeriesInstanceUID"
-        raise ScanError(f"{folder}: expected {wanted}, found {', '.join(sorted(present)) or 'none'}")
-    return [item for item in slices if str(item.header.get("SeriesInstanceUID", "")) == chosen]
+    if chosen not in present:
+        raise ScanError(f"{folder}: expected series {chosen}, found {', '.join(sorted(present))}")
+    return [item for item in slices if str(item.header.SeriesInstanceUID) == chosen]
 
 
 def _check_slice(item: Slice) -> None:
@@ -107,42 +134,13 @@ def _check_slice(item: Slice) -> None:
         "NumberOfFrames": (int(header.get("NumberOfFrames", 1) or 1), (1,)),
         "PhotometricInterpretation": (header.get("PhotometricInterpretation"), _GRAY),
         "BitsAllocated": (header.get("BitsAllocated"), (8, 16, 32)),
+        "RescaleType": (header.get("RescaleType") or "", _HU_TYPES),
     }
     for key, (found, expected) in checks.items():
         if found not in expected:
-            wanted = " or ".join(str(value) for value in expected)
+            wanted = " or ".join(str(value) for value in expected if value != "")
             raise ScanError(f"{item.where}: {key}: expected {wanted}, found {found}")
     required = ("Rows", "Columns", "PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient")
     for key in (*required, "RescaleSlope", "RescaleIntercept"):
         if header.get(key) in (None, ""):
             raise ScanError(f"{item.where}: expected the element {key}, found none")
-
-
-def _read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
-    """Yield a file's slices as stored, each with its place in the volume; frames come one by one."""
-    found = 0
-    try:
-        if None in places:
-            yield places[None], pydicom.dcmread(path).pixel_array
-            return
-        for frame, stored in enumerate(iter_pixels(path)):
-            found += 1
-            yield places[frame], stored
-    except Exception as error:  # noqa: BLE001 - decoders raise many kinds; the file must be named in each
-        raise ScanError(f"{path}: expected decodable pixels, found {error}") from None
-    if found != len(places):
-        raise ScanError(f"{path}: expected pixels of {len(places)} frames, found {found}")
-
-
-def _to_hu(item: Slice, stored: NDArray[np.generic]) -> NDArray[np.int16]:
-    slope, intercept = float(item.header.RescaleSlope), float(item.header.RescaleIntercept)
-    if not np.isfinite([slope, intercept]).all() or slope == 0:
-        raise ScanError(f"{item.where}: expected a finite rescale that is not 0, found {slope} and {intercept}")
-    values = stored.astype(np.int32)
-    # whole numbers stay whole numbers: float only where the slope asks for it
-    is_whole = slope.is_integer() and intercept.is_integer()
-    hu = values * int(slope) + int(intercept) if is_whole else np.rint(values * slope + intercept)
-    low, high = int(hu.min()), int(hu.max())
-    if low < _INT16.min or high > _INT16.max:
-        raise ScanError(f"{item.where}: expected HU within int16, found {low} to {high}")
-    return hu.astype(np.int16)

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,12 +45,15 @@ def stack_grid(folder: Path, slices: list[Slice]) -> tuple[list[Slice], Grid]:
     """Return the slices sorted along their normal, and the grid that they form.
 
     Raises:
-        ScanError: a single slice, slices of different grids, gaps, duplicates, or a tilted gantry.
+        ScanError: a single slice, slices of different grids or skewed ones, gaps, duplicates, or a tilted gantry.
     """
     first = slices[0]
     for item in slices[1:]:
         _check_same(first, item)
     row, column = _unit(first, 0), _unit(first, 3)
+    if abs(float(row @ column)) > 1e-3:
+        found = _floats(first, "ImageOrientationPatient", 6)
+        raise ScanError(f"{first.where}: ImageOrientationPatient: expected perpendicular vectors, found {found}")
     normal = np.cross(row, column)
     positions = np.array([_floats(item, "ImagePositionPatient", 3) for item in slices])
     order = np.argsort(positions @ normal, kind="stable")
@@ -86,8 +90,17 @@ def _unit(item: Slice, start: int) -> NDArray[np.float64]:
 def _check_same(first: Slice, item: Slice) -> None:
     for key in _SAME:
         expected, found = first.header[key].value, item.header[key].value
-        if not np.allclose(np.asarray(expected, float), np.asarray(found, float), atol=1e-4):
+        if not _is_same(expected, found):
             raise ScanError(f"{item.where}: {key}: expected {expected} as in {first.name}, found {found}")
+
+
+def _is_same(expected: Any, found: Any) -> bool:
+    if np.shape(expected) != np.shape(found):
+        return False
+    try:
+        return bool(np.allclose(np.asarray(expected, float), np.asarray(found, float), atol=1e-4))
+    except ValueError:
+        return bool(expected == found)  # no numbers: named where they are used
 
 
 def _check_distances(folder: Path, slices: list[Slice], heights: NDArray[np.float64]) -> float:

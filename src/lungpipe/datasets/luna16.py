@@ -16,23 +16,31 @@ from lungpipe.datasets.annotations import (
     read_patients,
     read_ratings,
 )
-from lungpipe.datasets.metaimage_header import find_data, read_fields
+from lungpipe.datasets.metaimage_header import HEADER_ENDINGS, VOXELS_ENDINGS, find_data, read_fields
 from lungpipe.datasets.scan import ScanError
+
+LUNGS_FOLDER = "seg-lungs-LUNA16"
+"""The folder beside the subsets with a reference lung mask for each scan."""
 
 
 @dataclass(frozen=True, slots=True)
 class ScanFiles:
-    """The files of one series; `data_path` equals `header_path` where one file holds both."""
+    """The files of one series; `data_path` equals `header_path` where one file holds both.
+
+    `reference` are those of its reference lung mask, where the dataset has one.
+    """
 
     series_uid: str
     header_path: Path
     data_path: Path
+    reference: "ScanFiles | None" = None
 
 
 def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
     """Return the scans of one subset folder, sorted by series UID; reads no more than the headers.
 
-    A header that names no file beside itself is listed with itself as data: its reader says later what is wrong.
+    A header that names no file beside itself is listed with itself as data, and voxels that have lost their header are
+    listed with themselves as header: their reader says later what is wrong.
 
     Raises:
         DatasetError: the folder is missing.
@@ -40,13 +48,25 @@ def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
     folder = Path(root) / f"subset{subset}"
     if not folder.is_dir():
         raise DatasetError(f"{folder}: expected the folder of subset {subset}, found none")
-    headers = [path for path in folder.iterdir() if path.suffix in (".mhd", ".mha") and not path.name.startswith(".")]
-    scans = [ScanFiles(path.name[:-4], path, _data_path(path)) for path in headers]
+    paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
+    headers = [path for path in paths if path.suffix.lower() in HEADER_ENDINGS]
+    scans = [
+        ScanFiles(path.name[:-4], path, _data_path(path), _find_reference(Path(root), path.name[:-4]))
+        for path in headers
+    ]
+    known = {path for scan in scans for path in (scan.data_path, *_besides(scan.header_path))}
+    lost = [path for path in paths if path.suffix.lower() in VOXELS_ENDINGS and path not in known]
+    scans += [ScanFiles(path.name.removesuffix(path.suffix), path, path) for path in lost]
     return tuple(sorted(scans, key=lambda scan: (scan.series_uid, scan.header_path.name)))
 
 
+def _find_reference(root: Path, series_uid: str) -> ScanFiles | None:
+    header_path = root / LUNGS_FOLDER / f"{series_uid}.mhd"
+    return ScanFiles(series_uid, header_path, _data_path(header_path)) if header_path.is_file() else None
+
+
 def _data_path(header_path: Path) -> Path:
-    if header_path.suffix == ".mha":
+    if header_path.suffix.lower() == ".mha":
         return header_path
     try:
         named = find_data(header_path, read_fields(header_path)[0])
@@ -55,16 +75,19 @@ def _data_path(header_path: Path) -> Path:
     except (ScanError, OSError):
         # left to the reader, which turns it into this scan's own failure; one bad file must not hide the others
         named = header_path
-    besides = (header_path.with_suffix(suffix) for suffix in (".raw", ".zraw"))
-    return next((path for path in besides if path.is_file()), header_path)
+    return next((path for path in _besides(header_path) if path.is_file()), header_path)
+
+
+def _besides(header_path: Path) -> list[Path]:
+    return [header_path.with_suffix(suffix) for suffix in VOXELS_ENDINGS]
 
 
 def check_dataset(root: Path, num_subsets: int) -> None:
     """Check a dataset's folders and tables before any work; reads headers' first lines and the CSVs only.
 
     Raises:
-        DatasetError: a missing folder or table, no scan at all, a series twice, or a row of a series that no subset
-            holds; the message names file, row and series.
+        DatasetError: a missing folder or table, a subset without scans, a series twice, two series with one file of
+            voxels, or a row of a series that no subset holds; the message names file, row and series.
     """
     root = Path(root)
     if not root.is_dir():
@@ -81,14 +104,22 @@ def check_dataset(root: Path, num_subsets: int) -> None:
 
 
 def find_subsets(root: Path, num_subsets: int) -> dict[str, int]:
-    """Return the subset of every series; raises DatasetError where none is found or one is found twice."""
-    found = [(scan.series_uid, subset) for subset in range(num_subsets) for scan in list_scans(root, subset)]
-    if not found:
-        raise DatasetError(f"{root}: expected scans (.mhd or .mha) in its {num_subsets} subsets, found none")
+    """Return the subset of every series; raises DatasetError for an empty subset, a series or a voxels' file twice."""
+    listed = [(scan, subset) for subset in range(num_subsets) for scan in list_scans(root, subset)]
+    found = [(scan.series_uid, subset) for scan, subset in listed]
+    # a fold is judged on its subset: one that was unpacked into another place must not pass as an easy one
+    empty = sorted(set(range(num_subsets)) - {subset for _, subset in found})
+    if empty:
+        raise DatasetError(f"{Path(root) / f'subset{empty[0]}'}: expected scans (.mhd or .mha), found none")
     uid, count = Counter(uid for uid, _ in found).most_common(1)[0]
     if count > 1:
         places = ", ".join(f"subset{subset}" for name, subset in found if name == uid)
         raise DatasetError(f"{root}: series {uid}: expected it in one subset, once, found it in {places}")
+    owners: dict[Path, str] = {}
+    for scan, _ in listed:
+        owner = owners.setdefault(scan.data_path, scan.series_uid)
+        if owner != scan.series_uid:
+            raise DatasetError(f"{scan.data_path}: expected voxels of one series, found {owner} and {scan.series_uid}")
     return dict(found)
 
 

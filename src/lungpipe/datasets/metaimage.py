@@ -1,45 +1,57 @@
-"""Read LUNA16's MetaImage scans (.mhd with .raw or .zraw, .mha)."""
+"""Read LUNA16's MetaImage files (.mhd with .raw or .zraw, .mha): scans, and the voxels of any image."""
 
 import zlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.datasets.metaimage_header import Header, read_header
-from lungpipe.datasets.scan import Scan, ScanError, check_hu
+from lungpipe.datasets.metaimage_header import DTYPES, Header, read_header
+from lungpipe.datasets.scan import Scan, ScanError, check_grid, check_hu
 
 
 def read_metaimage(path: Path, series_uid: str | None = None) -> Scan:
     """Read a MetaImage scan: int16 HU (zyx) and the full grid; the file's name is the series UID unless one is given.
 
-    Only MET_SHORT is taken for HU: any other type would have to be guessed into HU. The voxels are read here and not
-    by SimpleITK, which fills what a truncated or badly compressed file lacks.
+    Only MET_SHORT is taken for HU: any other type would have to be guessed into HU.
 
     Raises:
         ScanError: a header or data file that breaks the format, or values that cannot be HU.
     """
     header = read_header(Path(path))
+    check_grid(header.grid, header.path)
+    uid = series_uid or header.path.name[: -len(header.path.suffix)]
+    return check_hu(Scan(uid, read_voxels(header), header.grid), header.path)
+
+
+def read_voxels(header: Header) -> NDArray[Any]:
+    """Read an image's voxels (zyx, of the header's type) into an own, writable buffer.
+
+    They are read here and not by SimpleITK, which fills what a truncated or badly compressed file lacks.
+
+    Raises:
+        ScanError: a data file that cannot be read, or holds more or less than the header says.
+    """
     try:
-        hu = _inflate(header) if header.is_compressed else _read_raw(header)
+        voxels = _inflate(header) if header.is_compressed else _read_raw(header)
     except OSError as error:
         raise ScanError(f"{header.data_path}: expected readable voxels, found {error.strerror}") from None
     if header.is_big_endian:
-        hu = hu.byteswap()
-    uid = series_uid or header.path.name[: -len(header.path.suffix)]
-    return check_hu(Scan(uid, hu.reshape(header.grid.shape_zyx), header.grid), header.path)
+        voxels = voxels.byteswap()
+    return voxels.reshape(header.grid.shape_zyx)
 
 
-def _read_raw(header: Header) -> NDArray[np.int16]:
+def _read_raw(header: Header) -> NDArray[Any]:
     count = int(np.prod(header.grid.shape_zyx))
-    voxels = np.fromfile(header.data_path, dtype="<i2", count=count, offset=header.data_offset)
+    voxels = np.fromfile(header.data_path, dtype=DTYPES[header.element_type], count=count, offset=header.data_offset)
     if voxels.size != count:
         raise ScanError(f"{header.data_path}: expected {count} voxels, found {voxels.size}")
     return voxels
 
 
-def _inflate(header: Header) -> NDArray[np.int16]:
-    expected = int(np.prod(header.grid.shape_zyx)) * 2
+def _inflate(header: Header) -> NDArray[Any]:
+    expected = header.num_bytes
     with header.data_path.open("rb") as stream:
         stream.seek(header.data_offset)
         packed = stream.read()
@@ -51,6 +63,8 @@ def _inflate(header: Header) -> NDArray[np.int16]:
         raise ScanError(f"{header.data_path}: expected zlib-compressed voxels, found {error}") from None
     if len(content) != expected or surplus or not inflater.eof or inflater.unused_data:
         found = f"{len(content)}{'+' if surplus else ''} bytes{'' if inflater.eof else ' and no end of stream'}"
+        if inflater.unused_data:
+            found += f" and {len(inflater.unused_data)} behind the stream"
         raise ScanError(f"{header.data_path}: expected {expected} bytes behind the compression, found {found}")
     # bytearray: an own, writable buffer, as every other reader gives
-    return np.frombuffer(bytearray(content), dtype="<i2")
+    return np.frombuffer(bytearray(content), dtype=DTYPES[header.element_type])

@@ -1,6 +1,8 @@
 """Strict reading of MetaImage headers: nothing is guessed, nothing outside the header's folder is opened."""
 
 import re
+import stat
+from collections.abc import Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,9 +12,16 @@ from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 MAX_HEADER_BYTES = 65536
+HEADER_ENDINGS = (".mhd", ".mha")
+VOXELS_ENDINGS = (".raw", ".zraw")
 _ORIGIN_KEYS = ("Offset", "Position", "Origin")
 _DIRECTION_KEYS = ("TransformMatrix", "Rotation", "Orientation")
+_BYTE_ORDER_KEYS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
+_RESCALE_KEYS = {"ElementToIntensityFunctionSlope": 1.0, "ElementToIntensityFunctionOffset": 0.0}
 _LOCAL = "LOCAL"
+DTYPES = {"MET_SHORT": "<i2", "MET_USHORT": "<u2", "MET_CHAR": "i1", "MET_UCHAR": "u1"}
+"""What a voxel of each type that can be read is in NumPy, little-endian."""
+HU_TYPES = frozenset({"MET_SHORT"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,33 +32,44 @@ class Header:
     grid: Grid
     data_path: Path
     data_offset: int
+    element_type: str
     is_compressed: bool
     is_big_endian: bool
 
+    @property
+    def num_bytes(self) -> int:
+        """Bytes of all voxels, not compressed."""
+        return int(np.prod(self.grid.shape_zyx)) * np.dtype(DTYPES[self.element_type]).itemsize
 
-def read_header(path: Path) -> Header:
+
+def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
     """Read and check the header of a .mhd or .mha file.
 
     Raises:
-        ScanError: anything that is not a three-dimensional int16 image whose voxels lie in the header's own folder.
+        ScanError: anything that is not a three-dimensional image of one of `element_types` (keys of DTYPES) whose
+            voxels lie in the header's own folder.
     """
     path = Path(path)
+    if path.suffix.lower() in VOXELS_ENDINGS:
+        raise ScanError(f"{path}: expected a header (.mhd) beside the voxels, found none")
     fields, end = read_fields(path)
     _expect(path, fields, "ObjectType", {"Image"}, default="Image")
     _expect(path, fields, "NDims", {"3"})
-    _expect(path, fields, "ElementType", {"MET_SHORT"})
+    _expect(path, fields, "ElementType", element_types)
     _expect(path, fields, "ElementNumberOfChannels", {"1"}, default="1")
     _expect(path, fields, "BinaryData", {"True"}, default="True")
+    _expect(path, fields, "Modality", {"MET_MOD_CT", "MET_MOD_OTHER", "MET_MOD_UNKNOWN"}, default="MET_MOD_CT")
+    _expect(path, fields, "DistanceUnits", {"mm", "?"}, default="mm")
+    _check_plain(path, fields)
     data_path = find_data(path, fields)
-    is_local = data_path == path
-    is_compressed = _flag(path, fields, "CompressedData")
     header = Header(
         path=path,
         grid=_read_grid(path, fields),
         data_path=data_path,
-        data_offset=end if is_local else _header_size(path, fields),
-        is_compressed=is_compressed,
-        is_big_endian=_flag(path, fields, "BinaryDataByteOrderMSB") or _flag(path, fields, "ElementByteOrderMSB"),
+        data_offset=_data_offset(path, fields, end if data_path == path else 0),
+        element_type=fields["ElementType"],
+        is_compressed=_flag(path, fields, "CompressedData"),
+        is_big_endian=_is_big_endian(path, fields),
     )
     _check_size(header, fields.get("CompressedDataSize"))
     return header
@@ -62,6 +82,9 @@ def read_fields(path: Path) -> tuple[dict[str, str], int]:
     """
     fields: dict[str, str] = {}
     try:
+        # looked at before it is opened: opening a pipe would wait for ever
+        if not stat.S_ISREG(path.stat().st_mode):
+            raise ScanError(f"{path}: expected a readable file, found a folder, a pipe or a device")
         with path.open("rb") as stream:
             while stream.tell() < MAX_HEADER_BYTES:
                 line = stream.readline(MAX_HEADER_BYTES)
@@ -75,7 +98,7 @@ def read_fields(path: Path) -> tuple[dict[str, str], int]:
                 if key == "ElementDataFile":
                     return fields, stream.tell()
     except OSError as error:
-        raise ScanError(f"{path}: expected a readable MetaImage header, found {error.strerror}") from None
+        raise ScanError(f"{path}: expected a readable file, found {error.strerror}") from None
     found = ", ".join(fields) or "an empty file"
     raise ScanError(f"{path}: expected a MetaImage header that ends with ElementDataFile, found {found}")
 
@@ -94,16 +117,17 @@ def find_data(path: Path, fields: dict[str, str]) -> Path:
 
 def _split_line(path: Path, line: bytes) -> tuple[str, str]:
     try:
-        text = line.decode("utf-8").strip()
+        # editors of some systems put a byte order mark before the text
+        text = line.decode("utf-8-sig").strip()
     except UnicodeDecodeError:
-        text = "\0"
+        raise ScanError(f"{path}: expected lines 'key = value' in UTF-8, found {line[:40]!r}") from None
     if "\0" in text or (text and "=" not in text):
         raise ScanError(f"{path}: expected lines 'key = value', found {line[:40]!r}")
     key, _, value = text.partition("=")
     return key.strip(), value.strip()
 
 
-def _expect(path: Path, fields: dict[str, str], key: str, allowed: set[str], *, default: str | None = None) -> None:
+def _expect(path: Path, fields: dict[str, str], key: str, allowed: Set[str], *, default: str | None = None) -> None:
     value = fields.get(key, default)
     if value not in allowed:
         raise ScanError(f"{path}: {key}: expected {' or '.join(sorted(allowed))}, found {value or 'nothing'}")
@@ -112,6 +136,20 @@ def _expect(path: Path, fields: dict[str, str], key: str, allowed: set[str], *, 
 def _flag(path: Path, fields: dict[str, str], key: str) -> bool:
     _expect(path, fields, key, {"True", "False"}, default="False")
     return fields.get(key) == "True"
+
+
+def _is_big_endian(path: Path, fields: dict[str, str]) -> bool:
+    flags = {_flag(path, fields, key) for key in _BYTE_ORDER_KEYS if key in fields}
+    if len(flags) > 1:
+        raise ScanError(f"{path}: expected {' and '.join(_BYTE_ORDER_KEYS)} to agree, found True and False")
+    return True in flags
+
+
+def _check_plain(path: Path, fields: dict[str, str]) -> None:
+    """Refuse voxels that are no HU yet: readers of MetaImage apply this rescale or do not, each as it likes."""
+    for key, plain in _RESCALE_KEYS.items():
+        if key in fields and _numbers(path, key, fields[key], 1) != [plain]:
+            raise ScanError(f"{path}: {key}: expected {plain:g}, found {fields[key]}")
 
 
 def _numbers(path: Path, key: str, text: str, count: int) -> list[float]:
@@ -150,10 +188,13 @@ def _first(path: Path, fields: dict[str, str], keys: tuple[str, ...], default: l
     return _numbers(path, given[0], fields[given[0]], len(default)) if given else default
 
 
-def _header_size(path: Path, fields: dict[str, str]) -> int:
-    text = fields.get("HeaderSize", "0")
-    if not text.isdigit():
+def _data_offset(path: Path, fields: dict[str, str], end: int) -> int:
+    """Return the byte at which the voxels begin: `end` of the header in the same file, 0 (none) in another."""
+    text = fields.get("HeaderSize", str(end))
+    if not re.fullmatch(r"[0-9]{1,9}", text):
         raise ScanError(f"{path}: HeaderSize: expected a number of bytes, found {text!r}")
+    if end and int(text) != end:
+        raise ScanError(f"{path}: HeaderSize: expected {end}, where the header ends, found {text}")
     return int(text)
 
 
@@ -163,7 +204,7 @@ def _check_size(header: Header, compressed_size: str | None) -> None:
     except OSError as error:
         raise ScanError(f"{header.path}: expected voxels in {header.data_path.name}, found {error.strerror}") from None
     if not header.is_compressed:
-        expected = str(int(np.prod(header.grid.shape_zyx)) * 2)
+        expected = str(header.num_bytes)
     else:
         expected = compressed_size if compressed_size is not None else str(found)
     if str(found) != expected:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
-from lungpipe.datasets.luna16 import ScanFiles, check_dataset, list_scans
+from lungpipe.datasets.luna16 import LUNGS_FOLDER, ScanFiles, check_dataset, list_scans
 from lungpipe.datasets.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import DatasetSettings, StudySettings
 
@@ -30,7 +30,7 @@ class RawScans:
         if dataset.kind == "phantom":
             root = Path(dataset.root or study.dataset_dir / "raw")
             planned = planned_files(root, dataset.phantom, dataset.num_subsets, study.seed)
-            scans = {subset: _pair(paths) for subset, paths in planned.items()}
+            scans = {subset: _pair(paths, root / LUNGS_FOLDER) for subset, paths in planned.items()}
             return cls(root, scans, tuple((root / name).as_posix() for name in PHANTOM_TABLES))
         root = Path(str(dataset.root))
         check_dataset(root, dataset.num_subsets)
@@ -43,7 +43,7 @@ class RawScans:
         )
 
     def files(self, subset: int) -> list[str]:
-        """Return headers and data of a subset's scans."""
+        """Return headers and data of a subset's scans and of their reference lung masks."""
         return [path.as_posix() for scan in self.by_subset[subset] for path in paths_of(scan)]
 
     def listing_digest(self) -> str:
@@ -53,8 +53,9 @@ class RawScans:
 
 
 def paths_of(scan: ScanFiles) -> tuple[Path, ...]:
-    """Return the one or two files of a scan."""
-    return tuple(dict.fromkeys((scan.header_path, scan.data_path)))
+    """Return the one or two files of a scan, and those of its reference lung mask."""
+    own = tuple(dict.fromkeys((scan.header_path, scan.data_path)))
+    return own if scan.reference is None else (*own, *paths_of(scan.reference))
 
 
 def _find_readings(dataset: DatasetSettings, root: Path) -> Path | None:
@@ -66,6 +67,14 @@ def _find_readings(dataset: DatasetSettings, root: Path) -> Path | None:
     return path
 
 
-def _pair(paths: list[Path]) -> tuple[ScanFiles, ...]:
-    headers = [path for path in paths if path.suffix == ".mhd"]
-    return tuple(ScanFiles(header.stem, header, header.with_suffix(".raw")) for header in sorted(headers))
+def _pair(paths: list[Path], lungs: Path) -> tuple[ScanFiles, ...]:
+    headers = sorted(path for path in paths if path.suffix == ".mhd")
+    return tuple(
+        ScanFiles(
+            header.stem,
+            header,
+            header.with_suffix(".raw"),
+            ScanFiles(header.stem, lungs / header.name, (lungs / header.name).with_suffix(".zraw")),
+        )
+        for header in headers
+    )

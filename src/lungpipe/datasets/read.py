@@ -1,7 +1,9 @@
 """The one door through which any supported file becomes a scan."""
 
+import stat
 from pathlib import Path
 
+from lungpipe.datasets.metaimage_header import HEADER_ENDINGS, VOXELS_ENDINGS
 from lungpipe.datasets.scan import Scan, ScanError
 
 
@@ -15,15 +17,16 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
     """
     # readers are imported where needed: pydicom and SimpleITK cost half a second each
     path = Path(path)
-    if is_directory(path) or path.suffix.lower() == ".dcm":
+    name = path.name.lower()
+    if is_directory(path) or name.endswith(".dcm"):
         from lungpipe.datasets.dicom import read_dicom
 
         return read_dicom(path, series_uid)
-    if path.name.endswith((".mhd", ".mha")):
+    if name.endswith((*HEADER_ENDINGS, *VOXELS_ENDINGS)):
         from lungpipe.datasets.metaimage import read_metaimage
 
         return read_metaimage(path, series_uid)
-    if path.name.endswith((".nii", ".nii.gz")):
+    if name.endswith((".nii", ".nii.gz")):
         from lungpipe.datasets.nifti import read_nifti
 
         return read_nifti(path, series_uid)
@@ -33,9 +36,12 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
 
 
 def is_directory(path: Path) -> bool:
-    """Tell whether `path` is a folder; raises ScanError where it cannot be looked at or does not exist."""
+    """Tell a folder from a file; raises ScanError where `path` is neither, cannot be looked at or does not exist."""
     try:
-        path.stat()
+        mode = path.stat().st_mode
     except OSError as error:
         raise ScanError(f"{path}: expected a readable scan, found {error.strerror}") from None
-    return path.is_dir()
+    # opening a pipe would wait for ever
+    if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
+        raise ScanError(f"{path}: expected a file or a folder, found a pipe or a device")
+    return stat.S_ISDIR(mode)

@@ -1,5 +1,7 @@
 """A raw CT scan on its native grid, and what every reader asks of one."""
 
+import math
+from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -8,10 +10,25 @@ from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
 
-HIGHEST_MINIMUM_HU = -200
-"""A chest CT holds air and lung; a scan whose darkest voxel is brighter is no HU image (offset, unsigned, windowed)."""
 MIN_SIZE_VOX = 2
 """Fewer voxels along an axis make a slice, not a volume."""
+MAX_VOXELS = 2**31
+"""Ten times what 512 x 512 x 800 hold; more is a damaged header, and would not fit into memory."""
+SPACING_MM = (0.1, 20.0)
+"""A spacing outside is given in another unit: m, cm and inches lie below, micrometres above."""
+EXTENT_MM = (20.0, 2500.0)
+"""No chest, and no crop around a nodule, is smaller along an axis; no body is larger."""
+AIR_RANGE_HU = (-1500, -200)
+"""Air, lung and their noise; what is darker is padding."""
+BRIGHTEST_HU = 4095
+"""Only metal is brighter."""
+MIN_SHARE = 0.001
+"""Share of voxels that must be air, and that must be tissue (crops of LUNA16 hold at least 0.16 and 0.002)."""
+MAX_STRANGE_SHARE = 0.05
+"""Share of voxels that may be neither air nor tissue nor padding (crops of LUNA16 hold up to 0.005)."""
+MAX_BLANK_SHARE = 0.05
+"""Share of slices that may hold nothing but 0 HU; more were never written (a crop of LUNA16 holds one of 50)."""
+_SAMPLE_VOX = 1 << 20
 
 
 class ScanError(ValueError):
@@ -36,16 +53,56 @@ class Scan:
             raise ValueError(f"scan {self.series_uid}: expected int16 {self.grid.shape_zyx}, found {found}")
 
 
-def check_hu(scan: Scan, path: Path) -> Scan:
-    """Return `scan` if it can be a chest CT in HU.
+def check_grid(grid: Grid, path: Path) -> None:
+    """Refuse, before voxels are read, a grid that no CT of a chest lies on.
 
     Raises:
-        ScanError: fewer than two voxels along an axis, or no air in it (unsigned, offset or windowed values).
+        ScanError: a slice, more voxels than memory holds, or lengths that are not in mm.
     """
-    if min(scan.grid.shape_zyx) < MIN_SIZE_VOX:
-        raise ScanError(f"{path}: expected at least {MIN_SIZE_VOX} voxels per axis, found {scan.grid.shape_zyx} (zyx)")
-    darkest = int(scan.hu.min())
-    if darkest > HIGHEST_MINIMUM_HU:
-        found = f"values from {darkest} to {int(scan.hu.max())}"
-        raise ScanError(f"{path}: expected HU with air (some voxel <= {HIGHEST_MINIMUM_HU}), found {found}")
+    shape, spacing = grid.shape_zyx, grid.spacing_zyx_mm
+    if min(shape) < MIN_SIZE_VOX:
+        raise ScanError(f"{path}: expected at least {MIN_SIZE_VOX} voxels per axis, found {shape} (zyx)")
+    if math.prod(shape) > MAX_VOXELS:
+        raise ScanError(f"{path}: expected at most {MAX_VOXELS} voxels, found {math.prod(shape)}: {shape} (zyx)")
+    low, high = SPACING_MM
+    if min(spacing) < low or max(spacing) > high:
+        raise ScanError(f"{path}: expected a spacing from {low:g} to {high:g} mm, found {_listed(spacing)} (zyx)")
+    extent = [size * step for size, step in zip(shape, spacing, strict=True)]
+    low, high = EXTENT_MM
+    if min(extent) < low or max(extent) > high:
+        raise ScanError(f"{path}: expected {low:g} to {high:g} mm along each axis, found {_listed(extent)} (zyx)")
+
+
+def check_hu(scan: Scan, path: Path) -> Scan:
+    """Return `scan` if its voxels can be HU of a chest; of large scans, every n-th voxel is looked at.
+
+    Raises:
+        ScanError: slices without content, no air or no tissue (offset, unsigned or windowed values), or values all
+            over the range (another byte order or type).
+    """
+    blank = [index for index, plane in enumerate(scan.hu) if not plane.any()]
+    if len(blank) > MAX_BLANK_SHARE * len(scan.hu):
+        found = f"{len(blank)} of {len(scan.hu)} with nothing but 0, the first at {blank[0]}"
+        raise ScanError(f"{path}: expected HU in every slice, found {found}")
+    values = scan.hu.ravel()
+    # an odd step: an even one would look at a few columns alone
+    values = values[:: values.size // _SAMPLE_VOX | 1]
+    low, high = AIR_RANGE_HU
+    num_air = np.count_nonzero((values >= low) & (values <= high))
+    num_tissue = np.count_nonzero((values > high) & (values <= BRIGHTEST_HU))
+    # padding is one value below all others
+    num_padding = np.count_nonzero(values == values.min()) if values.min() < low else 0
+    num_strange = values.size - num_air - num_tissue - num_padding
+    found = f"values from {values.min()} to {values.max()}"
+    if num_air < MIN_SHARE * values.size:
+        raise ScanError(f"{path}: expected HU with air (voxels from {low} to {high}), found {found}")
+    if num_tissue < MIN_SHARE * values.size:
+        raise ScanError(f"{path}: expected HU with tissue (voxels from {high + 1} to {BRIGHTEST_HU}), found {found}")
+    if num_strange > MAX_STRANGE_SHARE * values.size:
+        wanted = f"HU, at most {MAX_STRANGE_SHARE:.0%} of them beyond {low} to {BRIGHTEST_HU}"
+        raise ScanError(f"{path}: expected {wanted}, found {num_strange / values.size:.1%} ({found})")
     return scan
+
+
+def _listed(lengths: Iterable[float]) -> str:
+    return ", ".join(f"{length:g}" for length in lengths)

@@ -25,7 +25,7 @@ def write_slice(folder, index, hu=None, name=None, orientation=AXIAL, **changes)
     path = folder / (name or f"{7 - index:03d}.dcm")
     data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     normal = np.cross(*orientation)
-    position = np.array([-100.0, -80.0, 30.0]) + normal * 2.5 * index
+    position = np.array([-100.0, -80.0, 30.0]) + normal * 7.5 * index
     plane = HU[index] if hu is None else hu
     data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, f"{UID}.{index}"
     elements = {
@@ -33,7 +33,7 @@ def write_slice(folder, index, hu=None, name=None, orientation=AXIAL, **changes)
         "Modality": "CT",
         "Rows": plane.shape[0],
         "Columns": plane.shape[1],
-        "PixelSpacing": [0.8, 0.7],
+        "PixelSpacing": [8.0, 7.0],
         "ImagePositionPatient": [float(round(v, 6)) for v in position],
         "ImageOrientationPatient": [float(round(v, 8)) for v in np.ravel(orientation)],
         "RescaleSlope": 1,
@@ -65,7 +65,7 @@ def test_slices_are_sorted_along_the_normal_whatever_their_names(folder):
     scan = read_scan(folder)
     np.testing.assert_array_equal(scan.hu, HU)
     assert scan.series_uid == UID
-    assert scan.grid.spacing_zyx_mm == (2.5, 0.8, 0.7)
+    assert scan.grid.spacing_zyx_mm == (7.5, 8.0, 7.0)
     assert scan.grid.origin_zyx_mm == (30.0, -80.0, -100.0)
     assert scan.grid.is_axis_aligned
 
@@ -94,7 +94,7 @@ def test_world_of_every_orientation(tmp_path, orientation):
         # DICOM PS3.3 C.7.6.2.1.1: row vector times column index, column vector times row index
         header = pydicom.dcmread(paths[index])
         along_row, along_column = np.reshape(header.ImageOrientationPatient, (2, 3)).astype(float)
-        expected = np.array(header.ImagePositionPatient, float) + along_row * 0.7 * column + along_column * 0.8 * row
+        expected = np.array(header.ImagePositionPatient, float) + along_row * 7.0 * column + along_column * 8.0 * row
         np.testing.assert_allclose(scan.grid.to_world((index, row, column))[::-1], expected, atol=1e-5)
 
 
@@ -116,7 +116,7 @@ def test_both_photometric_kinds_hold_the_same_hu(tmp_path):
 
 
 def test_signed_pixels_and_a_fractional_slope(tmp_path):
-    stored = np.arange(-600, -570, dtype="<i2").reshape(6, 5)
+    stored = np.arange(-600, 300, 30, dtype="<i2").reshape(6, 5)
     for index in range(4):
         write_slice(
             tmp_path, index, PixelData=stored.tobytes(), PixelRepresentation=1, RescaleSlope=1.5, RescaleIntercept=-0.25
@@ -140,7 +140,7 @@ BAD_SLICES = {
     "colour": ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation: expected MONOCHROME1"),
     "frames": ({"NumberOfFrames": 3}, "NumberOfFrames: expected 1, found 3"),
     "another matrix": ({"Rows": 5}, "Rows: expected"),
-    "another spacing": ({"PixelSpacing": [0.8, 0.8]}, "PixelSpacing: expected"),
+    "another spacing": ({"PixelSpacing": [8.0, 8.0]}, "PixelSpacing: expected"),
     "another orientation": ({"ImageOrientationPatient": [0, 1, 0, -1, 0, 0]}, "ImageOrientationPatient: expected"),
     "no position": ({"ImagePositionPatient": None}, "expected the element ImagePositionPatient, found none"),
     "no slope": ({"RescaleSlope": None}, "expected the element RescaleSlope, found none"),
@@ -162,7 +162,7 @@ def test_bad_slice_is_refused_and_named(folder, name):
 
 def test_missing_slice_is_named(folder):
     (folder / "006.dcm").unlink()
-    with pytest.raises(ScanError, match=r"2\.500 mm apart, found 5\.000 mm between 007\.dcm and 005\.dcm"):
+    with pytest.raises(ScanError, match=r"7\.500 mm apart, found 15\.000 mm between 007\.dcm and 005\.dcm"):
         read_dicom(folder)
 
 
@@ -174,7 +174,7 @@ def test_duplicate_slice_is_named(folder):
 
 def test_tilted_gantry_is_refused(tmp_path):
     for index in range(4):
-        write_slice(tmp_path, index, ImagePositionPatient=[0.0, -80.0 + 0.5 * index, 2.5 * index])
+        write_slice(tmp_path, index, ImagePositionPatient=[0.0, -80.0 + 0.5 * index, 7.5 * index])
     with pytest.raises(ScanError, match="tilted gantry"):
         read_dicom(tmp_path)
 

@@ -47,7 +47,7 @@ def write_enhanced(folder, *, hu=HU, order=None, name="enhanced.dcm", shared=Non
     meta.MediaStorageSOPInstanceUID = f"{UID}.1"
     data = FileDataset(str(folder / name), {}, file_meta=meta, preamble=b"\0" * 128)
     common = {
-        "PixelSpacing": [0.8, 0.7],
+        "PixelSpacing": [8.0, 7.0],
         "ImageOrientationPatient": [float(v) for v in np.ravel(AXIAL)],
         "RescaleSlope": 1,
         "RescaleIntercept": -1024,
@@ -56,7 +56,7 @@ def write_enhanced(folder, *, hu=HU, order=None, name="enhanced.dcm", shared=Non
     }
     groups = []
     for index in order:
-        own = {"ImagePositionPatient": [float(v) for v in FIRST + np.array([0, 0, 2.5]) * index]}
+        own = {"ImagePositionPatient": [float(v) for v in FIRST + np.array([0, 0, 7.5]) * index]}
         groups.append(group_of(own | frames.get(index, {})))
     elements = {
         "SOPClassUID": EnhancedCTImageStorage,
@@ -87,7 +87,7 @@ def write_enhanced(folder, *, hu=HU, order=None, name="enhanced.dcm", shared=Non
 def check_whole(scan):
     np.testing.assert_array_equal(scan.hu, HU)
     assert scan.series_uid == UID
-    assert scan.grid.spacing_zyx_mm == (2.5, 0.8, 0.7)
+    assert scan.grid.spacing_zyx_mm == (7.5, 8.0, 7.0)
     assert scan.grid.origin_zyx_mm == (30.0, -80.0, -100.0)
 
 
@@ -112,7 +112,7 @@ def test_a_frames_own_rescale_goes_before_the_shared_one(tmp_path):
 
 
 def test_groups_that_repeat_in_every_frame_what_could_be_shared(tmp_path):
-    own = {"PixelSpacing": [0.8, 0.7], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "RescaleIntercept": -1024}
+    own = {"PixelSpacing": [8.0, 7.0], "ImageOrientationPatient": [1, 0, 0, 0, 1, 0], "RescaleIntercept": -1024}
     own |= {"RescaleSlope": 1}
     nothing = dict.fromkeys((*own, "RescaleType"))
     write_enhanced(tmp_path, shared=nothing, frames=dict.fromkeys(range(4), own))
@@ -144,26 +144,26 @@ def test_oblique_frames_lie_where_the_standard_says(tmp_path):
     write_enhanced(tmp_path, shared={"ImageOrientationPatient": [*row, *column]})
     found = read_dicom(tmp_path).grid.to_world((3, 2, 1))[::-1]
     # PS3.3 C.7.6.2.1.1: row vector times column index, column vector times row index
-    expected = FIRST + [0, 0, 3 * 2.5] + row * 0.7 * 1 + column * 0.8 * 2
+    expected = FIRST + [0, 0, 3 * 7.5] + row * 7.0 * 1 + column * 8.0 * 2
     np.testing.assert_allclose(found, expected, atol=1e-5)
 
 
 BAD = {
-    "gap": ({"order": [0, 1, 3]}, r"apart, found 5\.000 mm between enhanced\.dcm frame 2 and enhanced\.dcm frame 3"),
+    "gap": ({"order": [0, 1, 3]}, r"apart, found 15\.000 mm between enhanced\.dcm frame 2 and enhanced\.dcm frame 3"),
     "duplicate": (
         {"order": [0, 1, 2, 2, 3]},
         r"different positions, found enhanced\.dcm frame 3 and enhanced\.dcm frame 4",
     ),
     "single frame": ({"order": [0]}, "at least two slices, found 1"),
     "tilt": (
-        {"frames": {k: {"ImagePositionPatient": [0.0, 0.5 * k, 2.5 * k]} for k in range(4)}},
+        {"frames": {k: {"ImagePositionPatient": [0.0, 0.5 * k, 7.5 * k]} for k in range(4)}},
         r"enhanced\.dcm frame 4: .*tilted gantry",
     ),
     "another orientation": (
         {"frames": {1: {"ImageOrientationPatient": [0, 1, 0, -1, 0, 0]}}},
         r"enhanced\.dcm frame 2: ImageOrientationPatient: expected",
     ),
-    "another spacing": ({"frames": {3: {"PixelSpacing": [0.8, 0.8]}}}, r"frame 4: PixelSpacing: expected"),
+    "another spacing": ({"frames": {3: {"PixelSpacing": [8.0, 8.0]}}}, r"frame 4: PixelSpacing: expected"),
     "no position": (
         {"frames": {2: {"ImagePositionPatient": None}}},
         r"frame 3: expected the element ImagePositionPatient, found none",
@@ -175,6 +175,7 @@ BAD = {
     "beyond int16": ({"frames": {1: {"RescaleSlope": 1, "RescaleIntercept": 60000}}}, "frame 2: expected HU within"),
     "fewer groups": ({"NumberOfFrames": 5}, "expected a functional group for each of 5 frames, found 4"),
     "cut pixels": ({"PixelData": b"\0" * 60}, r"enhanced\.dcm: expected decodable pixels"),
+    "rows that lie": ({"Rows": 5}, r"enhanced\.dcm: expected 200 bytes of pixels \(4 x 5 x 5\), found 240"),
     "another modality": ({"Modality": "MR"}, "Modality: expected CT, found MR"),
     "colour": ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation: expected MONOCHROME1 or"),
     "no groups": ({"PerFrameFunctionalGroupsSequence": None}, "NumberOfFrames: expected 1, found 4"),

@@ -4,9 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.datasets.annotations import SERIES_OF_LIDC_IDRI_0332, DatasetError
-from lungpipe.datasets.luna16 import check_dataset, list_scans
-from lungpipe.datasets.targets import collect_targets, read_targets, write_targets
+from lungpipe.datasets.annotations import SERIES_OF_LIDC_IDRI_0332, DatasetError, read_ratings
+from lungpipe.datasets.luna16 import ScanFiles, check_dataset, list_scans
+from lungpipe.datasets.targets import collect_targets, match_ratings, read_targets, write_targets
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 RATED = "seriesuid,coordX,coordY,coordZ,diameter_mm,malignancy_ratings\n"
@@ -49,6 +49,17 @@ def test_header_that_names_no_file_falls_back_to_what_lies_beside(root, line):
     assert list_scans(root, 1)[0].data_path == root / "subset1/1.3.mhd"
 
 
+def test_a_reference_lung_mask_belongs_to_the_scan_of_its_name(root):
+    folder = root / "seg-lungs-LUNA16"
+    folder.mkdir()
+    for name in ("1.1", "9.9"):
+        (folder / f"{name}.mhd").write_text(f"NDims = 3\nElementDataFile = {name}.zraw\n")
+        (folder / f"{name}.zraw").write_bytes(b"")
+    first, second = list_scans(root, 0)
+    assert first.reference == ScanFiles("1.1", folder / "1.1.mhd", folder / "1.1.zraw")
+    assert second.reference is None
+
+
 def test_good_dataset_passes(root):
     check_dataset(root, 3)
 
@@ -82,9 +93,12 @@ def test_the_patient_with_two_scans_is_known_without_a_table(root):
 
 
 def test_the_nearest_annotation_takes_the_ratings(root):
-    (root / "annotations.csv").write_text(MARKS + "1.1,1,2,3,4\n1.1,1.008,2,3,4\n")
-    (root / "nodule_ratings.csv").write_text(RATED + "1.1,1.007,2,3,4,5\n1.1,1,2,3,4,1\n")
-    assert collect_targets(root, 3).nodules["malignancy_ratings"].tolist() == ["1", "5"]
+    # nearer to each other than the reader of annotations lets through
+    marks = [["1.1", 3.0, 2.0, 1.0], ["1.1", 3.0, 2.0, 1.008]]
+    nodules = pd.DataFrame(marks, columns=["series_uid", "center_z_mm", "center_y_mm", "center_x_mm"])
+    path = root / "nodule_ratings.csv"
+    path.write_text(RATED + "1.1,1.007,2,3,4,5\n1.1,1,2,3,4,1\n")
+    assert match_ratings(nodules, read_ratings(path), path).tolist() == ["1", "5"]
 
 
 BROKEN_TABLES = {
@@ -99,7 +113,7 @@ BROKEN_TABLES = {
     "word for a number": ("annotations.csv", MARKS + "1.1,1,2,three,4\n", "center_z_mm.*found 'three'"),
     "no series": ("annotations.csv", MARKS + ",1,2,3,4\n", "seriesuid: expected a series UID"),
     "missing column": ("annotations.csv", "seriesuid,coordX,coordY,coordZ\n1.1,1,2,3\n", "expected the columns"),
-    "empty file": ("annotations.csv", "", "expected a CSV table"),
+    "empty file": ("annotations.csv", "", "found an empty file"),
     "rating of six": ("nodule_ratings.csv", RATED + "1.1,1,2,3,4,6\n", "malignancy_ratings: expected ratings 1-5"),
     "no rating": ("nodule_ratings.csv", RATED + "1.1,1,2,3,4,\n", "malignancy_ratings: expected ratings 1-5"),
     "patient without name": ("series.csv", "seriesuid,patient_id\n1.1,\n", "expected series and patient"),

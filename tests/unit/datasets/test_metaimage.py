@@ -23,7 +23,7 @@ HEADER = {
     "CompressedData": "False",
     "TransformMatrix": "1 0 0 0 1 0 0 0 1",
     "Offset": "-10 20.5 -30",
-    "ElementSpacing": "0.7 0.8 2.5",
+    "ElementSpacing": "7 8 12.5",
     "DimSize": "5 4 3",
     "ElementType": "MET_SHORT",
     "ElementDataFile": f"{UID}.raw",
@@ -46,7 +46,7 @@ def test_values_and_geometry_by_hand(tmp_path):
     scan = read_metaimage(write_scan(tmp_path))
     assert scan.series_uid == UID
     np.testing.assert_array_equal(scan.hu, HU)
-    assert scan.grid == Grid(SHAPE, (2.5, 0.8, 0.7), (-30.0, 20.5, -10.0))
+    assert scan.grid == Grid(SHAPE, (12.5, 8.0, 7.0), (-30.0, 20.5, -10.0))
     assert scan.hu.flags.writeable
 
 
@@ -64,7 +64,7 @@ DIRECTIONS = {
 @pytest.mark.parametrize("is_compressed", [False, True])
 def test_reads_what_simpleitk_writes(tmp_path, name, suffix, is_compressed):
     image = SimpleITK.GetImageFromArray(HU)
-    image.SetSpacing((0.7, 0.8, 2.5))
+    image.SetSpacing((7.0, 8.0, 12.5))
     image.SetOrigin((-10.0, 20.5, -30.0))
     image.SetDirection(DIRECTIONS[name].ravel().tolist())
     path = tmp_path / f"{UID}{suffix}"
@@ -118,11 +118,11 @@ MALFORMED = {
     "size too small": ({"DimSize": "5 4 2"}, None, "expected 80 bytes of voxels, found 120"),
     "single slice": ({"DimSize": "5 4 1"}, HU[:1].tobytes(), "expected at least 2 voxels per axis"),
     "no spacing": ({"ElementSpacing": None}, None, "expected the field ElementSpacing"),
-    "zero spacing": ({"ElementSpacing": "0.7 0 2.5"}, None, "three positive lengths"),
-    "negative spacing": ({"ElementSpacing": "0.7 0.7 -2.5"}, None, "three positive lengths"),
-    "NaN spacing": ({"ElementSpacing": "nan 0.7 2.5"}, None, "ElementSpacing: expected 3 finite numbers"),
-    "infinite spacing": ({"ElementSpacing": "inf 0.7 2.5"}, None, "ElementSpacing: expected 3 finite numbers"),
-    "spacing in words": ({"ElementSpacing": "one 0.7 2.5"}, None, "ElementSpacing: expected 3 finite numbers"),
+    "zero spacing": ({"ElementSpacing": "7 0 12.5"}, None, "three positive lengths"),
+    "negative spacing": ({"ElementSpacing": "7 8 -12.5"}, None, "three positive lengths"),
+    "NaN spacing": ({"ElementSpacing": "nan 8 12.5"}, None, "ElementSpacing: expected 3 finite numbers"),
+    "infinite spacing": ({"ElementSpacing": "inf 8 12.5"}, None, "ElementSpacing: expected 3 finite numbers"),
+    "spacing in words": ({"ElementSpacing": "one 8 12.5"}, None, "ElementSpacing: expected 3 finite numbers"),
     "NaN origin": ({"Offset": "nan 0 0"}, None, "Offset: expected 3 finite numbers"),
     "short origin": ({"Offset": "0 0"}, None, "Offset: expected 3 finite numbers"),
     "two origins": ({"Position": "0 0 0"}, None, "expected one of Offset, Position, Origin"),
@@ -147,7 +147,7 @@ MALFORMED = {
     "no data file": ({"ElementDataFile": None}, None, "ends with ElementDataFile"),
     "offset by 1024": ({}, (HU + 1024).astype("<i2").tobytes(), "expected HU with air"),
     "windowed": ({}, (HU // 20 + 50).clip(0, 255).astype("<i2").tobytes(), "expected HU with air"),
-    "constant": ({}, np.zeros(60, "<i2").tobytes(), "expected HU with air"),
+    "constant": ({}, np.zeros(60, "<i2").tobytes(), "3 of 3 with nothing but 0"),
     "bad header size": ({"HeaderSize": "-1"}, None, "HeaderSize: expected a number of bytes"),
 }
 

@@ -11,7 +11,7 @@ HU = np.arange(60, dtype=np.int16).reshape(3, 4, 5) * 20 - 1000
 def write(path, array=HU, is_vector=False):
     image = SimpleITK.GetImageFromArray(array, isVector=is_vector)
     if image.GetDimension() == 3:
-        image.SetSpacing((0.7, 0.8, 2.5))
+        image.SetSpacing((7.0, 8.0, 12.5))
         image.SetOrigin((-10.0, 20.5, -30.0))
         image.SetDirection((-1.0, 0, 0, 0, -1.0, 0, 0, 0, 1.0))
     SimpleITK.WriteImage(image, str(path))
@@ -25,7 +25,7 @@ def test_every_stored_type_gives_the_same_scan(tmp_path, ending, dtype):
     assert scan.series_uid == "a.b"
     np.testing.assert_array_equal(scan.hu, HU)
     # nibabel's RAS became LPS: the flipped axes run against the world again
-    np.testing.assert_allclose(scan.grid.to_world((1, 2, 3)), (-27.5, 18.9, -12.1), atol=1e-4)
+    np.testing.assert_allclose(scan.grid.to_world((1, 2, 3)), (-17.5, 4.5, -31.0), atol=1e-4)
 
 
 @pytest.mark.parametrize(
@@ -48,7 +48,7 @@ def test_what_is_no_ct_is_refused(tmp_path, array, is_vector, message):
 @pytest.mark.parametrize("content", [b"", b"text\n" * 100])
 def test_what_is_no_nifti_is_refused(tmp_path, content):
     (tmp_path / "a.nii").write_bytes(content)
-    with pytest.raises(ScanError, match=r"a\.nii: expected a NIfTI image"):
+    with pytest.raises(ScanError, match=r"a\.nii: expected a NIfTI-1 header of 348 bytes"):
         read_scan(tmp_path / "a.nii")
 
 
@@ -69,6 +69,52 @@ def test_truncated_gzip_is_refused(tmp_path):
 def test_slope_and_intercept_of_the_header(tmp_path):
     path = write(tmp_path / "a.nii")
     content = bytearray(path.read_bytes())
-    content[112:120] = np.array([2.0, -24.0], "<f4").tobytes()
+    content[112:120] = np.array([1.5, 10.0], "<f4").tobytes()
     path.write_bytes(content)
-    np.testing.assert_array_equal(read_scan(path).hu, HU * 2 - 24)
+    np.testing.assert_array_equal(read_scan(path).hu, HU * 1.5 + 10)
+
+
+ORIENTATIONS = {
+    "supine": np.eye(3),
+    "flipped": np.diag([-1.0, -1.0, 1.0]),
+    "mirrored": np.diag([1.0, 1.0, -1.0]),
+    "sagittal": np.array([[0.0, 0, 1], [1, 0, 0], [0, 1, 0]]),
+    "oblique": np.array([[0.8, -0.6, 0], [0.6, 0.8, 0], [0, 0, 1]])
+    @ np.array([[1, 0, 0], [0, 0.6, -0.8], [0, 0.8, 0.6]]),
+}
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+@pytest.mark.parametrize("forms", [("qform",), ("sform",), ("qform", "sform")], ids="+".join)
+def test_every_orientation_lies_where_simpleitk_put_it(tmp_path, name, forms):
+    image = SimpleITK.GetImageFromArray(HU)
+    image.SetSpacing((7.0, 8.0, 12.5))
+    image.SetOrigin((-10.0, 20.5, -30.0))
+    image.SetDirection(ORIENTATIONS[name].ravel().tolist())
+    path = tmp_path / "a.nii"
+    SimpleITK.WriteImage(image, str(path))
+    content = bytearray(path.read_bytes())
+    for offset, form in ((252, "qform"), (254, "sform")):
+        if form not in forms:
+            content[offset : offset + 2] = b"\0\0"
+    path.write_bytes(content)
+    grid = read_scan(path).grid
+    for index in ((0, 0, 0), (4, 3, 2), (1, 2, 0)):
+        expected = image.TransformIndexToPhysicalPoint(index)
+        np.testing.assert_allclose(grid.to_world(index[::-1])[::-1], expected, atol=1e-4)
+
+
+def test_big_endian_file(tmp_path):
+    path = write(tmp_path / "a.nii")
+    content = path.read_bytes()
+    header = np.frombuffer(content[:348], np.uint8).copy()
+    # every field of two or four bytes in nifti1.h turns around; text and single bytes stay
+    for start, end, width in ((0, 4, 4), (32, 36, 4), (36, 38, 2), (40, 56, 2), (56, 68, 4), (68, 76, 2), (76, 120, 4)):
+        header[start:end] = header[start:end].reshape(-1, width)[:, ::-1].ravel()
+    for start, end, width in ((120, 122, 2), (124, 148, 4), (252, 256, 2), (256, 328, 4)):
+        header[start:end] = header[start:end].reshape(-1, width)[:, ::-1].ravel()
+    path.write_bytes(header.tobytes() + content[348:352] + HU.astype(">i2").tobytes())
+    scan = read_scan(path)
+    np.testing.assert_array_equal(scan.hu, HU)
+    assert scan.hu.dtype.isnative
+    np.testing.assert_allclose(scan.grid.to_world((1, 2, 3)), (-17.5, 4.5, -31.0), atol=1e-4)

@@ -52,6 +52,19 @@ def test_existing_files_are_found_by_subset(luna16):
     assert raw.files(2) == [(luna16 / "subset2/1.4.mha").as_posix()]
 
 
+def test_reference_lungs_are_files_of_their_scans(luna16):
+    folder = luna16 / "seg-lungs-LUNA16"
+    folder.mkdir()
+    (folder / "1.2.mhd").write_text("NDims = 3\nElementDataFile = 1.2.zraw\n")
+    (folder / "1.2.zraw").write_bytes(b"")
+    raw = RawScans.of(study_of(luna16))
+    assert [Path(path).relative_to(luna16).as_posix() for path in raw.files(0)] == [
+        *(f"subset0/{name}" for name in ("1.1.mhd", "1.1.raw", "1.2.mhd", "1.2.raw")),
+        *(f"seg-lungs-LUNA16/{name}" for name in ("1.2.mhd", "1.2.zraw")),
+    ]
+    assert "seg-lungs-LUNA16" not in "".join(raw.files(1))
+
+
 def test_tables_that_are_not_there_are_not_named(luna16):
     assert [Path(path).name for path in RawScans.of(study_of(luna16)).tables] == [
         "annotations.csv",
@@ -89,6 +102,8 @@ def test_the_phantoms_files_are_known_before_they_are_written(tmp_path):
         for scan in scans:
             assert scan.header_path == raw.root / f"subset{subset}" / f"{scan.series_uid}.mhd"
             assert scan.data_path == scan.header_path.with_suffix(".raw")
+            assert scan.reference.header_path == raw.root / "seg-lungs-LUNA16" / f"{scan.series_uid}.mhd"
+            assert scan.reference.data_path == scan.reference.header_path.with_suffix(".zraw")
 
 
 def test_the_phantoms_listing_follows_its_seed_and_not_its_place(tmp_path):

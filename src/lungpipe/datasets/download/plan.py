@@ -9,6 +9,7 @@ from lungpipe.datasets.download.records import read_record, records_of
 from lungpipe.datasets.download.space import check_space
 from lungpipe.datasets.download.transfer import RemoteFile, RetryPolicy, matches
 from lungpipe.datasets.download.watch import Watch
+from lungpipe.datasets.luna16 import LUNGS_FOLDER
 
 NUM_SUBSETS = 10
 MAX_CONNECTIONS = 4
@@ -21,6 +22,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "evaluationScript.zip": ("annotations_excluded.csv", "seriesuids.csv"),
 }
 """the tables of every remote file; an archive's other content (scripts, examples) is not unpacked"""
+LUNGS_ARCHIVE = f"{LUNGS_FOLDER}.zip"
+"""the reference lung masks of all scans"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class FetchRequest:
 
     subsets: tuple[int, ...] = tuple(range(NUM_SUBSETS))
     tables_only: bool = False
+    lung_masks: bool = False
     keep_archives: bool = False
     source: str = ZENODO_RECORDS
     num_connections: int = MAX_CONNECTIONS
@@ -44,7 +48,7 @@ class FetchRequest:
 
 @dataclass(frozen=True, slots=True)
 class Item:
-    """One remote file and what comes out of it: tables, or a subset's folder."""
+    """One remote file and what comes out of it: tables, or the folder of a subset or of the lung masks."""
 
     file: RemoteFile
     targets: tuple[Path, ...]
@@ -66,6 +70,7 @@ def list_items(dest: Path, request: FetchRequest, watch: Watch) -> list[Item]:
     for record in records_of(subsets):
         remote |= read_record(request.source, record, request.policy, watch)
     wanted = {name: tuple(dest / table for table in tables) for name, tables in TABLES.items()}
+    wanted |= {LUNGS_ARCHIVE: (dest / LUNGS_FOLDER,)} if request.lung_masks else {}
     wanted |= {f"subset{subset}.zip": (dest / f"subset{subset}",) for subset in subsets}
     missing = [name for name in wanted if name not in remote]
     if missing:

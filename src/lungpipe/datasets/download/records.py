@@ -10,13 +10,13 @@ from lungpipe.datasets.download.transfer import RemoteFile, RetryPolicy, retryin
 from lungpipe.datasets.download.watch import Watch
 
 RECORDS = ("3723295", "4121926")
-"""LUNA16 part 1 (subsets 0 to 6 and the tables) and part 2 (subsets 7 to 9)"""
+"""LUNA16 part 1 (subsets 0 to 6, the tables and the lung masks) and part 2 (subsets 7 to 9)"""
 FIRST_SUBSET_OF_PART_2 = 7
 MAX_RECORD_BYTES = 10_000_000
 
 
 def records_of(subsets: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the records that the tables and these subsets lie in."""
+    """Return the records that the tables, the lung masks and these subsets lie in."""
     return RECORDS if any(subset >= FIRST_SUBSET_OF_PART_2 for subset in subsets) else RECORDS[:1]
 
 

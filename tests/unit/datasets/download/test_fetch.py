@@ -7,7 +7,7 @@ import time
 import pytest
 
 from lungpipe.datasets.download import FetchError, Watch, fetch_luna16
-from lungpipe.datasets.luna16 import list_scans
+from lungpipe.datasets.luna16 import ScanFiles, list_scans
 
 TABLES = ["annotations.csv", "annotations_excluded.csv", "candidates_V2.csv", "seriesuids.csv"]
 
@@ -36,6 +36,19 @@ def test_all_of_luna16(server, dest, request_of, watch):
     assert (dest / "subset3" / "1.2.3.raw").stat().st_size == 40_000
     assert hidden(dest) == [".fetched.json", ".fetching.lock"]
     assert sorted(downloads(server)) == sorted(set(downloads(server)))
+
+
+def test_lung_masks_become_the_references_of_their_scans(server, dest, request_of, watch):
+    assert fetch_luna16(dest, request_of(0, 1), watch) == 5
+    server.requests.clear()
+    assert fetch_luna16(dest, request_of(0, 1, lung_masks=True), watch) == 1
+    assert downloads(server) == ["seg-lungs-LUNA16.zip"]
+    masks = dest / "seg-lungs-LUNA16"
+    assert visible(masks) == ["1.2.0.mhd", "1.2.0.zraw", "1.2.7.mhd", "1.2.7.zraw"]
+    assert list_scans(dest, 0)[0].reference == ScanFiles("1.2.0", masks / "1.2.0.mhd", masks / "1.2.0.zraw")
+    assert list_scans(dest, 1)[0].reference is None
+    (masks / "1.2.7.zraw").unlink()
+    assert fetch_luna16(dest, request_of(tables_only=True, lung_masks=True), watch) == 1
 
 
 def test_a_second_run_moves_nothing(server, dest, request_of, watch):

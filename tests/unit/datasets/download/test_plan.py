@@ -35,6 +35,12 @@ def test_tables_alone_do_not_ask_for_the_second_record(server, request_of, tmp_p
     assert server.asked("4121926") == []
 
 
+def test_lung_masks_come_between_the_tables_and_the_subsets(request_of, tmp_path, watch):
+    items = list_items(tmp_path, request_of(2, lung_masks=True), watch)
+    assert [it.file.name for it in items[2:]] == ["evaluationScript.zip", "seg-lungs-LUNA16.zip", "subset2.zip"]
+    assert items[3].targets == (tmp_path / "seg-lungs-LUNA16",)
+
+
 def test_a_record_without_a_subset_is_refused(server, request_of, tmp_path, watch):
     del server.files["4121926"]["subset8.zip"]
     with pytest.raises(FetchError, match=r"expected subset8\.zip, found annotations\.csv, .*subset9\.zip"):
