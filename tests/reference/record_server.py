@@ -22,7 +22,7 @@ def zipped(members, method=zipfile.ZIP_DEFLATED):
 
 
 def luna_files(num_bytes=40_000):
-    """Return both records' files by name: ten subsets of one scan each, and the tables."""
+    """Return both records' files by name: ten subsets of one scan each, lung masks of two, and the tables."""
     rng = np.random.default_rng(16)
     files = {PART_1: {}, PART_2: {}}
     for subset in range(10):
@@ -37,11 +37,15 @@ def luna_files(num_bytes=40_000):
         "evaluationScript/annotations/seriesuids.csv": b"1.2.0\n",
         "__MACOSX/evaluationScript/annotations/._seriesuids.csv": b"\0",
     }
+    header = b"ObjectType = Image\nElementDataFile = 1.2.%d.zraw\n"
+    masks = {f"seg-lungs-LUNA16/1.2.{scan}.mhd": header % scan for scan in (0, 7)}
+    masks |= {f"seg-lungs-LUNA16/1.2.{scan}.zraw": b"\0" * 100 for scan in (0, 7)}
     files[PART_1] |= {
         "annotations.csv": b"seriesuid,coordX,coordY,coordZ,diameter_mm\n1.2.0,1,2,3,4\n",
         "candidates_V2.zip": zipped(tables),
         "evaluationScript.zip": zipped(evaluation),
         "sampleSubmission.csv": b"seriesuid\n",
+        "seg-lungs-LUNA16.zip": zipped(masks),
     }
     return files
 

@@ -113,3 +113,9 @@ def test_a_setting_that_changes_together_with_a_scan_reruns_both(copy):
 def test_whether_a_failure_is_fatal_computes_nothing_again(copy):
     names = copy.plan(delta=copy.delta("preprocessing: {is_failure_fatal: false}")).names
     assert names == {"account_scans", "write_report"}
+
+
+@pytest.mark.parametrize("setting", ["worker_memory_gib: 2.0", "scheduler_address: 'tcp://127.0.0.1:8786'"])
+def test_where_volumes_are_prepared_computes_nothing_again(copy, setting):
+    # the report alone lists all settings
+    assert copy.plan(delta=copy.delta(f"preprocessing: {{{setting}}}")).names == {"write_report"}

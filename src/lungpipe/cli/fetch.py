@@ -36,6 +36,9 @@ def fetch(
     *,
     subsets: Annotated[list[int] | None, typer.Option(help="Subsets, as in --subsets 0 1 2; else all ten.")] = None,
     tables_only: Annotated[bool, typer.Option("--tables-only", help="The CSVs, and no scan.")] = False,
+    lung_masks: Annotated[
+        bool, typer.Option("--lung-masks", help="The reference lung masks of all scans too.")
+    ] = False,
     keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Leave the .zip in DEST/archives.")] = False,
     source: Annotated[str | None, typer.Option(help="Address of the records, instead of Zenodo's.")] = None,
     connections: Annotated[int, typer.Option(min=1, max=4, help="Files at a time.")] = 4,
@@ -53,6 +56,7 @@ def fetch(
         request = FetchRequest(
             subsets=tuple(range(10)) if subsets is None else tuple(subsets),
             tables_only=tables_only,
+            lung_masks=lung_masks,
             keep_archives=keep_archives,
             source=source or ZENODO_RECORDS,
             num_connections=connections,

@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -10,6 +10,7 @@ from lungpipe.cli.errors import refusing
 
 Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz or a folder with a DICOM series.")]
 Series = Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")]
+LungMask = Literal["threshold", "whole"]
 Threshold = Annotated[int, typer.Option(help="Voxels below are air or lung, HU.")]
 
 
@@ -23,11 +24,15 @@ def prepare(
     source: Source,
     out: Annotated[Path, typer.Argument(help="Output: .ome.zarr (volume and lungs), .mhd, .mha, .nii or .nii.gz.")],
     *,
-    spacing: Annotated[tuple[float, float, float] | None, typer.Option(help="Voxel spacing z y x, mm [1 1 1].")] = None,
+    spacing: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Voxel spacing z y x, mm; 1 1 1 where neither it nor --like is given."),
+    ] = None,
     like: Annotated[Path | None, typer.Option(help="Image whose grid the output takes, instead of a spacing.")] = None,
     lungs_only: Annotated[bool, typer.Option("--lungs-only", help="Write the lung labels instead of the HU.")] = False,
     series: Series = None,
     threshold: Threshold = -350,
+    lung_mask: Annotated[LungMask, typer.Option(help="`whole` is for scans that show no whole chest.")] = "threshold",
 ) -> None:
     """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
     from pydantic import ValidationError
@@ -38,7 +43,9 @@ def prepare(
     if spacing is not None and like is not None:
         raise typer.BadParameter("give a spacing or the image to be like, not both", param_hint="--like")
     try:
-        settings = PreprocessingSettings(spacing_zyx_mm=spacing or (1.0, 1.0, 1.0), lung_threshold_hu=threshold)
+        settings = PreprocessingSettings(
+            spacing_zyx_mm=spacing or (1.0, 1.0, 1.0), lung_threshold_hu=threshold, lung_mask=lung_mask
+        )
     except ValidationError:
         raise typer.BadParameter(f"expected three positive lengths, found {spacing}", param_hint="--spacing") from None
     with refusing(ValueError):

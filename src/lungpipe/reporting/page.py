@@ -63,6 +63,9 @@ def render_page(inputs: PageInputs) -> str:
         dataset=study["dataset"]["name"],
         recipe=study["recipe"],
         num_scans=report["num_scans"],
+        accounting_line=accounting_line(inputs.accounting),
+        lung_notes=list(lung_notes(inputs.accounting)),
+        is_complete=is_complete(inputs.accounting),
         folds=f"{len(report['folds'])} of {study['dataset']['num_subsets']} folds judged",
         fold_names=", ".join(map(str, report["folds"])),
         warnings=[without_identifiers(text, patient_ids) for text in report["warnings"]],
@@ -72,8 +75,6 @@ def render_page(inputs: PageInputs) -> str:
         figures=[(name, text, data_uri(inputs.figures.get(name))) for name, text in FIGURES.items()],
         tables=_tables(inputs),
         notes=list(_malignancy_notes(inputs)),
-        accounting_line=accounting_line(inputs.accounting),
-        is_complete=is_complete(inputs.accounting),
         settings=yaml.safe_dump(portable_settings(study), sort_keys=False, allow_unicode=True),
         software=inputs.software,
     )
@@ -99,13 +100,33 @@ def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
 
 def accounting_line(accounting: pd.DataFrame) -> str:
     """Return `n of n scans prepared` from the table's row of totals."""
-    total = accounting.loc[accounting["subset"].astype(str) == "total"].iloc[0]
+    total = _total(accounting)
     return f"{total['prepared']} of {total['expected']} scans prepared"
+
+
+def lung_notes(accounting: pd.DataFrame) -> Iterator[str]:
+    """Yield what the totals say of the lung mask: nodules outside it, and how it agrees with reference masks."""
+    total = _total(accounting)
+    num_nodules, num_references = int(total["nodules"]), int(total["references"])
+    share = f" ({total['outside_lungs_percent']:.1f} %)" if num_nodules else ""
+    yield f"{total['outside_lungs']} of {num_nodules} annotated nodules{share} lie outside the dilated lung mask."
+    if num_references:
+        num_compared = num_references - int(total["references_not_compared"])
+        dice = f"Dice median {_figure(total, 'lungs_dice_median')}, smallest {_figure(total, 'lungs_dice_min')}"
+        yield f"Beside reference masks ({num_compared} of {num_references} compared): {dice}."
 
 
 def is_complete(accounting: pd.DataFrame) -> bool:
     """Tell whether every expected scan was prepared."""
     return bool((accounting["prepared"] == accounting["expected"]).all())
+
+
+def _total(accounting: pd.DataFrame) -> pd.Series:
+    return accounting.loc[accounting["subset"].astype(str) == "total"].iloc[0]
+
+
+def _figure(total: pd.Series, name: str) -> str:
+    return number(None if pd.isna(total[name]) else float(total[name]))
 
 
 def _tables(inputs: PageInputs) -> dict[str, list[tables.Table]]:
@@ -118,7 +139,7 @@ def _tables(inputs: PageInputs) -> dict[str, list[tables.Table]]:
             tables.malignancy_by_diameter(report["malignancy"]),
         ],
         "strata": [*tables.strata_tables(report)],
-        "accounting": [tables.accounting_table(inputs.accounting)],
+        "accounting": [tables.accounting_table(inputs.accounting), tables.lungs_table(inputs.accounting)],
     }
     return {section: [table for table in found if table is not None] for section, found in every.items()}
 

@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from lungpipe.reporting.wording import interval, number, words
+from lungpipe.reporting.wording import UNDEFINED, interval, number, words
 
 Report = Mapping[str, Any]
 
@@ -26,6 +26,13 @@ _COUNTS = (
     "ignored_on_excluded",
     "ignored_double",
     "num_over_cap",
+)
+_LUNG_COLUMNS = (
+    "lungs_litres_median",
+    "references",
+    "references_not_compared",
+    "lungs_dice_median",
+    "lungs_dice_min",
 )
 
 
@@ -113,9 +120,25 @@ def strata_tables(report: Report) -> tuple[Table, ...]:
 
 
 def accounting_table(accounting: pd.DataFrame) -> Table:
-    """Return the accounting of the prepared scans as it is."""
-    rows = tuple(tuple(str(value) for value in row) for row in accounting.itertuples(index=False, name=None))
-    return Table("Scans prepared, by subset", tuple(words(str(name)).capitalize() for name in accounting.columns), rows)
+    """Return the accounting of the prepared scans and of the nodules in them."""
+    names = [name for name in accounting.columns if name not in _LUNG_COLUMNS]
+    return Table("Scans prepared, by subset", _headings(names), _cells(accounting[names]))
+
+
+def lungs_table(accounting: pd.DataFrame) -> Table:
+    """Return the accounting of the scans' lungs."""
+    names = ["subset", *_LUNG_COLUMNS]
+    return Table("Lungs, by subset", _headings(names), _cells(accounting[names]))
+
+
+def _headings(names: Sequence[str]) -> tuple[str, ...]:
+    return tuple(words(name).capitalize() for name in names)
+
+
+def _cells(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
+    """Return the cells as text; what is missing is named."""
+    rows = table.itertuples(index=False, name=None)
+    return tuple(tuple(UNDEFINED if pd.isna(value) else str(value) for value in row) for row in rows)
 
 
 def _strata_table(name: str, strata: Sequence[Mapping[str, Any]]) -> Table:

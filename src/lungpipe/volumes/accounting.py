@@ -1,8 +1,12 @@
-"""The accounting table: n of n scans, and what became of each that failed."""
+"""The accounting table: n of n scans, how good their lungs are, and what became of each that failed."""
 
 from collections.abc import Sequence
 
 import pandas as pd
+
+TOTAL = "total"
+MEASURED = ("outside_lungs_percent", "lungs_litres_median", "lungs_dice_median", "lungs_dice_min")
+"""The columns that are no counts."""
 
 
 class PreparationError(RuntimeError):
@@ -10,7 +14,10 @@ class PreparationError(RuntimeError):
 
 
 def account_scans(qc: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per subset and a total: scans expected and prepared, nodules and where they lie.
+    """Return a row per subset and a total: scans expected and prepared, nodules and where they lie, and the lungs.
+
+    Nodules of a scan that failed count as outside volume and lungs. Medians and the smallest Dice go over scans, the
+    total's over all of them; they are missing where there is nothing to go over.
 
     Args:
         qc: one table per subset (QC contract).
@@ -18,19 +25,18 @@ def account_scans(qc: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFr
     """
     rows = pd.concat(qc, ignore_index=True)
     expected = series.groupby("subset").size()
-    table = pd.DataFrame(
-        {
-            "expected": expected,
-            "prepared": rows.groupby("subset")["is_ok"].sum(),
-            "nodules": rows.groupby("subset")["num_nodules"].sum(),
-            "outside_volume": rows.groupby("subset")["num_nodules_outside_volume"].sum(),
-            "outside_lungs": rows.groupby("subset")["num_nodules_outside_lungs"].sum(),
-        }
+    own = {str(subset): rows[rows["subset"] == subset] for subset in expected.index} | {TOTAL: rows}
+    sizes = [*expected, expected.sum()]
+    return pd.DataFrame(
+        {"subset": subset, "expected": int(size)} | _summarise(part)
+        for (subset, part), size in zip(own.items(), sizes, strict=True)
     )
-    table = table.reindex(expected.index).fillna(0).astype(int)
-    table.index = table.index.astype(str)
-    table.loc["total"] = table.sum()
-    return table.rename_axis("subset").reset_index()
+
+
+def key_figures(accounting: pd.DataFrame) -> dict[str, float]:
+    """Return the total's figures that are not missing, numbers under `num_<name>`: what is tracked."""
+    total = accounting.iloc[-1].drop("subset").dropna()
+    return {name if name in MEASURED else f"num_{name}": float(value) for name, value in total.items()}
 
 
 def refuse_failures(qc: Sequence[pd.DataFrame]) -> None:
@@ -43,3 +49,22 @@ def refuse_failures(qc: Sequence[pd.DataFrame]) -> None:
             f"expected {len(rows)} prepared scans, found {len(rows) - len(failed)}; "
             "set preprocessing.is_failure_fatal to false to go on without these:\n" + "\n".join(lines)
         )
+
+
+def _summarise(rows: pd.DataFrame) -> dict[str, int | float]:
+    num_nodules, num_outside = int(rows["num_nodules"].sum()), int(rows["num_nodules_outside_lungs"].sum())
+    is_refused = rows["reference_reason"] != ""
+    # the sides and not the mask: a mask that is the whole volume has none
+    lungs_ml = rows["left_lung_ml"] + rows["right_lung_ml"]
+    return {
+        "prepared": int(rows["is_ok"].sum()),
+        "nodules": num_nodules,
+        "outside_volume": int(rows["num_nodules_outside_volume"].sum()),
+        "outside_lungs": num_outside,
+        "outside_lungs_percent": round(100.0 * num_outside / num_nodules, 2) if num_nodules else float("nan"),
+        "lungs_litres_median": round(float(lungs_ml.median()) / 1000.0, 3),
+        "references": int((rows["reference_lungs_ml"].notna() | is_refused).sum()),
+        "references_not_compared": int(is_refused.sum()),
+        "lungs_dice_median": round(float(rows["lungs_dice"].median()), 4),
+        "lungs_dice_min": round(float(rows["lungs_dice"].min()), 4),
+    }

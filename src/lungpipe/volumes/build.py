@@ -2,10 +2,12 @@
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.draft import VolumeDraft
@@ -17,6 +19,18 @@ def find_lungs(hu: NDArray[np.int16], grid: Grid, settings: PreprocessingSetting
     if settings.lung_mask == "whole":
         return np.ones(grid.shape_zyx, dtype=np.uint8)
     return segment_lungs(hu, grid, threshold_hu=settings.lung_threshold_hu)
+
+
+def require_lungs(lungs: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
+    """Return lung labels unless there are none: a volume without lungs would be a patient without findings.
+
+    Raises:
+        ScanError: no lungs; the message names the scan's file.
+    """
+    if not lungs.any():
+        found = "found no dark region within tissue; preprocessing.lung_mask 'whole' takes a scan as it is"
+        raise ScanError(f"{path}: expected a chest with lungs, {found}")
+    return lungs
 
 
 def fill_draft(draft: VolumeDraft, hu: NDArray[np.int16], find: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:

@@ -1,6 +1,7 @@
 """One scan's job: read, resample, find the lungs, store, judge; a failure is an outcome, not an exception."""
 
 import json
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
@@ -15,13 +16,14 @@ from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.build import fill_draft, find_lungs
+from lungpipe.volumes.build import fill_draft, find_lungs, require_lungs
 from lungpipe.volumes.draft import draft_volume
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
 from lungpipe.volumes.qc import count_nodules, failed_row, qc_row
+from lungpipe.volumes.references import judge_lungs
 from lungpipe.volumes.resample import resample
-from lungpipe.volumes.sources import hash_source, stat_source
-from lungpipe.volumes.store import list_files, open_volume
+from lungpipe.volumes.sources import hash_source, record_reference, stat_source
+from lungpipe.volumes.store import list_files
 
 RECORD_KEY = "entry"
 
@@ -50,11 +52,13 @@ class ScanJob:
         threshold = settings.lung_threshold_hu if settings.lung_mask == "threshold" else None
         return _digest([settings.spacing_zyx_mm, settings.lung_mask, threshold])
 
-    @property
-    def judged(self) -> str:
-        """SHA-256 of what the QC row depends on beside the volume: nodules, margin, subset, the file's name."""
-        centers = self.centers_zyx_mm.tolist()
-        return _digest([centers, self.settings.lung_margin_mm, self.subset, self.scan.header_path.name])
+    def judged(self, reference: Mapping[str, Any]) -> str:
+        """Return the SHA-256 of what the QC row depends on beside the volume, with the record of the reference lungs.
+
+        These are nodules, margin, subset, the file's name, and the reference's content.
+        """
+        centers, content = self.centers_zyx_mm.tolist(), reference.get("sha256", reference.get("error"))
+        return _digest([centers, self.settings.lung_margin_mm, self.subset, self.scan.header_path.name, content])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,9 +76,10 @@ def run_job(job: ScanJob) -> Outcome:
     uid = job.scan.series_uid
     try:
         stat = stat_source(job.scan)
-        entry = _prepare(job, stat)
-        source = {"stat": stat, "sha256": entry.source_sha256, "judged": job.judged}
-        return Outcome(uid, entry, judge(job, entry), source)
+        entry, lungs = _prepare(job, stat)
+        reference = record_reference(job.scan, {})
+        source = {"stat": stat, "sha256": entry.source_sha256, "judged": job.judged(reference), "reference": reference}
+        return Outcome(uid, entry, judge(job, entry, lungs), source)
     except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row names the reason
         reason = str(error) or type(error).__name__
         return Outcome(uid, None, failure(job, reason), {})
@@ -87,15 +92,16 @@ def failure(job: ScanJob, reason: str) -> dict[str, Any]:
     return failed_row(job.scan.series_uid, job.subset, name, num_nodules=num_nodules, reason=reason)
 
 
-def judge(job: ScanJob, entry: VolumeEntry) -> dict[str, Any]:
-    """Return the QC row of a stored volume; reads the lung labels around its nodules."""
-    volume = open_volume(job.store_path)
-    counts = count_nodules(job.centers_zyx_mm, volume.grid, volume.read_lungs, job.settings.lung_margin_mm)
+def judge(job: ScanJob, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return the QC row of a stored volume and its lung labels (uint8, zyx); reads the reference's, if there are."""
+    grid = entry.grid
+    counts = count_nodules(job.centers_zyx_mm, grid, lambda window: window.cut(lungs, 0), job.settings.lung_margin_mm)
     row = qc_row(entry.series_uid, job.subset, job.scan.header_path.name, counts)
-    return {**row, "lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
+    measured = {"lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
+    return {**row, **measured, **judge_lungs(job.scan, lungs, grid, is_whole=job.settings.lung_mask == "whole")}
 
 
-def _prepare(job: ScanJob, stat: list[list[int]]) -> VolumeEntry:
+def _prepare(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[np.uint8]]:
     with ThreadPoolExecutor(1) as beside:
         digest = beside.submit(hash_source, job.scan)
         hu, grid = _resample(job)
@@ -104,7 +110,7 @@ def _prepare(job: ScanJob, stat: list[list[int]]) -> VolumeEntry:
         found = "found it changed while it was read"
         raise ScanError(f"{job.scan.header_path}: expected a scan that stays as it is, {found}")
     with draft_volume(job.store_path, grid) as draft:
-        lungs = fill_draft(draft, hu, lambda: find_lungs(hu, grid, job.settings))
+        lungs = fill_draft(draft, hu, lambda: require_lungs(find_lungs(hu, grid, job.settings), job.scan.header_path))
         entry = VolumeEntry(
             series_uid=job.scan.series_uid,
             store=job.store_path.name,
@@ -122,7 +128,7 @@ def _prepare(job: ScanJob, stat: list[list[int]]) -> VolumeEntry:
         )
         # the store records its own entry: a run that was killed half-way keeps what it had finished
         draft.finish(job.scan.series_uid, {RECORD_KEY: entry.to_json()})
-    return with_files(entry, job.store_path)
+    return with_files(entry, job.store_path), lungs
 
 
 def _resample(job: ScanJob) -> tuple[NDArray[np.int16], Grid]:

@@ -35,8 +35,8 @@ OUTSIDE_HU = -940.0
 """Air at the border of the field of view is outside air where its mean is darker, and cut lung where it is not."""
 MIN_ENCLOSED = 0.05
 """With a smaller share of the air between tissue, tissue lies beyond the border of the field of view."""
-CLOSING_SHARE = 1 / 10
-"""Radius of the closing, as a share of the cube root of the lungs' volume (16 mm for 4 litres): a ball of this size
+CLOSING_SHARE = 1 / 8
+"""Radius of the closing, as a share of the cube root of the lungs' volume (20 mm for 4 litres): a ball of this size
 does not enter the dent of a 30 mm nodule on the pleura."""
 
 HOLE_SHARE = 0.2

@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window, window_around
+from lungpipe.tables import QC
 
-ReadLungs = Callable[[Window], NDArray[np.uint8]]
+ReadLungs = Callable[[Window], NDArray[Any]]
 
 
 def count_nodules(
@@ -39,9 +40,9 @@ def near_lungs(center_zyx_mm: NDArray[np.float64], grid: Grid, read_lungs: ReadL
 
 def qc_row(series_uid: str, subset: int, source: str, counts: dict[str, int]) -> dict[str, Any]:
     """Return the row of a scan that was prepared, still without lungs and HU range."""
-    empty = {"lungs_ml": float("nan"), "min_hu": float("nan"), "max_hu": float("nan")}
+    empty = {name: float("nan") for name, column in QC.columns.items() if column.is_nullable}
     row = {"series_uid": series_uid, "subset": subset, "is_ok": True, "reason": "", "source": source}
-    return {**row, **counts, **empty}
+    return {**row, **counts, **empty, "reference_reason": ""}
 
 
 def failed_row(series_uid: str, subset: int, source: str, *, num_nodules: int, reason: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import itertools
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -46,10 +47,7 @@ def resample_along_axes(
     Raises:
         ValueError: grids whose axes do not run along one another.
     """
-    axes = match_axes(source, target)
-    if axes is None:
-        raise ValueError(f"expected axes along those of the source, found the direction {target.direction_zyx}")
-    view = values.transpose(axes)
+    view = values.transpose(_require_axes(source, target))
     taps = [find_taps(source, target, axis) for axis in range(3)]
     resampled = np.empty(target.shape_zyx, dtype=np.int16)
     fill_slices = _make_filler(view, taps, resampled)
@@ -57,17 +55,30 @@ def resample_along_axes(
     blocks = [range(first, last) for first, last in itertools.pairwise(bounds)]
     with ThreadPoolExecutor(threads) as pool:  # NumPy leaves the interpreter's lock
         list(pool.map(fill_slices, blocks))
-    for axis, line in enumerate(taps):
-        if not line.is_inside.all():
-            np.moveaxis(resampled, axis, 0)[~line.is_inside] = fill
+    _fill_outside(resampled, taps, fill)
     return resampled
+
+
+def take_along_axes(labels: NDArray[np.uint8], source: Grid, target: Grid) -> NDArray[np.uint8]:
+    """Return labels (uint8, zyx, on `source`) on `target`: each voxel takes the nearest one's, 0 outside.
+
+    Raises:
+        ValueError: grids whose axes do not run along one another.
+    """
+    view = labels.transpose(_require_axes(source, target))
+    taps = [find_taps(source, target, axis) for axis in range(3)]
+    # halfway, the next voxel is the nearest, as for SimpleITK
+    z, y, x = (np.where(line.weight >= 0.5, line.upper, line.lower) for line in taps)
+    taken = np.empty(target.shape_zyx, dtype=np.uint8)
+    for index, plane in enumerate(z):
+        np.take(np.take(view[plane], y, axis=0), x, axis=1, out=taken[index], mode="clip")
+    _fill_outside(taken, taps, 0)
+    return taken
 
 
 def find_taps(source: Grid, target: Grid, axis: int) -> Taps:
     """Return where the voxels along one axis of `target` lie on the axis of `source` that runs along it."""
-    axes = match_axes(source, target)
-    if axes is None:
-        raise ValueError(f"expected axes along those of the source, found the direction {target.direction_zyx}")
+    axes = _require_axes(source, target)
     index = np.zeros((target.shape_zyx[axis], 3))
     index[:, axis] = np.arange(target.shape_zyx[axis])
     place = source.to_index(target.to_world(index))[:, axes[axis]]
@@ -78,6 +89,19 @@ def find_taps(source: Grid, target: Grid, axis: int) -> Taps:
     place = np.clip(np.where(np.abs(place - nearest) < 1e-6, nearest, place), 0, last)
     lower = np.floor(place).astype(np.intp)
     return Taps(lower, np.minimum(lower + 1, last), (place - lower).astype(np.float32), is_inside)
+
+
+def _require_axes(source: Grid, target: Grid) -> tuple[int, int, int]:
+    axes = match_axes(source, target)
+    if axes is None:
+        raise ValueError(f"expected axes along those of the source, found the direction {target.direction_zyx}")
+    return axes
+
+
+def _fill_outside(array: NDArray[Any], taps: list[Taps], fill: int) -> None:
+    for axis, line in enumerate(taps):
+        if not line.is_inside.all():
+            np.moveaxis(array, axis, 0)[~line.is_inside] = fill
 
 
 def _make_filler(view: NDArray[np.generic], taps: list[Taps], resampled: NDArray[np.int16]) -> Callable[[range], None]:

@@ -6,19 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.build import fill_draft, find_lungs
+from lungpipe.volumes.build import fill_draft, find_lungs, require_lungs
 from lungpipe.volumes.draft import draft_volume
 from lungpipe.volumes.images import IMAGE_ENDINGS, read_reference_grid, write_image
+from lungpipe.volumes.labels import resample_labels
 from lungpipe.volumes.manifest import STORE_SUFFIX
-from lungpipe.volumes.resample import resample, to_image
-from lungpipe.volumes.store import open_volume
+from lungpipe.volumes.resample import resample
+from lungpipe.volumes.store import open_volume, read_own_attributes
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +30,13 @@ class Output:
     is_lungs_only: bool = False
 
     def check(self) -> None:
-        """Raise ValueError for an ending that cannot hold what is asked for."""
+        """Raise ValueError for an ending that cannot hold what is asked for, or a store that is another program's."""
         is_store = self.path.name.endswith(STORE_SUFFIX)
         allowed = IMAGE_ENDINGS if self.is_lungs_only else (STORE_SUFFIX, *IMAGE_ENDINGS)
         if not self.path.name.endswith(allowed) or (self.is_lungs_only and is_store):
             raise ValueError(f"{self.path}: expected an ending of {', '.join(allowed)}, found {self.path.name}")
+        if is_store and self.path.exists():
+            read_own_attributes(self.path)  # only what lungpipe wrote is replaced
 
 
 def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, series_uid: str | None = None) -> Grid:
@@ -46,14 +48,16 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
         ValueError: a scan, reference or output that cannot be used (ScanError, VolumeError among them).
     """
     output.check()
-    scan = read_scan(Path(source), series_uid)
+    source = Path(source)
+    scan = read_scan(source, series_uid)
     grid = scan.grid.resampled(settings.spacing_zyx_mm) if output.like is None else read_reference_grid(output.like)
     hu = resample(scan, grid, threads=os.cpu_count() or 1)
 
     def find() -> NDArray[np.uint8]:
         if output.like is None:
-            return find_lungs(hu, grid, settings)
-        return resample_labels(find_lungs(scan.hu, scan.grid, settings), scan.grid, grid)
+            return require_lungs(find_lungs(hu, grid, settings), source)
+        native = require_lungs(find_lungs(scan.hu, scan.grid, settings), source)
+        return resample_labels(native, scan.grid, grid)
 
     if output.is_lungs_only:
         write_image(output.path, find(), grid)
@@ -64,17 +68,6 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
     else:
         write_image(output.path, hu, grid)
     return grid
-
-
-def resample_labels(labels: NDArray[np.uint8], source: Grid, target: Grid) -> NDArray[np.uint8]:
-    """Return labels (uint8, zyx) on another grid by nearest neighbour, 0 outside."""
-    resampler = SimpleITK.ResampleImageFilter()
-    resampler.SetSize(target.size_xyz)
-    resampler.SetOutputSpacing(target.spacing_xyz_mm)
-    resampler.SetOutputOrigin(target.origin_xyz_mm)
-    resampler.SetOutputDirection(target.direction_xyz)
-    resampler.SetInterpolator(SimpleITK.sitkNearestNeighbor)
-    return SimpleITK.GetArrayFromImage(resampler.Execute(to_image(labels, source)))
 
 
 def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None = None) -> dict[str, Any]:

@@ -1,9 +1,12 @@
 """Recognise raw files whose content has not changed: by size and time where they match, by SHA-256 where not."""
 
+import errno
 import hashlib
 import json
+import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 from lungpipe.datasets.luna16 import ScanFiles
@@ -25,9 +28,9 @@ def hash_source(scan: ScanFiles) -> str:
 
 
 def stat_source(scan: ScanFiles) -> list[list[int]]:
-    """Return size and time (ns) of the header and the data file."""
-    stats = [path.stat() for path in _files(scan)]
-    return [[stat.st_size, stat.st_mtime_ns] for stat in stats]
+    """Return size and time (ns) of the header and the data file; raises OSError, naming it, where one is no file."""
+    stats = [_stat(path) for path in _files(scan)]
+    return [[found.st_size, found.st_mtime_ns] for found in stats]
 
 
 def read_sources(folder: Path) -> dict[str, Any]:
@@ -55,8 +58,23 @@ def is_same_source(scan: ScanFiles, sha256: str, known: Mapping[str, Any]) -> bo
         return False
 
 
+def record_reference(scan: ScanFiles, known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return size, time and SHA-256 of a scan's reference lungs; empty without any, `error` where they are unreadable.
+
+    `known` is an earlier such record: with equal size and time the files are not read.
+    """
+    if scan.reference is None:
+        return {}
+    try:
+        stat = stat_source(scan.reference)
+        is_known = known.get("stat") == stat and "sha256" in known
+        return {"stat": stat, "sha256": known["sha256"] if is_known else hash_source(scan.reference)}
+    except OSError as error:
+        return {"error": str(error.strerror)}
+
+
 def unchanged_sources(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
-    """Return the raw files (headers and data) whose content is what the folder's manifest was made from.
+    """Return the raw files (headers and data) whose content is what the folder's manifest and QC table were made from.
 
     Looks at sizes and times, and reads only files that these do not vouch for. Empty without a readable manifest.
     """
@@ -71,7 +89,32 @@ def unchanged_sources(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
         if scan.series_uid in entries
         and is_same_source(scan, entries[scan.series_uid].source_sha256, known.get(scan.series_uid, {}))
     ]
-    return {path for scan in same for path in _files(scan)}
+    return {path for scan in (*same, *_same_references(scans, known)) for path in _files(scan)}
+
+
+def _same_references(scans: Sequence[ScanFiles], sources: Mapping[str, Any]) -> list[ScanFiles]:
+    records = [(scan.reference, sources.get(scan.series_uid, {}).get("reference", {})) for scan in scans]
+    return [
+        reference
+        for reference, known in records
+        if reference is not None and "sha256" in known and is_same_source(reference, known["sha256"], known)
+    ]
+
+
+class _UnreadableError(OSError):
+    def __str__(self) -> str:
+        return f"{self.filename}: expected a readable file, found {self.strerror}"
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        found = path.stat()
+    except OSError as error:
+        raise _UnreadableError(error.errno, error.strerror, str(path)) from None
+    # hashing a pipe would wait for ever
+    if not S_ISREG(found.st_mode):
+        raise _UnreadableError(errno.EINVAL, "a folder, a pipe or a device", str(path))
+    return found
 
 
 def _files(scan: ScanFiles) -> tuple[Path, ...]:

@@ -59,6 +59,12 @@ def test_subsets_as_asked_for(run, tmp_path, options, subsets):
     assert said.endswith(f"{len(subsets) + 3} files fetched, all of the request complete\n")
 
 
+def test_lung_masks_where_they_are_asked_for(run, tmp_path):
+    said = run(tmp_path / "LUNA16", "--tables-only", "--lung-masks")
+    assert visible(tmp_path / "LUNA16") == sorted([*TABLES, "seg-lungs-LUNA16"])
+    assert said.endswith("4 files fetched, all of the request complete\n")
+
+
 def test_the_folder_may_stand_behind_the_numbers(run, tmp_path):
     run("--subsets", 0, 1, tmp_path / "LUNA16")
     assert visible(tmp_path / "LUNA16") == [*TABLES, "subset0", "subset1"]

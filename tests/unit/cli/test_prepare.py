@@ -105,3 +105,25 @@ def test_what_cannot_be_done_is_refused_before_anything_is_written(scan_path, tm
 def test_missing_scan_is_named(tmp_path, command):
     out = [tmp_path / "out.mhd"] if command == "prepare" else []
     assert "absent.mhd" in run(command, tmp_path / "absent.mhd", *out, code=2)
+
+
+def test_scan_without_lungs_is_refused_and_nothing_is_written(tmp_path):
+    solid = np.full((20, 30, 30), 40, np.int16)
+    solid[:, :5] = -1000
+    SimpleITK.WriteImage(to_image(solid, Grid(solid.shape)), str(tmp_path / "head.mhd"))
+    said = run("prepare", tmp_path / "head.mhd", tmp_path / "out.ome.zarr", code=2)
+    assert "head.mhd: expected a chest with lungs" in said.replace("\n", " ")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["head.mhd", "head.raw"]
+    run("prepare", tmp_path / "head.mhd", tmp_path / "out.ome.zarr", "--lung-mask", "whole")
+    assert (open_volume(tmp_path / "out.ome.zarr").read_lungs() == 1).all()
+
+
+def test_only_our_own_store_is_replaced(scan_path, tmp_path):
+    other = tmp_path / "other.ome.zarr"
+    other.mkdir()
+    (other / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
+    said = run("prepare", scan_path, other, code=2)
+    assert "expected an OME-Zarr volume" in said
+    assert [path.name for path in other.iterdir()] == ["zarr.json"]
+    for _ in range(2):
+        run("prepare", scan_path, tmp_path / "own.ome.zarr", "--spacing", 3, 2, 2)

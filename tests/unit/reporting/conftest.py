@@ -138,7 +138,21 @@ def scored():
 def page_parts(judged):
     """The keyword arguments of PageInputs, without any figure."""
     study = StudySettings(folds=(0, 1)).model_dump(mode="json")
-    accounting = pd.DataFrame({"subset": ["0", "1", "total"], "expected": [2, 1, 3], "prepared": [2, 0, 2]})
+    accounting = pd.DataFrame(
+        {
+            "subset": ["0", "1", "total"],
+            "expected": [2, 1, 3],
+            "prepared": [2, 0, 2],
+            "nodules": [3, 1, 4],
+            "outside_lungs": [0, 1, 1],
+            "outside_lungs_percent": [0.0, 100.0, 25.0],
+            "lungs_litres_median": [4.5, None, 4.5],
+            "references": [2, 0, 2],
+            "references_not_compared": [1, 0, 1],
+            "lungs_dice_median": [0.9876, None, 0.9876],
+            "lungs_dice_min": [0.9876, None, 0.9876],
+        }
+    )
     return {
         "report": judged.report,
         "study": study,

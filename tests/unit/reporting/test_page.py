@@ -101,12 +101,30 @@ def test_scans_that_were_not_prepared_are_said_aloud(page_parts):
     assert "3 of 3 scans prepared" in text
 
 
+def test_the_lung_mask_is_summed_up_in_two_lines(page_parts):
+    text = read(page_parts)[1].text
+    assert "1 of 4 annotated nodules (25.0 %) lie outside the dilated lung mask." in text
+    assert "Beside reference masks (1 of 2 compared): Dice median 0.988, smallest 0.988." in text
+
+
+def test_without_references_and_nodules_the_lines_hold_no_gaps(page_parts):
+    alone = {"nodules": 0, "outside_lungs": 0, "references": 0, "references_not_compared": 0}
+    missing = dict.fromkeys(("outside_lungs_percent", "lungs_dice_median", "lungs_dice_min"), float("nan"))
+    _, page = read(page_parts, accounting=page_parts["accounting"].assign(**alone, **missing))
+    assert "0 of 0 annotated nodules lie outside" in page.text
+    assert "Beside reference masks" not in page.text
+    assert not re.search(r"\bnan\b", page.text)
+
+
 def test_crops_are_told_from_whole_chests(page_parts):
     note = "False positives are counted per crop and not per chest"
     study = page_parts["study"]
     crops = {**study, "preprocessing": {**study["preprocessing"], "lung_mask": "whole"}}
     assert note not in read(page_parts)[1].text
-    assert note in read(page_parts, study=crops)[1].text
+    text = read(page_parts, study=crops)[1].text
+    assert note in text
+    # a crop has no lung mask to be outside of
+    assert "outside the dilated lung mask" not in text
 
 
 def test_a_study_without_figures_still_has_a_page(page_parts):

@@ -3,6 +3,7 @@ import pandas as pd
 from lungpipe.reporting.page_tables import (
     accounting_table,
     accuracy_table,
+    lungs_table,
     malignancy_by_diameter,
     ranking_table,
     strata_tables,
@@ -48,7 +49,16 @@ def test_accuracy_of_the_hits_in_millimetres(judged):
     assert accuracy_table({"localisation": None, "diameter_error": None}) is None
 
 
-def test_accounting_is_shown_as_it_is():
-    table = accounting_table(pd.DataFrame({"subset": ["0", "total"], "outside_lungs": [3, 3]}))
+def test_accounting_is_shown_as_it_is_and_the_lungs_apart():
+    lungs = {"lungs_litres_median": 4.501, "references": 2, "references_not_compared": 0}
+    lungs |= {"lungs_dice_median": [0.98, None], "lungs_dice_min": [0.97, None]}
+    accounting = pd.DataFrame({"subset": ["0", "total"], "outside_lungs": [3, 3], **lungs})
+    table = accounting_table(accounting)
     assert table.headings == ("Subset", "Outside lungs")
     assert table.rows == (("0", "3"), ("total", "3"))
+    table = lungs_table(accounting)
+    assert table.headings[-2:] == ("Lungs dice median", "Lungs dice min")
+    assert table.rows == (
+        ("0", "4.501", "2", "0", "0.98", "0.97"),
+        ("total", "4.501", "2", "0", "not defined", "not defined"),
+    )

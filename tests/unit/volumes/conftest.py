@@ -1,13 +1,14 @@
 """A drawn chest (ellipsoids of known volume) and scans in LUNA16's layout."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
 import pytest
 import SimpleITK
 
-from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.datasets.luna16 import LUNGS_FOLDER, ScanFiles
+from lungpipe.datasets.phantom.metaimage import write_metaimage
 from lungpipe.geometry import Grid
 from lungpipe.tables import NODULES
 
@@ -79,6 +80,14 @@ def write_mhd(folder, uid, hu, grid):
     return ScanFiles(uid, folder / f"{uid}.mhd", folder / f"{uid}.raw")
 
 
+def write_labels(scan, codes, grid):
+    """Write a reference lung mask of LUNA16's labels beside the scan's subset; return the scan with it."""
+    folder = scan.header_path.parents[1] / LUNGS_FOLDER
+    write_metaimage(np.ascontiguousarray(codes), grid, folder / scan.header_path.name, is_compressed=True)
+    header = folder / scan.header_path.name
+    return replace(scan, reference=ScanFiles(scan.series_uid, header, header.with_suffix(".zraw")))
+
+
 @pytest.fixture
 def subset(tmp_path):
     """Three small scans and a table with one nodule in each."""
@@ -100,3 +109,8 @@ def draw():
 @pytest.fixture
 def write_scan():
     return write_mhd
+
+
+@pytest.fixture
+def write_reference():
+    return write_labels

@@ -11,7 +11,9 @@ import time
 import numpy as np
 import pytest
 
+from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.read import read_scan
+from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import QC, read_table
 from lungpipe.volumes.manifest import read_manifest
@@ -124,9 +126,10 @@ def test_one_edited_scan_is_computed_alone(subset, tmp_path):
         ({"settings": SETTINGS.model_copy(update={"lung_mask": "whole"})}, 3),
         ({"settings": SETTINGS.model_copy(update={"lung_margin_mm": 1.0})}, 0),
         ({"settings": SETTINGS.model_copy(update={"is_failure_fatal": False})}, 0),
+        ({"settings": SETTINGS.model_copy(update={"worker_memory_gib": 0.1})}, 0),
         ({"workers": 1}, 0),
     ],
-    ids=["code", "spacing", "threshold", "mask", "margin", "fatal", "workers"],
+    ids=["code", "spacing", "threshold", "mask", "margin", "fatal", "memory", "workers"],
 )
 def test_what_changes_a_volume_computes_it_again(subset, tmp_path, change, computed):
     run(subset, tmp_path / "out")
@@ -241,6 +244,34 @@ def test_scan_that_changes_while_it_is_read_is_a_row(subset, tmp_path, monkeypat
     assert counts(run(subset, tmp_path / "out")) == (2, 1, 0, 0)
 
 
+def test_scan_without_lungs_is_a_row(subset, tmp_path, write_scan):
+    files, nodules = subset
+    grid = Grid((30, 40, 40), (3.0, 3.0, 3.0))
+    solid = np.full(grid.shape_zyx, 40, np.int16)
+    solid[:, :6] = -1000
+    files = [*files, write_scan(files[0].header_path.parent, "1.2.9", solid, grid)]
+    result = run((files, nodules), tmp_path / "out")
+    assert counts(result) == (0, 3, 1, 0)
+    assert "1.2.9.mhd: expected a chest with lungs" in result.qc["reason"][3]
+    assert not list((tmp_path / "out").glob("*1.2.9*"))
+
+
+def test_scan_that_needs_more_memory_than_a_worker_has_is_a_row_and_is_not_read(subset, tmp_path):
+    files, nodules = subset
+    folder = files[0].header_path.parent
+    sizes = "DimSize = 512 512 512\nElementSpacing = 4 4 4\n"
+    large = ScanFiles("1.2.8", folder / "1.2.8.mhd", folder / "1.2.8.raw")
+    large.header_path.write_text(f"NDims = 3\n{sizes}ElementType = MET_SHORT\nElementDataFile = 1.2.8.raw\n")
+    with large.data_path.open("wb") as stream:
+        stream.truncate(2 * 512**3)
+    result = run(([*files, large], nodules), tmp_path / "out")
+    assert counts(result) == (0, 3, 1, 0)
+    row = result.qc.set_index("series_uid").loc["1.2.8"]
+    assert "expected a scan that is prepared in 4.00 GiB (preprocessing.worker_memory_gib" in row["reason"]
+    # a reader would have found that every slice is 0
+    assert "become 1023 x 1023 x 1023 voxels of 2 x 2 x 2 mm" in row["reason"]
+
+
 def test_series_twice_is_refused(subset, tmp_path):
     with pytest.raises(ValueError, match=r"expected every series once, found 1\.2\.0 twice"):
         run(([*subset[0], subset[0][0]], subset[1]), tmp_path / "out")
@@ -305,8 +336,9 @@ def test_cluster_gives_the_same_manifest(subset, tmp_path):
     from distributed import LocalCluster
 
     run(subset, tmp_path / "threads")
-    with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        settings = SETTINGS.model_copy(update={"scheduler_address": cluster.scheduler_address})
+    with LocalCluster(n_workers=2, threads_per_worker=1, memory_limit="2GiB", dashboard_address=None) as cluster:
+        where = {"scheduler_address": cluster.scheduler_address, "worker_memory_gib": 2.0}
+        settings = SETTINGS.model_copy(update=where)
         result = run(subset, tmp_path / "cluster", settings=settings)
     assert result.num_computed == 3
     assert (tmp_path / "cluster/manifest.json").read_bytes() == (tmp_path / "threads/manifest.json").read_bytes()

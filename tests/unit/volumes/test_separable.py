@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from lungpipe.geometry import Grid
 from lungpipe.volumes.resample import to_image
-from lungpipe.volumes.separable import find_taps, match_axes, resample_along_axes
+from lungpipe.volumes.separable import find_taps, match_axes, resample_along_axes, take_along_axes
 
 TURNS = [
     tuple(
@@ -44,6 +44,22 @@ def test_agrees_with_simpleitk(shape, spacing, origin, turn, shape_to, spacing_t
     index = source.to_index(target.to_world(np.stack(np.indices(shape_to), axis=-1)))
     is_decided = (np.abs(np.abs(index - (np.asarray(shape) - 1) / 2) - np.asarray(shape) / 2) > 1e-6).all(axis=-1)
     assert np.abs(resampled - expected)[is_decided].max(initial=0) <= 0.501
+
+
+@settings(max_examples=100, deadline=None)
+@given(shapes, spacings, origins, st.sampled_from(TURNS), shapes, spacings, origins)
+def test_nearest_labels_agree_with_simpleitk(shape, spacing, origin, turn, shape_to, spacing_to, origin_to):
+    source, target = Grid(shape, spacing, origin, turn), Grid(shape_to, spacing_to, origin_to)
+    labels = np.random.default_rng(0).integers(1, 200, shape).astype(np.uint8)
+    reference = to_image(np.zeros(shape_to, np.uint8), target)
+    nearest = SimpleITK.Resample(
+        to_image(labels, source), reference, SimpleITK.Transform(), SimpleITK.sitkNearestNeighbor, 0.0
+    )
+    # halfway between two voxels rounding decides
+    index = source.to_index(target.to_world(np.stack(np.indices(shape_to), axis=-1)))
+    is_decided = (np.abs(index - np.floor(index) - 0.5) > 1e-5).all(axis=-1)
+    taken = take_along_axes(labels, source, target)
+    np.testing.assert_array_equal(taken[is_decided], SimpleITK.GetArrayFromImage(nearest)[is_decided])
 
 
 def test_taps_by_hand():
