@@ -1,5 +1,6 @@
 """The study that the config describes, checked before any work, and where its files are."""
 
+from math import ceil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
@@ -10,6 +11,7 @@ from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint
 from lungpipe.services.tracking import TrackingError, close_runs, open_runs
 from lungpipe.settings import SettingsError, load_study
+from lungpipe.volumes.memory import list_refused
 from lungpipe.volumes.prepare import unchanged_sources
 
 try:
@@ -24,6 +26,10 @@ SUBSETS = list(range(STUDY.dataset.num_subsets))
 # what a network job asks of a cluster, and what `--resources gpu=1` rations on one machine
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
+# settings of the preprocessing that say where it happens and what becomes of failures, not how volumes come about
+SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
+WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
+
 # jobs reserve cores of what the user granted; on fewer real cores they take their share
 grant_cores(workflow.resource_settings.cores)
 
@@ -34,11 +40,18 @@ def dump(*sections):
 
 
 def raw_files(wildcards):
-    """The raw scans of a subset; those whose content is known to be unchanged do not rerun anything."""
+    """The raw scans of a subset and their reference lungs; content that is known to be unchanged reruns nothing."""
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
     unchanged = {path.as_posix() for path in unchanged_sources(RAW.by_subset[subset], folder)}
     return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
+
+
+def refused_scans(wildcards):
+    """The scans of a subset that a worker's memory keeps out: more of it reruns the subsets where it lets one in."""
+    subset = int(wildcards.subset)
+    folder = Path(D) / "volumes" / f"subset{subset}"
+    return list_refused(RAW.by_subset[subset], folder, STUDY.preprocessing)
 
 
 def learning_subsets(wildcards):

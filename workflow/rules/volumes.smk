@@ -3,6 +3,7 @@
 
 rule prepare_subset:
     input:
+        # with the reference lung masks, where the dataset has them: a QC row depends on its scan's
         scans=raw_files,
         nodules=f"{D}/targets/nodules.parquet",
     output:
@@ -17,11 +18,18 @@ rule prepare_subset:
     conda:
         "../../envs/runtime.yaml"
     threads: 2
+    resources:
+        # in all, for `--resources mem_mib=...` on one machine, and for each core, for Slurm. Where the work is done
+        # changes no volume: what is no param reruns nothing
+        mem_mib=lambda wildcards, threads: threads * WORKER_MIB,
+        mem_mb_per_cpu=WORKER_MIB,
+        scheduler_address=STUDY.preprocessing.scheduler_address,
     params:
         run=f"{D}/tracking/run.json",
         code=fingerprint("lungpipe.volumes.prepare"),
         root=RAW.root.as_posix(),
-        settings=STUDY.preprocessing.model_dump(mode="json", exclude={"is_failure_fatal"}),
+        refused=refused_scans,
+        settings=STUDY.preprocessing.model_dump(mode="json", exclude=SURROUNDINGS),
     script:
         "../scripts/prepare_subset.py"
 

@@ -7,8 +7,12 @@ from lungpipe.tables import NODULES, read_table
 from lungpipe.volumes.prepare import PrepareRequest, prepare_subset
 
 subset = int(snakemake.wildcards.subset)
+surroundings = {
+    "scheduler_address": snakemake.resources.get("scheduler_address"),
+    "worker_memory_gib": snakemake.resources.mem_mib / snakemake.threads / 1024,
+}
 request = PrepareRequest(
-    settings=PreprocessingSettings.model_validate(snakemake.params.settings),
+    settings=PreprocessingSettings.model_validate(snakemake.params.settings | surroundings),
     nodules=read_table(Path(snakemake.input.nodules), NODULES),
     subset=subset,
     code=snakemake.params.code,

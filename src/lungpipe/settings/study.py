@@ -68,6 +68,8 @@ class PreprocessingSettings(Settings):
     """whether one scan that cannot be prepared fails the run after the others are done"""
     scheduler_address: str | None = None
     """address of a running dask.distributed scheduler; none uses this job's own cores"""
+    worker_memory_gib: PositiveFloat = 4.0
+    """memory of one worker, GiB; a scan that needs more is refused, and a dask worker without this limit, too"""
 
 
 class EvaluationSettings(Settings):

@@ -1,5 +1,7 @@
 """Down to the coarse grid where the lungs are found, and back to the full one."""
 
+import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,11 +39,20 @@ def restore(array: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
 def coarsen(view: NDArray[np.int16], grid: Grid) -> Coarse:
     """Return block means of an oriented view; a last block that is not full repeats its edge."""
     order, _ = _nearest_axes(grid)
-    spacing = np.asarray(grid.spacing_zyx_mm)[list(order)]
-    target = float(np.max(spacing * view.shape)) / CELLS
-    z, y, x = (max(int(target / s + 0.25), 1) for s in spacing)
-    steps = (float(spacing[0]) * z, float(spacing[1]) * y, float(spacing[2]) * x)
-    return Coarse(_block_mean(view, (z, y, x)), steps, (z, y, x))
+    spacing = [grid.spacing_zyx_mm[axis] for axis in order]
+    z, y, x = _coarse_factors(view.shape, spacing)
+    return Coarse(_block_mean(view, (z, y, x)), (spacing[0] * z, spacing[1] * y, spacing[2] * x), (z, y, x))
+
+
+def count_cells(grid: Grid) -> int:
+    """Return the number of voxels of the coarse grid."""
+    factors = _coarse_factors(grid.shape_zyx, grid.spacing_zyx_mm)
+    return math.prod(-(-size // factor) for size, factor in zip(grid.shape_zyx, factors, strict=True))
+
+
+def _coarse_factors(shape: Sequence[int], spacing_mm: Sequence[float]) -> list[int]:
+    target = max(size * step for size, step in zip(shape, spacing_mm, strict=True)) / CELLS
+    return [max(int(target / step + 0.25), 1) for step in spacing_mm]
 
 
 def refine(

@@ -14,8 +14,9 @@ from lungpipe.tables import CENTER_COLUMNS, QC, write_json, write_table
 from lungpipe.volumes.job import Outcome, ScanJob, failure, run_job
 from lungpipe.volumes.kept import QC_FILE, find_kept, remove_others
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
+from lungpipe.volumes.memory import require_memory, worker_bytes
 from lungpipe.volumes.sources import SOURCES_FILE, read_sources, unchanged_sources
-from lungpipe.volumes.spread import spread
+from lungpipe.volumes.spread import Task, Workers, spread
 
 __all__ = ["PrepareRequest", "PrepareResult", "prepare_subset", "unchanged_sources"]
 
@@ -57,11 +58,12 @@ def prepare_subset(
 
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
     QC table with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
-    `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker. `on_done`
-    hears the line of every scan that was computed; without it `log` does.
+    `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker; one that
+    needs more memory than the settings give a worker fails before it is read. `on_done` hears the line of every scan
+    that was computed; without it `log` does.
 
     Raises:
-        ValueError: two scans of one series UID.
+        ValueError: two scans of one series UID, or a dask worker without a sufficient memory limit (WorkerError).
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -73,15 +75,15 @@ def prepare_subset(
     missing = [replace(job, threads=threads) for job in jobs if job.scan.series_uid not in kept]
     log(f"subset {request.subset}: {len(jobs)} scans, {len(kept)} kept, {num_missing} to compute")
     computed = spread(
-        run_job,
+        Task(run_job, _need, _fail),
         missing,
         lambda outcome: (on_done or log)(_describe(outcome)),
-        num_workers=num_workers,
-        scheduler_address=request.settings.scheduler_address,
-        lost=lambda job, reason: Outcome(job.scan.series_uid, None, failure(job, reason), {}),
+        Workers(num_workers, worker_bytes(request.settings), request.settings.scheduler_address),
     )
     outcomes = {**kept, **{outcome.series_uid: outcome for outcome in computed}}
     result = _write(folder, [outcomes[uid] for uid in sorted(outcomes)], len(kept))
+    for row in result.qc[result.qc["reference_reason"] != ""].itertuples():
+        log(f"{row.series_uid}: lungs not compared: {row.reference_reason}")
     log(
         f"subset {request.subset}: {len(result.entries)} of {len(jobs)} scans ready: {result.num_kept} kept,"
         f" {result.num_computed} computed, {result.num_failed} failed; {result.num_removed} stores removed"
@@ -99,6 +101,14 @@ def _list_jobs(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest
         ScanJob(scan, folder, request.settings, request.code, request.subset, centers.get(scan.series_uid, none))
         for scan in scans
     ]
+
+
+def _need(job: ScanJob, limit_bytes: int) -> int:
+    return require_memory(job.scan, job.settings, limit_bytes, threads=job.threads)
+
+
+def _fail(job: ScanJob, reason: str) -> Outcome:
+    return Outcome(job.scan.series_uid, None, failure(job, reason), {})
 
 
 def _describe(outcome: Outcome) -> str:

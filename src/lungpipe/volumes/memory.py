@@ -1,0 +1,199 @@
+"""How much memory preparing a scan takes, told from its header, and a gate that keeps scans at work within a limit."""
+
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Condition
+
+from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.datasets.metaimage_header import Header, read_header
+from lungpipe.datasets.scan import ScanError, check_grid
+from lungpipe.geometry import Grid
+from lungpipe.settings import PreprocessingSettings
+from lungpipe.volumes.coarse import count_cells
+from lungpipe.volumes.draft import fit_shards
+from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
+from lungpipe.volumes.resample import anti_alias_sigma_mm
+from lungpipe.volumes.separable import match_axes
+
+GIB = 2**30
+HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
+PROGRAM_BYTES = 640 * 2**20
+"""What a process takes that prepares nothing yet: interpreter and libraries, tracking included."""
+FIXED_BYTES = 44 * 2**20
+"""What every scan takes, however small: thread pools, and what the allocator keeps of freed blocks."""
+PACKED_BYTES = 4
+"""For each voxel that is being written, without the padding of its shard: compressed chunks, and their shard."""
+HALVES_BYTES = 1
+"""For each voxel of the target while its half-resolution level is made and written: an eighth of the voxels."""
+KEPT_BYTES = 96 * 2**20
+"""What the allocator keeps at most of the shards just written."""
+CELL_BYTES = 26
+"""For each voxel of the coarse grid on which the lungs are found: HU, masks, 32-bit components."""
+REFERENCE_BYTES = 8
+"""For each native voxel of the reference lungs: labels, masks and their sum."""
+
+
+def estimate_peak_bytes(
+    native_grid: Grid,
+    target_grid: Grid,
+    *,
+    reading_bytes: int = 0,
+    has_reference: bool = False,
+    threads: int = 1,
+    cores: int = 0,
+) -> int:
+    """Return what preparing one scan allocates at its peak, beside the program itself; never less than measured.
+
+    The largest of the job's stages counts, one after the other. `reading_bytes` are taken while the voxels are read,
+    beside these; `has_reference` tells of reference lungs; `threads` resample. More `cores` write more shards at a
+    time; 0 takes those of this process. The terms are calibrated by `benchmarks/bench_memory.py`.
+    """
+    native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
+    is_smoothed = any(anti_alias_sigma_mm(native_grid, target_grid))
+    is_oblique = match_axes(native_grid, target_grid) is None
+    values = FLOAT_BYTES if is_smoothed else HU_BYTES
+    # two slices in floating point on the way from the native size to the target's, at three sizes
+    scratch = threads * FLOAT_BYTES * 6 * max(_slice_vox(native_grid), _slice_vox(target_grid))
+    stages = {
+        "read": HU_BYTES * native + reading_bytes,
+        # the scan, and an image in floating point before and after one axis is smoothed
+        "smooth": (HU_BYTES + 2 * FLOAT_BYTES) * native if is_smoothed else 0,
+        "resample": (HU_BYTES + (FLOAT_BYTES if is_smoothed else 0)) * native + HU_BYTES * target + scratch,
+        # SimpleITK takes a copy of the values and returns floating point
+        "oblique": (HU_BYTES + 2 * values) * native + (FLOAT_BYTES + HU_BYTES) * target if is_oblique else 0,
+        "store": HU_BYTES * target + _writing_bytes(target_grid, cores or count_cores()) + _lungs_bytes(target_grid),
+        "judge": REFERENCE_BYTES * native + 3 * LABEL_BYTES * target if has_reference else 0,
+    }
+    return FIXED_BYTES + max(stages.values())
+
+
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def require_memory(scan: ScanFiles, settings: PreprocessingSettings, limit_bytes: int, *, threads: int = 1) -> int:
+    """Return the bytes that preparing a scan needs, the program included; reads the header alone.
+
+    Raises:
+        ScanError: a header that cannot be used, or a scan that needs more than the limit.
+    """
+    header = read_header(scan.header_path)
+    check_grid(header.grid, header.path)
+    target = header.grid.resampled(settings.spacing_zyx_mm)
+    needed = PROGRAM_BYTES + estimate_peak_bytes(
+        header.grid,
+        target,
+        reading_bytes=_reading_bytes(header),
+        has_reference=scan.reference is not None,
+        threads=threads,
+    )
+    if needed > limit_bytes:
+        raise ScanError(
+            f"{header.path}: expected a scan that is prepared in {limit_bytes / GIB:.2f} GiB"
+            f" (preprocessing.worker_memory_gib, or less where the worker itself has less),"
+            f" found one that needs {needed / GIB:.2f} GiB: {_describe(header.grid)} become {_describe(target)} (zyx)"
+        )
+    return needed
+
+
+def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: PreprocessingSettings) -> list[str]:
+    """Return the series that a worker of the settings' memory refuses by their headers.
+
+    Those that the manifest of `folder` holds are prepared already, and files still to come are not known.
+    """
+    try:
+        prepared = {entry.series_uid for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
+    except ManifestError:
+        prepared = set()
+    missing = [scan for scan in scans if scan.series_uid not in prepared and scan.header_path.exists()]
+    return [scan.series_uid for scan in missing if _is_refused(scan, settings)]
+
+
+def _is_refused(scan: ScanFiles, settings: PreprocessingSettings) -> bool:
+    try:
+        require_memory(scan, settings, worker_bytes(settings))
+    except ScanError:
+        return True
+    return False
+
+
+def worker_bytes(settings: PreprocessingSettings) -> int:
+    """Return the memory of one worker."""
+    return int(settings.worker_memory_gib * GIB)
+
+
+class MemoryGate:
+    """Lets the threads of one process begin in their order, each once its bytes fit beside those of the others."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: deque[object] = deque()
+        self._held_bytes = 0
+
+    @contextmanager
+    def hold(self, num_bytes: int, capacity_bytes: int) -> Iterator[None]:
+        """Hold so many of the process's bytes; waits until they are free.
+
+        Raises:
+            ValueError: more bytes than there ever are.
+        """
+        if num_bytes > capacity_bytes:
+            raise ValueError(f"expected at most {capacity_bytes} bytes to hold, found {num_bytes}")
+        self._enter(num_bytes, capacity_bytes)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held_bytes -= num_bytes
+                self._changed.notify_all()
+
+    def _enter(self, num_bytes: int, capacity_bytes: int) -> None:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                # in their order: a large scan is not overtaken for ever by small ones
+                self._changed.wait_for(
+                    lambda: self._waiting[0] is ticket and self._held_bytes + num_bytes <= capacity_bytes
+                )
+                self._held_bytes += num_bytes
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+
+def _slice_vox(grid: Grid) -> int:
+    return grid.shape_zyx[1] * grid.shape_zyx[2]
+
+
+def _writing_bytes(grid: Grid, cores: int) -> int:
+    shape, shard = grid.shape_zyx, fit_shards(grid.shape_zyx)
+    num_shards = math.prod(-(-size // step) for size, step in zip(shape, shard, strict=True))
+    padded = math.prod(shard) * min(num_shards, cores)
+    full = HU_BYTES * padded + PACKED_BYTES * min(padded, math.prod(shape))
+    # then the half-resolution level: a copy with even sides, the halves and their shards, beside what is kept
+    copied = HU_BYTES if any(size % 2 for size in shape) else 0
+    return max(full, min(full * 2 // 3, KEPT_BYTES) + (copied + HALVES_BYTES) * math.prod(shape))
+
+
+def _lungs_bytes(grid: Grid) -> int:
+    # on the coarse grid, or the step back from it: labels in two orientations
+    cells = count_cells(grid)
+    return max(CELL_BYTES * cells, 2 * LABEL_BYTES * math.prod(grid.shape_zyx) + CELL_BYTES // 4 * cells)
+
+
+def _reading_bytes(header: Header) -> int:
+    """Return what decompression takes: the file, and the voxels once more; or the swapping of bytes."""
+    if header.is_compressed:
+        return header.data_path.stat().st_size + header.num_bytes
+    return header.num_bytes if header.is_big_endian else 0
+
+
+def _describe(grid: Grid) -> str:
+    sizes, steps = (" x ".join(f"{value:g}" for value in values) for values in (grid.shape_zyx, grid.spacing_zyx_mm))
+    return f"{sizes} voxels of {steps} mm"
