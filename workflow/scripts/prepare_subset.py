@@ -6,21 +6,22 @@ from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import NODULES, read_table
 from lungpipe.volumes.prepare import PrepareRequest, prepare_subset
 
-subset = int(snakemake.wildcards.subset)
-surroundings = {
-    "scheduler_address": snakemake.resources.get("scheduler_address"),
-    "worker_memory_gib": snakemake.resources.mem_mib / snakemake.threads / 1024,
-}
+subset, params = int(snakemake.wildcards.subset), snakemake.params
+address, worker_mib = snakemake.resources.get("scheduler_address"), snakemake.resources.mem_mb_per_cpu
+# `--resources` may grant less than the rule asks for: then fewer scans at a time, and at least one
+num_granted = max(snakemake.resources.mem_mib // worker_mib, 1)
+worker_mib = worker_mib if address else min(worker_mib, snakemake.resources.mem_mib)
+surroundings = {"scheduler_address": address, "worker_memory_gib": worker_mib / 1024}
 request = PrepareRequest(
-    settings=PreprocessingSettings.model_validate(snakemake.params.settings | surroundings),
+    settings=PreprocessingSettings.model_validate(params.settings | surroundings),
     nodules=read_table(Path(snakemake.input.nodules), NODULES),
     subset=subset,
-    code=snakemake.params.code,
+    code=params.code,
 )
 with open_job(snakemake, subset=subset) as job:
-    scans = list_scans(Path(snakemake.params.root), subset)
+    scans = list_scans(Path(params.root), subset)
     folder = Path(snakemake.output.manifest).parent
-    workers = share_of_cores(snakemake.threads)
+    workers = min(share_of_cores(snakemake.threads), num_granted)
     job.expect(len(scans))
     result = prepare_subset(scans, folder, request, num_workers=workers, log=job.say, on_done=job.advance)
     counts = {"kept": result.num_kept, "computed": result.num_computed, "failed": result.num_failed}

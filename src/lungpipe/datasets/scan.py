@@ -74,7 +74,7 @@ def check_grid(grid: Grid, path: Path) -> None:
 
 
 def check_hu(scan: Scan, path: Path) -> Scan:
-    """Return `scan` if its voxels can be HU of a chest; of large scans, every n-th voxel is looked at.
+    """Return `scan` if its voxels can be HU of a chest; of large scans, every n-th line is looked at.
 
     Raises:
         ScanError: slices without content, no air or no tissue (offset, unsigned or windowed values), or values all
@@ -84,9 +84,9 @@ def check_hu(scan: Scan, path: Path) -> Scan:
     if len(blank) > MAX_BLANK_SHARE * len(scan.hu):
         found = f"{len(blank)} of {len(scan.hu)} with nothing but 0, the first at {blank[0]}"
         raise ScanError(f"{path}: expected HU in every slice, found {found}")
-    values = scan.hu.ravel()
-    # an odd step: an even one would look at a few columns alone
-    values = values[:: values.size // _SAMPLE_VOX | 1]
+    lines = scan.hu.reshape(-1, scan.hu.shape[2])
+    # an odd step: an even one would look at the same few lines of every slice
+    values = lines[:: scan.hu.size // _SAMPLE_VOX | 1]
     low, high = AIR_RANGE_HU
     num_air = np.count_nonzero((values >= low) & (values <= high))
     num_tissue = np.count_nonzero((values > high) & (values <= BRIGHTEST_HU))

@@ -22,9 +22,9 @@ from lungpipe.volumes.separable import match_axes
 GIB = 2**30
 HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
 PROGRAM_BYTES = 640 * 2**20
-"""What a process takes that prepares nothing yet: interpreter and libraries, tracking included."""
+"""What a process takes beside a scan: interpreter, libraries, tracking, and what the allocator keeps of earlier scans."""
 FIXED_BYTES = 44 * 2**20
-"""What every scan takes, however small: thread pools, and what the allocator keeps of freed blocks."""
+"""What every scan takes, however small: thread pools, and what libraries load at their first use."""
 PACKED_BYTES = 4
 """For each voxel that is being written, without the padding of its shard: compressed chunks, and their shard."""
 HALVES_BYTES = 1
@@ -46,7 +46,7 @@ def estimate_peak_bytes(
     threads: int = 1,
     cores: int = 0,
 ) -> int:
-    """Return what preparing one scan allocates at its peak, beside the program itself; never less than measured.
+    """Return an upper bound, in bytes, of what preparing one scan takes at its peak, beside the program itself.
 
     The largest of the job's stages counts, one after the other. `reading_bytes` are taken while the voxels are read,
     beside these; `has_reference` tells of reference lungs; `threads` resample. More `cores` write more shards at a

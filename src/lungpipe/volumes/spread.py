@@ -27,8 +27,8 @@ class WorkerError(ValueError):
 class Task(Generic[Job, Result]):
     """What is done with every job.
 
-    `run` does it. `need` returns the bytes that it takes, given the most that it may take, and raises ValueError for a
-    job that cannot be done with so much. `fail` makes the result of a job that was not done, from the reason.
+    `run` does it. `need` returns the bytes that it takes, given the most that it may take, and raises ValueError or
+    OSError for a job that cannot be done with so much, or at all. `fail` makes the result of a job that was not done, from the reason.
     """
 
     run: Callable[[Job], Result]
@@ -87,7 +87,7 @@ class _Thread(Generic[Job, Result]):
     def __call__(self, job: Job) -> Result:
         try:
             num_bytes = self.task.need(job, min(self.job_bytes, self.process_bytes))
-        except ValueError as error:
+        except (ValueError, OSError) as error:
             return self.task.fail(job, str(error))
         with _GATE.hold(num_bytes, self.process_bytes):
             return self.task.run(job)
