@@ -69,7 +69,7 @@ def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8
     inside = _keep_enclosed(air & ~outside & ~padding, body)
     # everything below happens in the box of the air inside the body, with room for the closing
     box = bounding_box(inside, (1, 1, 1))
-    if box is None:
+    if box is None or not body.any():
         return labels, air
     columns = body.sum(axis=(0, 1))
     width_mm = float(np.ptp(np.flatnonzero(columns)) + 1) * coarse.spacing_zyx_mm[2]

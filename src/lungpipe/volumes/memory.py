@@ -22,7 +22,7 @@ from lungpipe.volumes.separable import match_axes
 GIB = 2**30
 HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
 PROGRAM_BYTES = 640 * 2**20
-"""What a process takes beside a scan: interpreter, libraries, tracking, and what the allocator keeps of earlier scans."""
+"""What a process takes beside a scan: interpreter and libraries, and what the allocator keeps of earlier ones."""
 FIXED_BYTES = 44 * 2**20
 """What every scan takes, however small: thread pools, and what libraries load at their first use."""
 PACKED_BYTES = 4

@@ -117,7 +117,11 @@ def _add_parts(hu: NDArray[np.int16], air: BoolArray, labels: Labels, middle_x_v
     core = rest & (spread_labels((~rest).view(np.uint8)) == 0)
     planes = np.flatnonzero((labels > 0).any(axis=(1, 2)))
     added = labels.copy()
-    for part in np.flatnonzero(sizes >= MIN_PART * np.count_nonzero(labels)):
+    if not planes.size:
+        return added
+    # lungs are most of the air; where next to nothing was found, crumbs are not the rest of it
+    least = MIN_PART * max(np.count_nonzero(labels), np.count_nonzero(air) / 2)
+    for part in np.flatnonzero(sizes >= least):
         mask = parts == part
         inner = mask & core
         heights = np.flatnonzero(mask.any(axis=(1, 2)))

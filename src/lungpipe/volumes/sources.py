@@ -14,7 +14,6 @@ from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifes
 
 SOURCES_FILE = "sources.json"
 """Sizes and times lie beside the manifest, not in it: touching a raw file must not change the manifest's bytes."""
-_BLOCK_BYTES = 1 << 20
 
 
 def hash_source(scan: ScanFiles) -> str:
@@ -22,8 +21,7 @@ def hash_source(scan: ScanFiles) -> str:
     digest = hashlib.sha256()
     for path in _files(scan):
         with path.open("rb") as stream:
-            while block := stream.read(_BLOCK_BYTES):
-                digest.update(block)
+            hashlib.file_digest(stream, lambda: digest)
     return digest.hexdigest()
 
 

@@ -28,7 +28,8 @@ class Task(Generic[Job, Result]):
     """What is done with every job.
 
     `run` does it. `need` returns the bytes that it takes, given the most that it may take, and raises ValueError or
-    OSError for a job that cannot be done with so much, or at all. `fail` makes the result of a job that was not done, from the reason.
+    OSError for a job that cannot be done with so much, or at all. `fail` makes the result of a job that was not done,
+    from the reason.
     """
 
     run: Callable[[Job], Result]
