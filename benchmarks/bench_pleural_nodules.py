@@ -60,7 +60,7 @@ def count_kept(hu, grid: Grid, depth_mm, diameter_mm: float, depth: float) -> in
     """Paint balls at random places of one depth, apart from each other, and count those that the mask keeps."""
     rng = np.random.default_rng(SEED)
     radius_mm = diameter_mm / 2
-    wanted_mm = max(depth * radius_mm, SPACING_MM / 2)
+    wanted_mm = max(depth * radius_mm, SPACING_MM)  # the outermost voxels of the lungs
     places = rng.permutation(np.argwhere((depth_mm > 0) & (np.abs(depth_mm - wanted_mm) < SPACING_MM / 2)))
     chosen = []
     for place in places:

@@ -6,8 +6,6 @@ chest is cut as an adult's. The chain follows Hu, Hoffman and Reinhardt, "Automa
 quantitation of volumetric X-ray CT images", IEEE TMI 2001.
 """
 
-from concurrent.futures import ThreadPoolExecutor
-
 import numpy as np
 from numpy.typing import NDArray
 
@@ -62,10 +60,8 @@ def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8
     labels = np.zeros(air.shape, dtype=np.uint8)
     # its rim is a mixture with what lies inside, and would be a ring of false air
     padding = spread_planes(_find_padding(coarse.hu))
-    with ThreadPoolExecutor(1) as beside:
-        found = beside.submit(_find_body, coarse, air)
-        outside = _find_outside(coarse, air & ~padding, padding)
-        body = found.result()
+    outside = _find_outside(coarse, air & ~padding, padding)
+    body = _find_body(coarse, air)
     inside = _keep_enclosed(air & ~outside & ~padding, body)
     # everything below happens in the box of the air inside the body, with room for the closing
     box = bounding_box(inside, (1, 1, 1))
@@ -164,12 +160,8 @@ def _fill(labels: NDArray[np.uint8], airways: BoolArray, spacing_zyx_mm: Spacing
     length_mm = float(volume_mm3 ** (1 / 3))
     # a larger hole of one slice is the dome of the diaphragm
     largest = np.pi * (HOLE_SHARE * length_mm / 2) ** 2 / (spacing_zyx_mm[1] * spacing_zyx_mm[2])
-
-    def fill(side: int) -> BoolArray:
-        return fill_planes(close_mm(labels == side, spacing_zyx_mm, CLOSING_SHARE * length_mm), largest)
-
     filled = labels.copy()
-    with ThreadPoolExecutor(2) as pool:
-        for side, closed in zip((1, 2), pool.map(fill, (1, 2)), strict=True):
-            filled[closed & (filled == 0) & ~airways] = side
+    for side in (1, 2):
+        closed = close_mm(labels == side, spacing_zyx_mm, CLOSING_SHARE * length_mm)
+        filled[fill_planes(closed, largest) & (filled == 0) & ~airways] = side
     return filled
