@@ -5,7 +5,7 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.resample import to_image
+from lungpipe.volumes.resample import make_resampler, to_image
 from lungpipe.volumes.separable import match_axes, take_along_axes
 
 LEFT, RIGHT = 1, 2
@@ -16,12 +16,7 @@ def resample_labels(labels: NDArray[np.uint8], source: Grid, target: Grid) -> ND
     """Return labels (uint8, zyx) on another grid by nearest neighbour, 0 outside."""
     if match_axes(source, target) is not None:
         return take_along_axes(labels, source, target)
-    resampler = SimpleITK.ResampleImageFilter()
-    resampler.SetSize(target.size_xyz)
-    resampler.SetOutputSpacing(target.spacing_xyz_mm)
-    resampler.SetOutputOrigin(target.origin_xyz_mm)
-    resampler.SetOutputDirection(target.direction_xyz)
-    resampler.SetInterpolator(SimpleITK.sitkNearestNeighbor)
+    resampler = make_resampler(target, SimpleITK.sitkNearestNeighbor)
     return SimpleITK.GetArrayFromImage(resampler.Execute(to_image(labels, source)))
 
 

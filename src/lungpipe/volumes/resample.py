@@ -29,12 +29,7 @@ def resample(scan: Scan, grid: Grid, *, threads: int = 1) -> NDArray[np.int16]:
 
 
 def _resample_oblique(image: SimpleITK.Image, grid: Grid, threads: int) -> NDArray[np.int16]:
-    resampler = SimpleITK.ResampleImageFilter()
-    resampler.SetSize(grid.size_xyz)
-    resampler.SetOutputSpacing(grid.spacing_xyz_mm)
-    resampler.SetOutputOrigin(grid.origin_xyz_mm)
-    resampler.SetOutputDirection(grid.direction_xyz)
-    resampler.SetInterpolator(SimpleITK.sitkLinear)
+    resampler = make_resampler(grid, SimpleITK.sitkLinear)
     resampler.SetDefaultPixelValue(AIR_HU)
     # an integer output would be truncated toward zero
     resampler.SetOutputPixelType(SimpleITK.sitkFloat32)
@@ -57,6 +52,17 @@ def anti_alias_sigma_mm(source: Grid, target: Grid) -> tuple[float, float, float
     sigma = np.sqrt(np.maximum(step**2 - spacing**2, 0.0)) / (2.0 * np.sqrt(2.0 * np.log(2.0)))
     z, y, x = (float(s) if big else 0.0 for s, big in zip(sigma, step / spacing >= ANTI_ALIAS_FACTOR, strict=True))
     return (z, y, x)
+
+
+def make_resampler(grid: Grid, interpolator: int) -> SimpleITK.ResampleImageFilter:
+    """Return SimpleITK's filter onto a grid, 0 outside."""
+    resampler = SimpleITK.ResampleImageFilter()
+    resampler.SetSize(grid.size_xyz)
+    resampler.SetOutputSpacing(grid.spacing_xyz_mm)
+    resampler.SetOutputOrigin(grid.origin_xyz_mm)
+    resampler.SetOutputDirection(grid.direction_xyz)
+    resampler.SetInterpolator(interpolator)
+    return resampler
 
 
 def to_image(array: NDArray[np.generic], grid: Grid) -> SimpleITK.Image:
