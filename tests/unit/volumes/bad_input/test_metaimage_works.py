@@ -1,0 +1,100 @@
+"""MetaImage: what is unusual but correct is prepared to the voxel."""
+
+import zlib
+
+import numpy as np
+import pytest
+
+HU = (np.arange(480, dtype=np.int16).reshape(6, 8, 10) * 2 - 900).astype("<i2")
+PACKED = zlib.compress(HU.tobytes())
+
+WORKING = {
+    "big-endian": ({"BinaryDataByteOrderMSB": "True"}, HU.astype(">i2").tobytes()),
+    "compressed": ({"CompressedData": "True", "CompressedDataSize": str(len(PACKED))}, PACKED),
+    "compressed without its size": ({"CompressedData": "True"}, PACKED),
+    "one channel": ({"ElementNumberOfChannels": "1"}, None),
+    "header size": ({"HeaderSize": "7"}, b"1234567" + HU.tobytes()),
+    "CT by name": ({"Modality": "MET_MOD_CT", "DistanceUnits": "mm"}, None),
+    "rescale that changes nothing": ({"ElementToIntensityFunctionSlope": "1"}, None),
+    "fields of others": ({"SeriesDescription": "Thorax  1.0  B30f = Mediastinum"}, None),
+    "orientation in letters": ({"AnatomicalOrientation": "LPI"}, None),
+}
+
+
+@pytest.mark.parametrize("name", WORKING)
+def test_unusual_but_correct_scan_is_prepared(subset, name):
+    fields, voxels = WORKING[name]
+    subset.write(voxels, **fields)
+    np.testing.assert_array_equal(subset.volume(), HU)
+
+
+# LUNA16 holds scans with x and y flipped; an odd number of flips is a mirror (determinant -1)
+FLIPS = {
+    "x and y": ("-1 0 0 0 -1 0 0 0 1", HU[:, ::-1, ::-1]),
+    "mirror in x": ("-1 0 0 0 1 0 0 0 1", HU[:, :, ::-1]),
+    "mirror in z": ("1 0 0 0 1 0 0 0 -1", HU[::-1]),
+}
+
+
+@pytest.mark.parametrize("name", FLIPS)
+def test_flipped_axes_are_turned_back(subset, name):
+    matrix, expected = FLIPS[name]
+    subset.write(TransformMatrix=matrix)
+    np.testing.assert_array_equal(subset.volume(), expected)
+
+
+@pytest.mark.parametrize("change", ["CRLF", "byte order mark", "spaces"])
+def test_header_of_another_editor_is_read(subset, change):
+    subset.write()
+    # without its first field: NDims then stands behind the mark
+    text = subset.text(ObjectType=None)
+    changed = {
+        "CRLF": text.replace("\n", "\r\n").encode(),
+        "byte order mark": text.encode("utf-8-sig"),
+        "spaces": text.replace(" = ", "=").replace("\n", "  \n\n").encode(),
+    }
+    subset.header.write_bytes(changed[change])
+    np.testing.assert_array_equal(subset.volume(), HU)
+
+
+def test_names_with_spaces_and_umlauts_work_from_folder_to_store(tmp_path, subset):
+    subset.folder = tmp_path / "Größe der Lunge 肺"
+    uid = "Müller, Jörg 1"
+    subset.write(uid="1.2.1")
+    subset.write(uid=uid)
+    (subset.raw / f"{uid}.raw").rename(subset.raw / "Bild größer.raw")
+    (subset.raw / f"{uid}.mhd").write_text(subset.text(ElementDataFile="Bild größer.raw"), encoding="utf-8")
+    np.testing.assert_array_equal(subset.volume(uid), HU)
+
+
+def test_capital_endings_and_links_are_scans(subset):
+    subset.write()
+    subset.header.rename(subset.raw / "1.2.2.MHD")
+    elsewhere = subset.folder / "voxels of 1.2.2"
+    subset.data.rename(elsewhere)
+    subset.data.symlink_to(elsewhere)
+    np.testing.assert_array_equal(subset.volume(), HU)
+
+
+def test_one_file_with_header_and_voxels(subset):
+    text = subset.text(ElementDataFile="LOCAL").encode()
+    (subset.raw / "1.2.2.mha").write_bytes(text + HU.tobytes())
+    np.testing.assert_array_equal(subset.volume(), HU)
+    (subset.raw / "1.2.2.mha").write_bytes(text.replace(b"NDims", b"HeaderSize = 9\nNDims") + HU.tobytes())
+    end = len(text) + len("HeaderSize = 9\n")
+    expected = f"1.2.2.mha: HeaderSize: expected {end}, where the header ends, found 9"
+    assert subset.prepare().qc["reason"].tolist()[1] == f"{subset.raw}/{expected}"
+
+
+def test_padding_and_metal_are_no_error(subset):
+    hu = HU.copy()
+    hu[:, :, :2] = -3024
+    hu[2:4, 3, 4:9] = 20000
+    subset.write(hu.tobytes())
+    np.testing.assert_array_equal(subset.volume(), hu)
+
+
+def test_swapped_sizes_of_one_product_cannot_be_seen(subset):
+    """The header is the only witness of its sizes: what it says is believed (docs/bad_input.md says so)."""
+    subset.write(DimSize="8 10 6")
+    assert subset.volume().shape == (6, 10, 8)
