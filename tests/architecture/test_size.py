@@ -43,6 +43,12 @@ def test_no_file_or_function_is_too_long(python_files: list[Path], root: Path) -
     assert [line for path in python_files for line in findings(path.relative_to(root), path.read_text())] == []
 
 
+def test_no_test_file_is_too_long(root: Path) -> None:
+    texts = {path.relative_to(root): path.read_text() for path in (root / "tests").rglob("*.py")}
+    long = {path: count for path, text in texts.items() if (count := len(text.splitlines())) > MAX_FILE_LINES}
+    assert long == {}
+
+
 def test_files_and_functions_are_short_on_the_whole(root: Path) -> None:
     texts = [path.read_text() for path in (root / "src").rglob("*.py") if path.name != "__init__.py"]
     assert median(len(text.splitlines()) for text in texts) <= 100

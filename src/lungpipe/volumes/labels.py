@@ -7,8 +7,8 @@ from numpy.typing import NDArray
 from lungpipe.geometry import Grid
 from lungpipe.volumes.resample import make_resampler, to_image
 from lungpipe.volumes.separable import match_axes, take_along_axes
+from lungpipe.volumes.sides import LEFT, RIGHT
 
-LEFT, RIGHT = 1, 2
 _NUM_LABELS = 3
 
 

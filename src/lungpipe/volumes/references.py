@@ -9,7 +9,8 @@ from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.metaimage_header import read_header
 from lungpipe.datasets.reference_lungs import read_reference_lungs
 from lungpipe.geometry import Grid
-from lungpipe.volumes.labels import LEFT, RIGHT, count_overlap, dice, resample_labels, side_volumes
+from lungpipe.volumes.labels import count_overlap, dice, resample_labels, side_volumes
+from lungpipe.volumes.sides import LEFT, RIGHT
 
 NO_LUNGS = "expected a lung mask to compare, found preprocessing.lung_mask 'whole', which finds no lungs"
 

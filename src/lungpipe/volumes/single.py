@@ -1,6 +1,5 @@
 """One scan, from any format to a store or an image, with its lungs; and what a scan or store holds."""
 
-import os
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -17,6 +16,7 @@ from lungpipe.volumes.draft import draft_volume
 from lungpipe.volumes.images import IMAGE_ENDINGS, read_reference_grid, write_image
 from lungpipe.volumes.labels import resample_labels
 from lungpipe.volumes.manifest import STORE_SUFFIX
+from lungpipe.volumes.memory import count_cores
 from lungpipe.volumes.resample import resample
 from lungpipe.volumes.store import open_volume, read_own_attributes
 
@@ -51,7 +51,7 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
     source = Path(source)
     scan = read_scan(source, series_uid)
     grid = scan.grid.resampled(settings.spacing_zyx_mm) if output.like is None else read_reference_grid(output.like)
-    hu = resample(scan, grid, threads=os.cpu_count() or 1)
+    hu = resample(scan, grid, threads=count_cores())
 
     def find() -> NDArray[np.uint8]:
         if output.like is None:
