@@ -3,7 +3,7 @@
     python benchmarks/bench_layouts.py [--all] [--crops 20] [--small]
 
 The store's layout, and each that differs from it in one respect, codec, chunk or shard; with --all every combination.
-Every layout is written, read at the same random positions (warm file cache, all cores, Rust codecs) and removed. With
+Every layout is written, read at the same random positions (warm file cache, all cores) and removed. With
 LUNGPIPE_SHARED set, a real scan follows the phantom.
 """
 
@@ -21,6 +21,8 @@ from layouts import CHUNKS, CODECS, SHARDS, STORE_LAYOUT, Layout
 from numpy.typing import NDArray
 from rounds import print_table
 from scans import SEED, find_real_series, num_cores, read_resampled, write_scan
+
+from lungpipe.volumes.arrays import ChunkedArray
 
 CROPS_VOX = (48, 64, 128)
 
@@ -68,7 +70,7 @@ def measure(layout: Layout, path: Path, hu: NDArray[np.int16], num_crops: int) -
     return [seconds, sum(sizes) / hu.size, len(sizes), *crops]
 
 
-def time_crops(array, hu: NDArray[np.int16], size_vox: int, num_crops: int) -> list[float]:
+def time_crops(array: ChunkedArray, hu: NDArray[np.int16], size_vox: int, num_crops: int) -> list[float]:
     """Return the milliseconds of each of some random crops; raises ValueError for one with other voxels."""
     rng = np.random.default_rng(SEED)
     size = np.minimum(size_vox, hu.shape)
@@ -79,7 +81,7 @@ def time_crops(array, hu: NDArray[np.int16], size_vox: int, num_crops: int) -> l
         crop = array[slices]
         milliseconds.append(1000 * (time.perf_counter() - began))
         if not np.array_equal(crop, hu[slices]):
-            raise ValueError(f"{array.store_path}: {slices}: expected the voxels that were written, found others")
+            raise ValueError(f"{array.path}: {slices}: expected the voxels that were written, found others")
     # the first one warms up
     return milliseconds[1:]
 

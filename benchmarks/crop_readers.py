@@ -7,7 +7,7 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import SimpleITK
-import tensorstore
+import zarr
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
@@ -15,6 +15,7 @@ from lungpipe.volumes.draft import write_volume
 from lungpipe.volumes.store import open_volume
 
 Crop = NDArray[np.int16]
+PIPELINES = ("zarr.core.codec_pipeline.BatchedCodecPipeline", "zarrs.ZarrsCodecPipeline")
 # names of their own: of x.nii and x.nii.gz in one folder SimpleITK reads x.nii, whichever it is asked for
 STORE, PACKED, PLAIN, ARRAY = "store.ome.zarr", "packed.nii.gz", "plain.nii", "array.npy"
 
@@ -41,13 +42,14 @@ def list_readers(folder: Path) -> dict[str, CropReader]:
     """Return the readers by name, ours (opened once) first."""
     store, packed, plain, array = (folder / name for name in (STORE, PACKED, PLAIN, ARRAY))
     once = open_volume(store)
-    foreign = _open_tensorstore(store / "0")
+    plain_zarr, rust_zarr = (_open_zarr(store / "0", pipeline) for pipeline in PIPELINES)
     image = nibabel.load(plain)
     mapped = np.load(array, mmap_mode="r")
     reads: dict[str, tuple[Callable[[Window], Crop], Path]] = {
         "ours, opened once": (once.read_hu, store / "0"),
         "ours, opened per crop": (lambda window: open_volume(store).read_hu(window), store / "0"),
-        "ours through tensorstore, opened once": (lambda w: foreign[_slices(w)].read().result(), store / "0"),
+        "ours through zarr, opened once": (lambda w: plain_zarr[_slices(w)], store / "0"),
+        "ours through zarr with zarrs, opened once": (lambda w: rust_zarr[_slices(w)], store / "0"),
         ".nii.gz, SimpleITK, per crop": (lambda window: _read_sitk(packed, window), packed),
         ".nii.gz, nibabel, per crop": (lambda window: _slice_nifti(nibabel.load(packed), window), packed),
         ".nii, nibabel, opened once": (lambda window: _slice_nifti(image, window), plain),
@@ -63,11 +65,10 @@ def _slices(window: Window) -> tuple[slice, ...]:
     return tuple(slice(a, a + n) for a, n in zip(window.start_zyx_vox, window.shape_zyx, strict=True))
 
 
-def _open_tensorstore(path: Path) -> tensorstore.TensorStore:
-    spec = {"driver": "zarr3", "kvstore": {"driver": "file", "path": str(path)}}
-    # limits of one: as many threads as the core it is given
-    context = tensorstore.Context({"data_copy_concurrency": {"limit": 1}, "file_io_concurrency": {"limit": 1}})
-    return tensorstore.open(spec, open=True, read=True, context=context).result()
+def _open_zarr(path: Path, pipeline: str) -> "zarr.Array":
+    # an array keeps the codecs that it was opened with
+    with zarr.config.set({"codec_pipeline.path": pipeline, "threading.max_workers": 1}):
+        return zarr.open_array(path, mode="r")
 
 
 def _read_sitk(path: Path, window: Window) -> Crop:

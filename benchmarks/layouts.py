@@ -10,8 +10,7 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
-import lungpipe.volumes.store  # noqa: F401 - chooses the Rust codecs, as the store does
-from lungpipe.volumes.draft import CHUNK_VOX, MAX_SHARD_CHUNKS, fit_shards
+from lungpipe.volumes.arrays import CHUNK_VOX, MAX_SHARD_CHUNKS, ChunkedArray, fill_array, fit_shards
 
 CODECS: dict[str, Any] = {
     "none": None,
@@ -26,10 +25,10 @@ CODECS: dict[str, Any] = {
     "blosc zstd-1 bitshuffle": BloscCodec(cname="zstd", clevel=1, shuffle="bitshuffle"),
     "blosc zstd-3 bitshuffle": BloscCodec(cname="zstd", clevel=3, shuffle="bitshuffle"),
 }
-CHUNKS = (32, 48, 64, 96, 128)
+CHUNKS = (16, 32, 48, 64, 96, 128)
 SHARDS = ("none", "256", "even")
 """No shards; about 256 voxels along each axis, in whole chunks; the store's rule, each axis split evenly."""
-STORE_LAYOUT = ("blosc lz4-5 bitshuffle", 64, "even")
+STORE_LAYOUT = ("blosc lz4-5 bitshuffle", CHUNK_VOX, "even")
 LARGEST_SHARD_VOX = CHUNK_VOX * MAX_SHARD_CHUNKS
 
 
@@ -41,17 +40,19 @@ class Layout:
     chunk_vox: int
     shard: str
 
-    def write(self, path: Path, hu: NDArray[np.int16]) -> "zarr.Array[Any]":
-        """Write a volume (int16, zyx) as one array and return it, opened for reading."""
+    def write(self, path: Path, hu: NDArray[np.int16]) -> ChunkedArray:
+        """Write a volume (int16, zyx) as one array, as the store does, and return it, opened for reading."""
         zarr.create_array(
             path,
-            data=hu,
+            shape=hu.shape,
+            dtype=hu.dtype,
             chunks=(self.chunk_vox,) * 3,
             shards=self.shards(hu.shape),
             compressors=CODECS[self.codec],
             fill_value=-1024,
         )
-        return zarr.open_array(path, mode="r")
+        fill_array(path, hu)
+        return ChunkedArray(path)
 
     def shards(self, shape_zyx: Sequence[int]) -> tuple[int, ...] | None:
         """Return the shape of the shards for a volume of that shape; None without shards."""

@@ -39,10 +39,8 @@ def make_ours() -> Chain:
 def make_floor() -> Chain:
     """Read, resample linearly with SimpleITK, and compress that one array with the store's codec and chunks."""
     import SimpleITK
-    import zarr
 
-    import lungpipe.volumes.store  # noqa: F401 - chooses the Rust codecs, as the store does
-    from lungpipe.volumes.draft import CHUNK_VOX, CODEC
+    from lungpipe.volumes.arrays import write_array
 
     def run(source: Path, folder: Path) -> None:
         image = _read_sitk(source)
@@ -58,7 +56,7 @@ def make_floor() -> Chain:
             -1024,
         )
         array = SimpleITK.GetArrayFromImage(resampled)
-        zarr.create_array(folder / "floor.zarr", data=array, chunks=(CHUNK_VOX,) * 3, compressors=CODEC)
+        write_array(folder / "floor.zarr", array, -1024)
 
     return run
 

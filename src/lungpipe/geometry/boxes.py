@@ -1,9 +1,25 @@
 """Axis-aligned windows of voxel arrays, clipped and padded."""
 
 from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+
+
+class Sliceable(Protocol):
+    """An array in memory or on disk: slices give NumPy arrays."""
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Length of each axis."""
+
+    @property
+    def dtype(self) -> np.dtype[Any]:
+        """Type of the elements."""
+
+    def __getitem__(self, box: tuple[slice, ...], /) -> NDArray[Any]:
+        """Return a part."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +37,7 @@ class Window:
         )
         return (z, y, x)
 
-    def cut(self, array: NDArray[np.generic], fill: float) -> NDArray[np.generic]:
+    def cut(self, array: Sliceable, fill: float) -> NDArray[Any]:
         """Return the window's voxels as an own array of `shape_zyx`; voxels outside `array` hold `fill`."""
         patch = np.full(self.shape_zyx, fill, dtype=array.dtype)
         source = self.clipped(array.shape)

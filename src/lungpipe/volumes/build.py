@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +13,8 @@ from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.draft import VolumeDraft
 from lungpipe.volumes.lungs import segment_lungs
+
+Found = TypeVar("Found")
 
 
 def find_lungs(hu: NDArray[np.int16], grid: Grid, settings: PreprocessingSettings) -> NDArray[np.uint8]:
@@ -33,11 +36,20 @@ def require_lungs(lungs: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
     return lungs
 
 
-def fill_draft(draft: VolumeDraft, hu: NDArray[np.int16], find: Callable[[], NDArray[np.uint8]]) -> NDArray[np.uint8]:
-    """Write HU (int16, zyx, on the draft's grid) while `find` finds their lungs, then these; returns the labels."""
+def fill_draft(
+    draft: VolumeDraft,
+    hu: NDArray[np.int16],
+    find: Callable[[], NDArray[np.uint8]],
+    look: Callable[[], Found],
+) -> tuple[NDArray[np.uint8], Found]:
+    """Write HU (int16, zyx, on the draft's grid) while `find` finds their lungs, then these.
+
+    `look` has the thread that writes once the image is written. Returns the labels, and what it returned.
+    """
     with ThreadPoolExecutor(1) as beside:  # compression and checksums leave the interpreter's lock
         written = beside.submit(draft.write_hu, hu)
+        read = beside.submit(look)
         lungs = find()
         written.result()
-    draft.write_lungs(lungs)
-    return lungs
+        draft.write_lungs(lungs)
+        return lungs, read.result()

@@ -9,7 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.morphology import BoolArray, bounding_box, spread_labels
+from lungpipe.volumes.balls import BoolArray, bounding_box
+from lungpipe.volumes.blocks import block_mean
+from lungpipe.volumes.components import spread_labels
 
 CELLS = 160
 """The coarse spacing is the longest side of the field of view by this number (2.2 mm for 350 mm)."""
@@ -41,7 +43,7 @@ def coarsen(view: NDArray[np.int16], grid: Grid) -> Coarse:
     order, _ = _nearest_axes(grid)
     spacing = [grid.spacing_zyx_mm[axis] for axis in order]
     z, y, x = _coarse_factors(view.shape, spacing)
-    return Coarse(_block_mean(view, (z, y, x)), (spacing[0] * z, spacing[1] * y, spacing[2] * x), (z, y, x))
+    return Coarse(block_mean(view, (z, y, x)), (spacing[0] * z, spacing[1] * y, spacing[2] * x), (z, y, x))
 
 
 def count_cells(grid: Grid) -> int:
@@ -101,17 +103,3 @@ def _nearest_axes(grid: Grid) -> tuple[tuple[int, ...], tuple[slice, ...]]:
 
 
 _PERMUTATIONS = ((0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0))
-
-
-def _block_mean(view: NDArray[np.int16], factors: tuple[int, int, int]) -> NDArray[np.int16]:
-    missing = [(0, -n % factor) for n, factor in zip(view.shape, factors, strict=True)]
-    if any(after for _, after in missing):
-        view = np.pad(view, missing, mode="edge")
-    z, y, x = factors
-    total = np.zeros((view.shape[0] // z, view.shape[1] // y, view.shape[2] // x), dtype=np.int32)
-    for plane in range(total.shape[0]):
-        block = view[plane * z : (plane + 1) * z].sum(axis=0, dtype=np.int32)
-        rows = block.reshape(total.shape[1], y, -1).sum(axis=1)
-        for offset in range(x):
-            total[plane] += rows[:, offset::x]
-    return (total // (z * y * x)).astype(np.int16)

@@ -13,18 +13,13 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
 
 from lungpipe.geometry import Grid
+from lungpipe.volumes.arrays import write_array
+from lungpipe.volumes.blocks import block_mean, halve_labels
 from lungpipe.volumes.hounsfield import AIR_HU
 from lungpipe.volumes.ome import image_attributes, label_attributes
 from lungpipe.volumes.store import LUNGS, OWN_KEY, VolumeError, list_files
-
-CHUNK_VOX = 64
-CODEC = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
-"""A seventh larger than with zstd, and read several times faster (docs/benchmarks.md)."""
-MAX_SHARD_CHUNKS = 5
-"""Chunks along one axis of a shard (320 voxels): a scan at 1 mm is four files, and no shard is mostly padding."""
 
 
 class VolumeDraft:
@@ -49,8 +44,8 @@ class VolumeDraft:
             VolumeError: an array of another shape or dtype than expected.
         """
         self._check("hu", hu, np.int16)
-        _write_array(self._group, "0", hu, AIR_HU)
-        _write_array(self._group, "1", halve_hu(hu), AIR_HU)
+        write_array(self._temporary / "0", hu, AIR_HU)
+        write_array(self._temporary / "1", block_mean(hu, (2, 2, 2)), AIR_HU)
         self._digest.update(np.ascontiguousarray(hu).data)
 
     def write_lungs(self, lungs: NDArray[np.uint8]) -> None:
@@ -61,11 +56,12 @@ class VolumeDraft:
         """
         self._check("lungs", lungs, np.uint8)
         self._group.create_group("labels", attributes={"ome": {"version": "0.5", "labels": ["lungs"]}})
-        labels = self._group.create_group(LUNGS, attributes=label_attributes(self.grid))
+        self._group.create_group(LUNGS, attributes=label_attributes(self.grid))
+        labels = self._temporary / LUNGS
         with ThreadPoolExecutor(1) as beside:
             digested = beside.submit(self._digest.update, np.ascontiguousarray(lungs).data)
-            _write_array(labels, "0", lungs, 0)
-            _write_array(labels, "1", halve_labels(lungs), 0)
+            write_array(labels / "0", lungs, 0)
+            write_array(labels / "1", halve_labels(lungs), 0)
             digested.result()
 
     def finish(self, series_uid: str, attributes: Mapping[str, Any]) -> None:
@@ -121,52 +117,6 @@ def write_volume(
         draft.write_hu(hu)
         draft.write_lungs(lungs)
         draft.finish(series_uid, attributes)
-
-
-def fit_shards(shape_zyx: tuple[int, ...]) -> tuple[int, ...]:
-    """Return the shape of shards that split each axis evenly, in whole chunks."""
-    chunks = [-(-size // CHUNK_VOX) for size in shape_zyx]
-    shards = [-(-count // MAX_SHARD_CHUNKS) for count in chunks]
-    return tuple(-(-count // num) * CHUNK_VOX for count, num in zip(chunks, shards, strict=True))
-
-
-def halve_hu(hu: NDArray[np.int16]) -> NDArray[np.int16]:
-    """Return the mean of every 2 x 2 x 2 voxels, rounded; an odd last voxel is repeated."""
-    pairs = _even(hu)
-    half = np.empty([n // 2 for n in pairs.shape], dtype=np.int16)
-    # plane by plane: the sums stay in the cache
-    for index in range(half.shape[0]):
-        plane = np.add(pairs[2 * index], pairs[2 * index + 1], dtype=np.int32)
-        rows = plane[0::2] + plane[1::2]
-        half[index] = (rows[:, 0::2] + rows[:, 1::2] + 4) >> 3
-    return half
-
-
-def halve_labels(labels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return the largest label of every 2 x 2 x 2 voxels, so that a thin structure does not vanish."""
-    pairs = _even(labels)
-    planes = np.maximum(pairs[0::2], pairs[1::2])
-    rows = np.maximum(planes[:, 0::2], planes[:, 1::2])
-    return np.maximum(rows[:, :, 0::2], rows[:, :, 1::2])
-
-
-def _even(array: NDArray[Any]) -> NDArray[Any]:
-    odd = [(0, n % 2) for n in array.shape]
-    return np.pad(array, odd, mode="edge") if any(after for _, after in odd) else array
-
-
-def _write_array(group: zarr.Group, name: str, array: NDArray[Any], fill: int) -> None:
-    target = group.create_array(
-        name,
-        shape=array.shape,
-        dtype=array.dtype,
-        chunks=(CHUNK_VOX,) * 3,
-        shards=fit_shards(array.shape),
-        compressors=[CODEC],
-        fill_value=fill,
-        dimension_names=("z", "y", "x"),
-    )
-    target[...] = array
 
 
 def _sync(folder: Path) -> None:

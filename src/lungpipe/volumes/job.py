@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -102,15 +101,20 @@ def judge(job: ScanJob, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> dict[st
 
 
 def _prepare(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[np.uint8]]:
-    with ThreadPoolExecutor(1) as beside:
-        digest = beside.submit(hash_source, job.scan)
-        hu, grid = _resample(job)
-        source_sha256 = digest.result()
-    if stat_source(job.scan) != stat:
-        found = "found it changed while it was read"
-        raise ScanError(f"{job.scan.header_path}: expected a scan that stays as it is, {found}")
+    hu, grid = _resample(job)
+
+    def find() -> NDArray[np.uint8]:
+        return require_lungs(find_lungs(hu, grid, job.settings), job.scan.header_path)
+
+    def look() -> tuple[str, int, int]:
+        return hash_source(job.scan), int(hu.min()), int(hu.max())
+
     with draft_volume(job.store_path, grid) as draft:
-        lungs = fill_draft(draft, hu, lambda: require_lungs(find_lungs(hu, grid, job.settings), job.scan.header_path))
+        lungs, (source_sha256, min_hu, max_hu) = fill_draft(draft, hu, find, look)
+        # the bytes that were read and those that were hashed are the same if the files stayed as they were
+        if stat_source(job.scan) != stat:
+            found = "found it changed while it was read"
+            raise ScanError(f"{job.scan.header_path}: expected a scan that stays as it is, {found}")
         entry = VolumeEntry(
             series_uid=job.scan.series_uid,
             store=job.store_path.name,
@@ -122,8 +126,8 @@ def _prepare(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[
             code=job.code,
             content_sha256=draft.content_sha256,
             lungs_ml=round(np.count_nonzero(lungs) * grid.voxel_volume_mm3 / 1000.0, 3),
-            min_hu=int(hu.min()),
-            max_hu=int(hu.max()),
+            min_hu=min_hu,
+            max_hu=max_hu,
             files={},
         )
         # the store records its own entry: a run that was killed half-way keeps what it had finished

@@ -6,25 +6,16 @@ chest is cut as an adult's. The chain follows Hu, Hoffman and Reinhardt, "Automa
 quantitation of volumetric X-ray CT images", IEEE TMI 2001.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
 from lungpipe.volumes.airways import find_airways
+from lungpipe.volumes.balls import BoolArray, Spacing, bounding_box, close_mm, dilate_mm, erode_mm
 from lungpipe.volumes.coarse import Coarse, coarsen, orient, refine, restore
-from lungpipe.volumes.morphology import (
-    BoolArray,
-    Spacing,
-    bounding_box,
-    close_mm,
-    dilate_mm,
-    erode_mm,
-    fill_planes,
-    label_parts,
-    label_planes,
-    largest_part,
-    spread_planes,
-)
+from lungpipe.volumes.components import fill_planes, keep_in_planes, label_parts, largest_part, spread_planes
 from lungpipe.volumes.sides import split_sides
 
 __all__ = ["dilate_mm", "segment_lungs"]
@@ -83,15 +74,18 @@ def _find_padding(hu: NDArray[np.int16]) -> BoolArray:
     Air is never one value over a region: it has noise.
     """
     padding = hu < PADDING_HU
-    corners = (slice(None), [0, 0, -1, -1], [0, -1, 0, -1])
     darkest = hu.min()
-    if padding.any() or not (hu[corners] == darkest).any():
+    corners = ([0, 0, -1, -1], [0, -1, 0, -1])
+    is_cornered = (hu[(slice(None), *corners)] == darkest).any(axis=1, keepdims=True)[:, :, None]
+    if padding.any() or not is_cornered.any():
         return padding
-    labels, count = label_planes(hu == darkest)
-    is_cornered = np.zeros(count + 1, dtype=bool)
-    is_cornered[labels[corners]] = True
-    is_cornered[0] = False
-    return is_cornered[labels]
+
+    def choose(_: int, labels: NDArray[Any]) -> BoolArray:
+        is_kept = np.zeros(int(labels.max()) + 1, dtype=bool)
+        is_kept[labels[corners]] = True
+        return is_kept
+
+    return keep_in_planes((hu == darkest) & is_cornered, choose)
 
 
 def _find_outside(coarse: Coarse, air: BoolArray, padding: BoolArray) -> BoolArray:
@@ -99,18 +93,20 @@ def _find_outside(coarse: Coarse, air: BoolArray, padding: BoolArray) -> BoolArr
 
     Narrow air does not conduct: a chest wall that is thinner than a voxel somewhere does not let the room in.
     """
-    wide = ~spread_planes(~air)
-    labels, count = label_planes(wide)
     border = np.zeros_like(air)
     border[:, [0, -1]] = border[:, :, [0, -1]] = True
     if padding.any():
         border |= dilate_mm(padding, coarse.spacing_zyx_mm, 2.01 * max(coarse.spacing_zyx_mm[1:]))
-    at_border = labels[border]
-    num = np.bincount(at_border, minlength=count + 1)
-    total = np.bincount(at_border, weights=coarse.hu[border], minlength=count + 1)
-    is_outside = (num > 0) & (total < OUTSIDE_HU * num)
-    is_outside[0] = False
-    return spread_planes(spread_planes(is_outside[labels]) & air) & air
+
+    def choose(index: int, labels: NDArray[Any]) -> BoolArray:
+        at_border = labels[border[index]]
+        num = np.bincount(at_border, minlength=int(labels.max()) + 1)
+        total = np.bincount(at_border, weights=coarse.hu[index][border[index]], minlength=len(num))
+        is_outside: BoolArray = (num > 0) & (total < OUTSIDE_HU * num)
+        return is_outside
+
+    outside = keep_in_planes(~spread_planes(~air), choose)
+    return spread_planes(spread_planes(outside) & air) & air
 
 
 def _find_body(coarse: Coarse, air: BoolArray) -> BoolArray:
@@ -131,13 +127,15 @@ def _keep_enclosed(inside: BoolArray, body: BoolArray) -> BoolArray:
     if box is None:
         return kept
     is_between = _lies_between(body, box, 1) | _lies_between(body, box, 2)
-    labels, count = label_parts(inside[box])
-    sizes = np.bincount(labels.ravel(), minlength=count + 1)
-    is_kept = 2 * np.bincount(labels[is_between], minlength=count + 1) >= sizes
-    is_kept[0] = False
-    if sizes[is_kept].sum() < MIN_ENCLOSED * sizes[1:].sum():
+    air = inside[box]
+    labels, count = label_parts(air)
+    # of the air alone: there is far less of it than of the box
+    part = labels[air]
+    sizes = np.bincount(part, minlength=count + 1)
+    is_kept = 2 * np.bincount(part[is_between[air]], minlength=count + 1) >= sizes
+    if sizes[is_kept].sum() < MIN_ENCLOSED * len(part):
         return inside
-    kept[box] = is_kept[labels]
+    kept[box][air] = is_kept[part]
     return kept
 
 

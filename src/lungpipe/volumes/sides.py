@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.volumes.morphology import BoolArray, Components, Spacing, erode_mm, label_parts, select, spread_labels
+from lungpipe.volumes.balls import BoolArray, Spacing, erode_mm, pack, spread_faces, unpack
+from lungpipe.volumes.components import Components, label_parts, select, spread_labels
 
 Labels = NDArray[np.uint8]
 
@@ -58,22 +59,20 @@ def _cut(air: BoolArray, middle_x_vox: float) -> Labels:
 
 def _find_main(hu: NDArray[np.int16], parts: Components, middle_x_vox: float) -> tuple[int, ...]:
     """Return the labels of one or two lungs, or nothing where the largest part still holds both."""
-    sizes = np.bincount(parts.ravel())
-    sizes[0] = 0
+    sizes = np.bincount(parts[parts > 0])
     largest = [int(part) for part in np.argsort(sizes)[::-1][:4] if sizes[part]]
-    lungs = [part for part in largest if hu[parts == part].mean() >= GAS_HU]
     # all of it so dark: emphysema, not gas
-    first, *others = lungs or largest
-    profile = (parts == first).sum(axis=(0, 1))
+    first = next((part for part in largest if not _is_gas(hu, parts == part)), largest[0])
+    profile = _columns(parts == first)
     share_left = float(profile[round(middle_x_vox) :].sum()) / float(sizes[first])
     if min(share_left, 1 - share_left) > 0.2:
         return ()
     side = share_left > 0.5
-    for second in others:
+    for second in largest[largest.index(first) + 1 :]:
         if sizes[second] < MIN_SECOND * sizes[first]:
             break
-        columns = (parts == second).sum(axis=(0, 1))
-        if (columns @ np.arange(len(columns)) / columns.sum() > middle_x_vox) != side:
+        mask = parts == second
+        if (_center_x(mask) > middle_x_vox) != side and (_is_gas(hu, parts == first) or not _is_gas(hu, mask)):
             return (first, second)
     return (first,)
 
@@ -92,20 +91,25 @@ def _find_gas(hu: NDArray[np.int16], parts: Components, main: tuple[int, ...]) -
     sizes = np.bincount(parts.ravel())
     least = MIN_PART * sizes[list(main)].sum()
     others = [part for part in range(1, len(sizes)) if part not in main and sizes[part] >= least]
-    return select(parts, [part for part in others if hu[parts == part].mean() < GAS_HU])
+    return select(parts, [part for part in others if _is_gas(hu, parts == part)])
 
 
 def _grow(labels: Labels, air: BoolArray) -> Labels:
     """Grow all labels back into the air, voxel by voxel, so that they meet in the middle; gas is dropped then."""
-    num_labelled = 0
-    while num_labelled < (num_labelled := int(np.count_nonzero(labels))):
-        reached = np.zeros_like(labels)
-        for axis in range(3):
-            grown, known = np.moveaxis(reached, axis, 0), np.moveaxis(labels, axis, 0)
-            np.maximum(grown[1:], known[:-1], out=grown[1:])
-            np.maximum(grown[:-1], known[1:], out=grown[:-1])
-        labels = np.where(air & (labels == 0), reached, labels)
-    return np.where(labels == _GAS, 0, labels).astype(np.uint8)
+    # where two meet, the larger label takes the voxel
+    grown = {label: pack(labels == label) for label in (_GAS, RIGHT, LEFT)}
+    free = pack(air & (labels == 0))
+    while True:
+        reached = {label: spread_faces(words) & free for label, words in grown.items()}
+        for label, words in reached.items():
+            grown[label] |= words & free
+            free &= ~words
+        if not any(words.any() for words in reached.values()):
+            break
+    filled = np.zeros_like(labels)
+    for label in (LEFT, RIGHT):
+        filled[unpack(grown[label], labels.shape[2])] = label
+    return filled
 
 
 def _add_parts(hu: NDArray[np.int16], air: BoolArray, labels: Labels, middle_x_vox: float) -> Labels:
@@ -132,6 +136,17 @@ def _add_parts(hu: NDArray[np.int16], air: BoolArray, labels: Labels, middle_x_v
     return added
 
 
+def _is_gas(hu: NDArray[np.int16], mask: BoolArray) -> bool:
+    return bool(hu[mask].mean() < GAS_HU)
+
+
 def _center_x(mask: BoolArray) -> float:
-    columns = mask.sum(axis=(0, 1))
+    columns = _columns(mask)
     return float(columns @ np.arange(len(columns)) / columns.sum())
+
+
+def _columns(mask: BoolArray) -> NDArray[np.int64]:
+    """Return the number of voxels of a mask (zyx) at each x."""
+    # rows first, in 16 bits: a quarter of the time
+    rows = mask.view(np.uint8).sum(axis=0, dtype=np.uint16) if len(mask) < 2**16 else mask.sum(axis=0)
+    return rows.sum(axis=0, dtype=np.int64)

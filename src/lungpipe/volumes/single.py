@@ -63,7 +63,7 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
         write_image(output.path, find(), grid)
     elif output.path.name.endswith(STORE_SUFFIX):
         with draft_volume(output.path, grid) as draft:
-            fill_draft(draft, hu, find)
+            fill_draft(draft, hu, find, lambda: None)
             draft.finish(scan.series_uid, {})
     else:
         write_image(output.path, hu, grid)

@@ -2,17 +2,17 @@
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
+from lungpipe.volumes.arrays import ChunkedArray
 from lungpipe.volumes.hounsfield import AIR_HU
 from lungpipe.volumes.ome import read_grid
 
@@ -27,9 +27,6 @@ __all__ = [
     "open_volume",
     "read_own_attributes",
 ]
-
-if find_spec("zarrs") is not None:  # the Rust codecs read a crop three times faster; the bytes' format is the same
-    zarr.config.set({"codec_pipeline.path": "zarrs.ZarrsCodecPipeline"})
 
 OWN_KEY = "lungpipe"
 LUNGS = "labels/lungs"
@@ -47,8 +44,8 @@ class StoredVolume:
     series_uid: str
     grid: Grid
     attributes: Mapping[str, Any]
-    _image: zarr.Array[Any]
-    _lungs: zarr.Array[Any]
+    _image: ChunkedArray
+    _lungs: ChunkedArray
 
     def read_hu(self, window: Window | None = None, fill: int = AIR_HU) -> NDArray[np.int16]:
         """Return HU (int16, zyx) of the whole volume or of a window, with `fill` outside the volume."""
@@ -58,11 +55,12 @@ class StoredVolume:
         """Return the undilated lung labels (uint8, zyx; 0 none, 1 left, 2 right), 0 outside the volume."""
         return self._read(self._lungs, window, 0)
 
-    def _read(self, array: zarr.Array[Any], window: Window | None, fill: int) -> NDArray[Any]:
+    def _read(self, array: ChunkedArray, window: Window | None, fill: int) -> NDArray[Any]:
         try:
-            return np.asarray(array[...]) if window is None else window.cut(array, fill)  # type: ignore[arg-type]
-        except Exception as error:  # codecs raise many kinds; each must name the store
-            raise VolumeError(f"{self.path}, array {array.path}: expected readable chunks, found {error}") from error
+            return array[...] if window is None else window.cut(array, fill)
+        except (ValueError, OSError) as error:
+            name = array.path.relative_to(self.path)
+            raise VolumeError(f"{self.path}, array {name}: expected readable chunks, found {error}") from error
 
 
 def open_volume(path: Path) -> StoredVolume:
@@ -73,16 +71,18 @@ def open_volume(path: Path) -> StoredVolume:
             (Zarr itself would read a missing shard as air).
     """
     path = Path(path)
-    try:
-        group = zarr.open_group(str(path), mode="r", zarr_format=3)
-        attributes = dict(group.attrs)
-        own: dict[str, Any] = attributes[OWN_KEY]  # type: ignore[assignment]
-        image, lungs = group["0"], group[f"{LUNGS}/0"]
-        grid = read_grid(attributes, image.shape)  # type: ignore[union-attr]
-    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
-        raise VolumeError(f"{path}: expected an OME-Zarr volume, found {type(error).__name__}: {error}") from None
-    check_files(path, own.get("files", {}))
-    return StoredVolume(path, str(own["series_uid"]), grid, own, image, lungs)  # type: ignore[arg-type]
+    with _refusing(path):
+        attributes = _read_attributes(path)
+        own = attributes[OWN_KEY]
+        image, lungs = ChunkedArray(path / "0"), ChunkedArray(path / LUNGS / "0")
+        grid = read_grid(attributes, image.shape)
+        expected = [(grid.shape_zyx, np.dtype(np.int16)), (grid.shape_zyx, np.dtype(np.uint8))]
+        found = [(array.shape, array.dtype) for array in (image, lungs)]
+        if found != expected:
+            raise ValueError(f"expected image and lungs as {expected}, found {found}")
+        uid, files = str(own["series_uid"]), dict(own.get("files", {}))
+    check_files(path, files)
+    return StoredVolume(path, uid, grid, own, image, lungs)
 
 
 def read_own_attributes(path: Path) -> dict[str, Any]:
@@ -91,13 +91,11 @@ def read_own_attributes(path: Path) -> dict[str, Any]:
     Raises:
         VolumeError: no store, or metadata that cannot be read.
     """
-    try:
-        own = json.loads((Path(path) / "zarr.json").read_text())["attributes"][OWN_KEY]
-    except (OSError, LookupError, TypeError, ValueError) as error:
-        raise VolumeError(f"{path}: expected an OME-Zarr volume, found {type(error).__name__}: {error}") from None
-    if not isinstance(own, dict):
-        raise VolumeError(f"{path}: expected a record of the volume, found {own!r}")
-    return own
+    with _refusing(Path(path)):
+        own = _read_attributes(Path(path))[OWN_KEY]
+        if not isinstance(own, dict):
+            raise ValueError(f"expected a record of the volume, found {own!r}")
+        return own
 
 
 def list_files(path: Path) -> dict[str, int]:
@@ -115,3 +113,16 @@ def check_files(path: Path, files: Mapping[str, int]) -> None:
             found = str(error.strerror)
         if found != f"{size} bytes":
             raise VolumeError(f"{path}: expected {name} with {size} bytes, found {found}")
+
+
+def _read_attributes(path: Path) -> dict[str, Any]:
+    attributes: dict[str, Any] = json.loads((path / "zarr.json").read_text())["attributes"]
+    return attributes
+
+
+@contextmanager
+def _refusing(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, LookupError, ValueError, TypeError, AttributeError) as error:
+        raise VolumeError(f"{path}: expected an OME-Zarr volume, found {type(error).__name__}: {error}") from None

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.draft import draft_volume, fit_shards, halve_hu, halve_labels, write_volume
+from lungpipe.volumes.draft import draft_volume, write_volume
 from lungpipe.volumes.store import VolumeError, list_files, open_volume
 
 GRID = Grid((37, 70, 81), (2.0, 1.0, 0.5), (-300.5, 10.25, -77.0))
@@ -26,23 +26,15 @@ def path(tmp_path):
     return path
 
 
-def test_halving_by_hand():
-    assert halve_hu(np.array([[[-1000, -1000, 5], [-1000, -997, 5]]], np.int16)).tolist() == [[[-999, 5]]]
-    assert halve_labels(np.array([[[0, 1], [0, 0]], [[2, 0], [0, 0]]], np.uint8)).tolist() == [[[2]]]
-    constant = np.full((5, 7, 9), -1024, np.int16)
-    assert (halve_hu(constant) == -1024).all()
-    assert halve_hu(constant).shape == (3, 4, 5)
-
-
 def test_a_scan_is_a_handful_of_files(tmp_path):
     grid = Grid((130, 257, 130))
     hu = np.full(grid.shape_zyx, 100, np.int16)
     write_volume(tmp_path / "a.ome.zarr", hu, grid, np.ones(grid.shape_zyx, np.uint8), series_uid="a", attributes={})
     assert len(list_files(tmp_path / "a.ome.zarr")) <= 20
     metadata = json.loads((tmp_path / "a.ome.zarr/0/zarr.json").read_text())
-    assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [192, 320, 192]
+    assert metadata["chunk_grid"]["configuration"]["chunk_shape"] == [160, 288, 160]
     assert metadata["codecs"][0]["name"] == "sharding_indexed"
-    assert metadata["codecs"][0]["configuration"]["chunk_shape"] == [64, 64, 64]
+    assert metadata["codecs"][0]["configuration"]["chunk_shape"] == [32, 32, 32]
 
 
 def test_replacing_leaves_only_the_new_store(path):
@@ -107,24 +99,3 @@ def test_draft_may_be_filled_from_another_thread(tmp_path):
         draft.finish("a", {})
     np.testing.assert_array_equal(open_volume(path).read_hu(), HU)
     assert [item.name for item in tmp_path.iterdir()] == [path.name]
-
-
-@pytest.mark.parametrize(
-    ("shape", "shards"),
-    [
-        # chunks along an axis: 5 fit one shard, 6 make 3 + 3, 8 make 4 + 4, 11 make 4 + 4 + 3
-        ((300, 380, 380), (320, 192, 192)),
-        ((1, 64, 65), (64, 64, 128)),
-        ((500, 700, 320), (256, 256, 320)),
-    ],
-)
-def test_shards_split_each_axis_evenly(shape, shards):
-    assert fit_shards(shape) == shards
-
-
-@pytest.mark.parametrize("size", range(1, 1400, 7))
-def test_shards_pad_less_than_a_chunk_each(size):
-    (shard,) = fit_shards((size,))
-    num_shards = -(-size // shard)
-    assert num_shards * shard - size < 64 * num_shards
-    assert shard <= 320

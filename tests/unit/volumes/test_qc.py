@@ -4,7 +4,7 @@ import pytest
 
 from lungpipe.geometry import Grid
 from lungpipe.tables import QC
-from lungpipe.volumes.morphology import dilate_mm
+from lungpipe.volumes.balls import dilate_mm
 from lungpipe.volumes.qc import count_nodules, failed_row, near_lungs, qc_row
 
 GRID = Grid((20, 30, 40), (2.0, 1.0, 1.5), (-10.0, 5.0, 100.0))

@@ -9,7 +9,7 @@ import pytest
 import zarr
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.volumes.draft import CHUNK_VOX, write_volume
+from lungpipe.volumes.draft import write_volume
 from lungpipe.volumes.store import VolumeError, open_volume, read_own_attributes
 
 GRID = Grid((37, 70, 81), (2.0, 1.0, 0.5), (-300.5, 10.25, -77.0))
@@ -85,11 +85,6 @@ def test_second_level_holds_means_and_labels(path):
     assert group["labels/lungs/1"][1, 2, 3] == LUNGS[2:4, 4:6, 6:8].max()
 
 
-def test_plain_zarr_reads_it_without_the_rust_codecs(path):
-    with zarr.config.set({"codec_pipeline.path": "zarr.core.codec_pipeline.BatchedCodecPipeline"}):
-        np.testing.assert_array_equal(zarr.open_group(str(path), mode="r")["0"][...], HU)
-
-
 @pytest.mark.parametrize("name", ["0/c/0/0/0", "labels/lungs/0/c/0/0/0", "1/c/0/0/0"])
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
 def test_damaged_shard_is_found_on_opening(path, name, damage):
@@ -112,6 +107,14 @@ def test_corrupt_chunk_names_the_store(path):
     assert str(path) in str(caught.value)
 
 
+def test_image_of_another_type_or_shape_than_the_lungs_is_refused(path):
+    metadata = json.loads((path / "labels/lungs/0/zarr.json").read_text())
+    metadata["shape"][0] += 1
+    (path / "labels/lungs/0/zarr.json").write_text(json.dumps(metadata))
+    with pytest.raises(VolumeError, match=r"expected image and lungs as .*\(37, 70, 81\).*found .*\(38, 70, 81\)"):
+        open_volume(path)
+
+
 @pytest.mark.parametrize("content", [None, "", "{}", '{"zarr_format": 3, "node_type": "group", "attributes": {}}'])
 def test_what_is_no_store_is_refused(tmp_path, content):
     path = tmp_path / "b.ome.zarr"
@@ -122,8 +125,3 @@ def test_what_is_no_store_is_refused(tmp_path, content):
         with pytest.raises(VolumeError, match="expected an OME-Zarr volume") as caught:
             read(path)
         assert "b.ome.zarr" in str(caught.value)
-
-
-def test_rust_codecs_are_in_use():
-    assert zarr.config.get("codec_pipeline.path") == "zarrs.ZarrsCodecPipeline"
-    assert CHUNK_VOX == 64

@@ -1,17 +1,12 @@
+"""Balls on packed masks: exact, whatever the spacing, the width of a line and the size of the ball."""
+
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from scipy import ndimage
 
-from lungpipe.volumes.morphology import (
-    bounding_box,
-    close_mm,
-    dilate_mm,
-    erode_mm,
-    fill_planes,
-    label_parts,
-    label_planes,
-    largest_part,
-)
+from lungpipe.volumes.balls import bounding_box, close_mm, dilate_mm, erode_mm, pack, spread_faces, unpack
 
 SPACINGS = [(1.0, 1.0, 1.0), (2.5, 0.7, 0.7), (0.6, 1.1, 3.0)]
 
@@ -64,22 +59,26 @@ def test_closing_at_the_border_fills_nothing_between_mask_and_border():
     np.testing.assert_array_equal(close_mm(mask, (1.0, 1.0, 1.0), 3.0), mask)
 
 
-def test_planes_are_filled_one_by_one():
-    mask = np.zeros((3, 7, 7), bool)
-    mask[1, 1:6, 1:6] = True
-    mask[1, 3, 3] = False
-    mask[2, 1:6, 1] = True
-    filled = fill_planes(mask, 1)
-    assert filled[1, 3, 3]
-    assert filled[2].sum() == 5
-    assert not filled[0].any()
+@given(
+    shape=st.tuples(st.integers(1, 6), st.integers(1, 9), st.integers(1, 140)),
+    spacing=st.tuples(*[st.sampled_from([0.3, 0.5, 1.0, 2.1])] * 3),
+    margin=st.floats(0.1, 40.0),
+    seed=st.integers(0, 9),
+)
+def test_lines_of_any_length_and_balls_of_any_size_are_exact(shape, spacing, margin, seed):
+    mask = np.random.default_rng(seed).random(shape) < 0.02
+    distance = ndimage.distance_transform_edt(~mask, sampling=spacing) if mask.any() else np.full(shape, np.inf)
+    # on the ball's very surface, rounding decides
+    is_clear = np.abs(distance - margin) > 1e-6
+    np.testing.assert_array_equal(dilate_mm(mask, spacing, margin)[is_clear], (distance <= margin)[is_clear])
 
 
-def test_large_holes_stay_open():
-    mask = np.ones((1, 9, 9), bool)
-    mask[0, 2:5, 2:5] = mask[0, 7, 7] = False
-    assert (~fill_planes(mask, 8)).sum() == 9
-    assert fill_planes(mask, 9).all()
+@given(num_x=st.integers(1, 200), seed=st.integers(0, 9))
+def test_packing_is_undone_and_faces_spread_by_one(num_x, seed):
+    mask = np.random.default_rng(seed).random((3, 5, num_x)) < 0.1
+    np.testing.assert_array_equal(unpack(pack(mask), num_x), mask)
+    spread = unpack(spread_faces(pack(mask)), num_x)
+    np.testing.assert_array_equal(spread, ndimage.binary_dilation(mask))
 
 
 def test_bounding_box_is_widened_within_the_array():
@@ -88,26 +87,3 @@ def test_bounding_box_is_widened_within_the_array():
     assert bounding_box(mask, (2, 2, 2)) == (slice(0, 3), slice(2, 7), slice(6, 11))
     assert mask[bounding_box(mask, (2, 2, 2))].shape == (3, 5, 3)
     assert bounding_box(np.zeros((2, 2, 2), bool), (0, 0, 0)) is None
-
-
-def test_components_are_numbered_as_scipy_numbers_them():
-    mask = random_mask(6, density=0.3)
-    expected, num_expected = ndimage.label(mask)
-    labels, count = label_parts(mask)
-    assert count == num_expected
-    np.testing.assert_array_equal(labels, expected)
-    planes = np.zeros((3, 3, 3), bool)
-    planes[1] = ndimage.generate_binary_structure(2, 1)
-    expected, num_expected = ndimage.label(mask, planes)
-    labels, count = label_planes(mask)
-    assert count == num_expected
-    np.testing.assert_array_equal(labels, expected)
-
-
-def test_largest_part_is_one_component():
-    mask = np.zeros((5, 5, 5), bool)
-    mask[0, 0, :2] = mask[4, 4, 1:] = True
-    # a diagonal neighbour is another part
-    mask[1, 1, 0] = True
-    assert np.argwhere(largest_part(mask)).tolist() == [[4, 4, 1], [4, 4, 2], [4, 4, 3], [4, 4, 4]]
-    assert not largest_part(np.zeros((3, 3, 3), bool)).any()
