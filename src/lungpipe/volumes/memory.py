@@ -13,7 +13,6 @@ from lungpipe.datasets.metaimage_header import Header, read_header
 from lungpipe.datasets.scan import ScanError, check_grid
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.arrays import fit_shards
 from lungpipe.volumes.coarse import count_cells
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
 from lungpipe.volumes.resample import anti_alias_sigma_mm
@@ -25,13 +24,13 @@ PROGRAM_BYTES = 640 * 2**20
 """What a process takes beside a scan: interpreter and libraries, and what the allocator keeps of earlier ones."""
 FIXED_BYTES = 44 * 2**20
 """What every scan takes, however small: thread pools, and what libraries load at their first use."""
-PACKED_BYTES = 4
-"""For each voxel that is being written, without the padding of its shard: compressed chunks, and their shard."""
+PACKED_BYTES = 2.5
+"""For each voxel while the volume is written: compressed chunks, and the shards that they are joined to."""
 HALVES_BYTES = 1
 """For each voxel of the target while its half-resolution level is made and written: an eighth of the voxels."""
 KEPT_BYTES = 96 * 2**20
 """What the allocator keeps at most of the shards just written."""
-CELL_BYTES = 26
+CELL_BYTES = 23
 """For each voxel of the coarse grid on which the lungs are found: HU, masks, 32-bit components."""
 REFERENCE_BYTES = 8
 """For each native voxel of the reference lungs: labels, masks and their sum."""
@@ -44,13 +43,12 @@ def estimate_peak_bytes(
     reading_bytes: int = 0,
     has_reference: bool = False,
     threads: int = 1,
-    cores: int = 0,
 ) -> int:
     """Return an upper bound, in bytes, of what preparing one scan takes at its peak, beside the program itself.
 
     The largest of the job's stages counts, one after the other. `reading_bytes` are taken while the voxels are read,
-    beside these; `has_reference` tells of reference lungs; `threads` resample. More `cores` write more shards at a
-    time; 0 takes those of this process. The terms are calibrated by `benchmarks/bench_memory.py`.
+    beside these; `has_reference` tells of reference lungs; `threads` resample. The terms are calibrated by
+    `benchmarks/bench_memory.py`.
     """
     native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
     is_smoothed = any(anti_alias_sigma_mm(native_grid, target_grid))
@@ -65,7 +63,7 @@ def estimate_peak_bytes(
         "resample": (HU_BYTES + (FLOAT_BYTES if is_smoothed else 0)) * native + HU_BYTES * target + scratch,
         # SimpleITK takes a copy of the values and returns floating point
         "oblique": (HU_BYTES + 2 * values) * native + (FLOAT_BYTES + HU_BYTES) * target if is_oblique else 0,
-        "store": HU_BYTES * target + _writing_bytes(target_grid, cores or count_cores()) + _lungs_bytes(target_grid),
+        "store": HU_BYTES * target + _writing_bytes(target_grid) + _lungs_bytes(target_grid),
         "judge": REFERENCE_BYTES * native + 3 * LABEL_BYTES * target if has_reference else 0,
     }
     return FIXED_BYTES + max(stages.values())
@@ -171,14 +169,12 @@ def _slice_vox(grid: Grid) -> int:
     return grid.shape_zyx[1] * grid.shape_zyx[2]
 
 
-def _writing_bytes(grid: Grid, cores: int) -> int:
-    shape, shard = grid.shape_zyx, fit_shards(grid.shape_zyx)
-    num_shards = math.prod(-(-size // step) for size, step in zip(shape, shard, strict=True))
-    padded = math.prod(shard) * min(num_shards, cores)
-    full = HU_BYTES * padded + PACKED_BYTES * min(padded, math.prod(shape))
+def _writing_bytes(grid: Grid) -> int:
+    voxels = math.prod(grid.shape_zyx)
+    full = int(PACKED_BYTES * voxels)
     # then the half-resolution level: a copy with even sides, the halves and their shards, beside what is kept
-    copied = HU_BYTES if any(size % 2 for size in shape) else 0
-    return max(full, min(full * 2 // 3, KEPT_BYTES) + (copied + HALVES_BYTES) * math.prod(shape))
+    copied = HU_BYTES if any(size % 2 for size in grid.shape_zyx) else 0
+    return max(full, min(full * 2 // 3, KEPT_BYTES) + (copied + HALVES_BYTES) * voxels)
 
 
 def _lungs_bytes(grid: Grid) -> int:

@@ -1,7 +1,7 @@
 """Spread jobs over cores or over a dask cluster; each job waits until the memory that it needs is free.
 
 A job that needs more than a worker has is not begun. That is all there is to hold the threads of one process back: a
-limit on the process itself (RLIMIT_DATA) would turn some of what goes beyond it into an error of that job, but Zarr's
+limit on the process itself (RLIMIT_DATA) would turn some of what goes beyond it into an error of that job, but the
 codecs end the process, with the jobs of the other threads, when they are refused memory. A cluster's workers are ended
 one by one by their nannies, so that no other worker suffers: without these, a cluster is refused.
 """
