@@ -16,6 +16,7 @@ from lungpipe.volumes.airways import find_airways
 from lungpipe.volumes.balls import BoolArray, Spacing, bounding_box, close_mm, dilate_mm, erode_mm
 from lungpipe.volumes.coarse import Coarse, coarsen, orient, refine, restore
 from lungpipe.volumes.components import fill_planes, keep_in_planes, label_parts, largest_part, spread_planes
+from lungpipe.volumes.midline import find_middle
 from lungpipe.volumes.sides import split_sides
 
 __all__ = ["dilate_mm", "segment_lungs"]
@@ -24,6 +25,8 @@ PADDING_HU = -1200
 """Darker voxels are what a scanner writes outside its field of view."""
 OUTSIDE_HU = -940.0
 """Air at the border of the field of view is outside air where its mean is darker, and cut lung where it is not."""
+SHORT_BORDER = 1 / 8
+"""Air that touches less than this share of the border is outside air where all of it is as dark, too."""
 MIN_ENCLOSED = 0.05
 """With a smaller share of the air between tissue, tissue lies beyond the border of the field of view."""
 CLOSING_SHARE = 1 / 8
@@ -58,10 +61,10 @@ def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8
     box = bounding_box(inside, (1, 1, 1))
     if box is None or not body.any():
         return labels, air
-    columns = body.sum(axis=(0, 1))
-    width_mm = float(np.ptp(np.flatnonzero(columns)) + 1) * coarse.spacing_zyx_mm[2]
-    middle_x = float(columns @ np.arange(air.shape[2]) / columns.sum()) - box[2].start
+    middle_x, width_vox = find_middle(coarse.hu, body)
+    middle_x -= box[2].start
     chest, hu = inside[box], coarse.hu[box]
+    width_mm = width_vox * coarse.spacing_zyx_mm[2]
     airways = find_airways(hu, chest, coarse.spacing_zyx_mm, width_mm=width_mm, middle_x_vox=middle_x)
     sides = split_sides(hu, chest & ~airways, coarse.spacing_zyx_mm, middle_x)
     labels[box] = _fill(sides, airways, coarse.spacing_zyx_mm)
@@ -103,6 +106,10 @@ def _find_outside(coarse: Coarse, air: BoolArray, padding: BoolArray) -> BoolArr
         num = np.bincount(at_border, minlength=int(labels.max()) + 1)
         total = np.bincount(at_border, weights=coarse.hu[index][border[index]], minlength=len(num))
         is_outside: BoolArray = (num > 0) & (total < OUTSIDE_HU * num)
+        is_outside[0] = False
+        for part in np.flatnonzero(is_outside & (num < SHORT_BORDER * len(at_border))):
+            # a windpipe that the border cuts is as dark as the room, and a lung may hang on it
+            is_outside[part] = coarse.hu[index][labels == part].mean() < OUTSIDE_HU
         return is_outside
 
     outside = keep_in_planes(~spread_planes(~air), choose)

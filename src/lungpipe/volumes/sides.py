@@ -52,7 +52,7 @@ def _cut(air: BoolArray, middle_x_vox: float) -> Labels:
     if count:
         largest = parts == 1 + int(np.argmax(np.bincount(parts.ravel())[1:]))
         labels[largest] = RIGHT
-        half = round(middle_x_vox)
+        half = max(round(middle_x_vox), 0)
         labels[:, :, half:][largest[:, :, half:]] = LEFT
     return labels
 
@@ -64,7 +64,7 @@ def _find_main(hu: NDArray[np.int16], parts: Components, middle_x_vox: float) ->
     # all of it so dark: emphysema, not gas
     first = next((part for part in largest if not _is_gas(hu, parts == part)), largest[0])
     profile = _columns(parts == first)
-    share_left = float(profile[round(middle_x_vox) :].sum()) / float(sizes[first])
+    share_left = float(profile[max(round(middle_x_vox), 0) :].sum()) / float(sizes[first])
     if min(share_left, 1 - share_left) > 0.2:
         return ()
     side = share_left > 0.5

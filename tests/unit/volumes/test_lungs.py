@@ -93,6 +93,30 @@ def test_field_of_view_inside_the_lungs(draw, half_width):
     assert chest.dice(labels, 2) > 0.95
 
 
+@pytest.mark.parametrize("side", [1, 2])
+def test_field_of_view_of_one_side(chest, side):
+    # the middle of the drawn chest is the middle of its columns, and the gap between the lungs
+    half = chest.hu.shape[2] // 2
+    part = slice(half, None) if side == 1 else slice(None, half)
+    hu, expected = chest.hu[:, :, part].copy(), chest.lungs[:, :, part] == side
+    labels = segment_lungs(hu, Grid(hu.shape, chest.grid.spacing_zyx_mm))
+    assert set(np.unique(labels)) == {0, side}
+    assert 2 * ((labels == side) & expected).sum() / ((labels == side).sum() + expected.sum()) > 0.97
+
+
+def test_windpipe_cut_by_the_field_of_view_takes_no_lung_with_it(chest):
+    half = chest.hu.shape[2] // 2
+    hu = chest.hu[:, :, half:].copy()
+    # an open way from the windpipe, as dark as the room, to the lung
+    z, y = round(150 / 3), chest.hu.shape[1] // 2
+    hu[z - 3 : z + 4, y - 3 : y + 4, : round(40 / 3)] = -1000
+    labels = segment_lungs(hu, Grid(hu.shape, chest.grid.spacing_zyx_mm))
+    expected = chest.lungs[:, :, half:] == 1
+    is_near = np.zeros_like(expected)
+    is_near[z - 3 : z + 4] = True
+    assert (labels > 0)[expected & is_near].mean() > 0.9
+
+
 @pytest.mark.parametrize("padding_hu", [-3024, -2000, -1024, -1000])
 @pytest.mark.parametrize("radius_mm", [132, 100])
 def test_padding_outside_a_round_field_of_view(draw, radius_mm, padding_hu):

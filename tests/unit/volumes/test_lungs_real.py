@@ -108,6 +108,11 @@ def _middle_third(hu, labels):
     return hu[part].copy(), labels[part]
 
 
+def _columns(hu, labels, low, high):
+    part = slice(round(low * hu.shape[2]), round(high * hu.shape[2]))
+    return hu[:, :, part].copy(), labels[:, :, part]
+
+
 CHANGES = {
     "prone": (_prone, 1, 0.99),
     "slices of 10 mm": (_thick, 4, 0.94),
@@ -116,6 +121,10 @@ CHANGES = {
     "effusion behind": (_effusion, 1, 0.99),
     "middle third only": (_middle_third, 1, 0.99),
     "field cuts the chest": (lambda hu, labels: _narrow_field(hu, labels, 0.36), 1, 0.98),
+    "field shows one side, right": (lambda hu, labels: _columns(hu, labels, 0.0, 0.4), 1, 0.98),
+    "field shows one side, left": (lambda hu, labels: _columns(hu, labels, 0.6, 1.0), 1, 0.98),
+    "field cuts one side, left": (lambda hu, labels: _columns(hu, labels, 0.0, 0.7), 1, 0.98),
+    "field cuts one side, right": (lambda hu, labels: _columns(hu, labels, 0.3, 1.0), 1, 0.98),
     "field cuts the lungs": (lambda hu, labels: _narrow_field(hu, labels, 0.3), 1, 0.94),
 }
 
