@@ -17,7 +17,11 @@ MAX_SHARD_CHUNKS = 10
 
 
 class ChunkedArray:
-    """A Zarr array opened for reading: slices give NumPy arrays of their own. It may travel to another process."""
+    """A Zarr array opened for reading: slices give NumPy arrays of their own.
+
+    It may travel to another process, but not into a forked one: tensorstore's threads stay behind, and it ends a child
+    that reads. Processes that read are spawned.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = Path(path)
