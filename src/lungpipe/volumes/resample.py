@@ -22,10 +22,13 @@ def resample(scan: Scan, grid: Grid, *, threads: int = 1) -> NDArray[np.int16]:
     """
     if grid == scan.grid:
         return scan.hu
-    values = _smooth(scan, anti_alias_sigma_mm(scan.grid, grid))
+    sigma = anti_alias_sigma_mm(scan.grid, grid)
     if match_axes(scan.grid, grid) is not None:
-        return resample_along_axes(values, scan.grid, grid, fill=AIR_HU, threads=threads)
-    return _resample_oblique(to_image(values, scan.grid), grid, threads)
+        return resample_along_axes(scan.hu, scan.grid, grid, fill=AIR_HU, sigma_zyx_mm=sigma, threads=threads)
+    hu = scan.hu
+    if any(sigma):
+        hu = resample_along_axes(hu, scan.grid, scan.grid, fill=AIR_HU, sigma_zyx_mm=sigma, threads=threads)
+    return _resample_oblique(to_image(hu, scan.grid), grid, threads)
 
 
 def _resample_oblique(image: SimpleITK.Image, grid: Grid, threads: int) -> NDArray[np.int16]:
@@ -72,13 +75,3 @@ def to_image(array: NDArray[np.generic], grid: Grid) -> SimpleITK.Image:
     image.SetOrigin(grid.origin_xyz_mm)
     image.SetDirection(grid.direction_xyz)
     return image
-
-
-def _smooth(scan: Scan, sigma_zyx_mm: tuple[float, float, float]) -> NDArray[np.generic]:
-    if not any(sigma_zyx_mm):
-        return scan.hu
-    image = SimpleITK.Cast(to_image(scan.hu, scan.grid), SimpleITK.sitkFloat32)
-    for axis, sigma in enumerate(reversed(sigma_zyx_mm)):
-        if sigma > 0 and image.GetSize()[axis] >= 4:
-            image = SimpleITK.RecursiveGaussian(image, sigma, direction=axis)
-    return SimpleITK.GetArrayFromImage(image)

@@ -1,4 +1,4 @@
-"""Interpolation axis by axis: by hand, and beside SimpleITK on any grids whose axes run along one another."""
+"""Sampling axis by axis: by hand, and beside SimpleITK and scipy on any grids whose axes run along one another."""
 
 from itertools import permutations, product
 
@@ -7,6 +7,7 @@ import pytest
 import SimpleITK
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy import ndimage
 
 from lungpipe.geometry import Grid
 from lungpipe.volumes.resample import to_image
@@ -67,9 +68,39 @@ def test_taps_by_hand():
     taps = find_taps(Grid((4, 1, 1), (2.0, 1, 1), (10.0, 0, 0)), Grid((6, 1, 1), (1.5, 1, 1), (8.5, 0, 0)), 0)
     # places: -0.75, 0, 0.75, 1.5, 2.25, 3
     assert taps.is_inside.tolist() == [False, True, True, True, True, True]
-    assert taps.lower.tolist() == [0, 0, 0, 1, 2, 3]
-    assert taps.upper.tolist() == [1, 1, 1, 2, 3, 3]
-    assert taps.weight.tolist() == [0, 0, 0.75, 0.5, 0.25, 0]
+    assert taps.voxels.tolist() == [[0, 0, 0, 1, 2, 3], [1, 1, 1, 2, 3, 3]]
+    assert taps.weights.tolist() == [[1, 1, 0.25, 0.5, 0.75, 1], [0, 0, 0.75, 0.5, 0.25, 0]]
+
+
+def test_smoothed_taps_by_hand():
+    # a Gaussian of 1 voxel reaches 4 voxels; a point halfway takes half of two of them
+    source, target = Grid((9, 1, 1), (2.0, 1, 1)), Grid((2, 1, 1), (7.0, 1, 1), (2.0, 0, 0))
+    taps = find_taps(source, target, 0, sigma_mm=2.0)
+    gaussian = np.exp(-0.5 * np.arange(-4, 5) ** 2)
+    gaussian /= gaussian.sum()
+    # the points lie at voxels 1 and 4.5; what is beyond the first and the last voxel is taken from these
+    assert taps.voxels[:, 0].tolist() == [0, 0, 0, 0, 1, 2, 3, 4, 5, 6]
+    assert taps.voxels[:, 1].tolist() == [0, 1, 2, 3, 4, 5, 6, 7, 8, 8]
+    np.testing.assert_allclose(taps.weights[:, 0], [*gaussian, 0], rtol=1e-6)
+    np.testing.assert_allclose(taps.weights[:, 1], (np.append(gaussian, 0) + np.append(0, gaussian)) / 2, rtol=1e-6)
+
+
+sigmas = st.tuples(*[st.one_of(st.just(0.0), st.floats(0.1, 3.0))] * 3)
+
+
+@settings(max_examples=100, deadline=None)
+@given(shapes, spacings, st.sampled_from(TURNS), shapes, spacings, origins, sigmas)
+def test_smoothing_is_the_gaussian_of_scipy(shape, spacing, turn, shape_to, spacing_to, origin_to, sigma):
+    source, target = Grid(shape, spacing, (1.0, -2.0, 3.0), turn), Grid(shape_to, spacing_to, origin_to)
+    values = np.random.default_rng(0).integers(-1000, 2000, shape).astype(np.int16)
+    radius = [int(np.ceil(4 * s / step)) for s, step in zip(sigma, spacing, strict=True)]
+    in_vox = [s / step for s, step in zip(sigma, spacing, strict=True)]
+    smooth = ndimage.gaussian_filter(values.astype(float), in_vox, mode="nearest", radius=radius)
+    expected = simpleitk(smooth, source, target)
+    resampled = resample_along_axes(values, source, target, fill=-1024, sigma_zyx_mm=sigma)
+    index = source.to_index(target.to_world(np.stack(np.indices(shape_to), axis=-1)))
+    is_decided = (np.abs(np.abs(index - (np.asarray(shape) - 1) / 2) - np.asarray(shape) / 2) > 1e-6).all(axis=-1)
+    assert np.abs(resampled - expected)[is_decided].max(initial=0) <= 0.502
 
 
 def test_flipped_axis_is_read_backwards():
@@ -79,12 +110,19 @@ def test_flipped_axis_is_read_backwards():
     assert resample_along_axes(values, flipped, upright, fill=0).tolist() == [[[10, 15, 20, 25, 30]]]
 
 
-def test_float_values_are_rounded_to_the_nearest():
-    values = np.array([[[0.4, 0.6, -0.6, -1.7]]])
-    grid = Grid((1, 1, 4))
-    assert resample_along_axes(values, grid, Grid((1, 1, 4), origin_zyx_mm=(0.0, 0.0, 0.0)), fill=9).tolist() == [
-        [[0, 1, -1, -2]]
-    ]
+def test_values_are_rounded_to_the_nearest():
+    values = np.array([[[0, 10, -10]]], dtype=np.int16)
+    fine = Grid((1, 1, 9), (1.0, 1.0, 0.25))
+    assert resample_along_axes(values, Grid((1, 1, 3)), fine, fill=9).tolist() == [[[0, 2, 5, 8, 10, 5, 0, -5, -10]]]
+
+
+@pytest.mark.parametrize("value", [-1024, -1000, 40, 3071])
+def test_what_is_constant_stays_so(value):
+    values = np.full((6, 7, 8), value, np.int16)
+    source = Grid(values.shape, (0.45, 0.7, 1.3))
+    for sigma in ((0.0, 0.0, 0.0), (0.8, 0.3, 2.0)):
+        resampled = resample_along_axes(values, source, source.resampled((1.0, 1.0, 1.0)), fill=0, sigma_zyx_mm=sigma)
+        assert (resampled == value).all()
 
 
 @pytest.mark.parametrize("threads", [2, 3, 16])
