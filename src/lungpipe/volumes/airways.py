@@ -65,11 +65,15 @@ def _find_trachea(air: BoolArray, spacing: Spacing, width_mm: float, middle_x_vo
             continue
         chain = _follow_down(labels, holes, top)
         used.update(hole.label for hole in chain)
-        if len(chain) > len(best):
+        is_long = len(chain) * spacing[0] >= MIN_LENGTH * width_mm
+        # the largest, not the longest: narrow gaps between back and table run through all slices
+        if is_long and _volume_vox(chain) > _volume_vox(best):
             best = chain
-    if len(best) * spacing[0] < MIN_LENGTH * width_mm:
-        return np.zeros_like(air)
     return select(labels, [hole.label for hole in best])
+
+
+def _volume_vox(chain: list[_Hole]) -> float:
+    return sum(hole.area_vox for hole in chain)
 
 
 def _round_holes(labels: Components, spacing: Spacing, width_mm: float, middle_x_vox: float) -> dict[int, _Hole]:

@@ -45,6 +45,16 @@ def test_what_is_off_the_middle_too_wide_or_too_narrow_is_no_trachea(center_x, r
     assert not find(hu, air).any()
 
 
+def test_gap_behind_the_back_is_longer_and_no_trachea():
+    hu, air, _, trachea, _ = scene()
+    _, y, x = np.indices(SHAPE)
+    gap = (np.abs(y - 57) < 2) & (np.abs(x - 60) < 2)
+    hu[gap] = -1000
+    found = find(hu, air | gap)
+    assert found[trachea].mean() > 0.98
+    assert not found[gap].any()
+
+
 def test_no_air_has_no_airways():
     hu = np.zeros(SHAPE, np.int16)
     assert not find(hu, hu < -350).any()
