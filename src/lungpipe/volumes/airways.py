@@ -20,6 +20,8 @@ MIN_CONTRAST_HU = 50.0
 MAX_GROWTH = 2.5
 """An airway that grows beyond this multiple of its trachea has leaked into the lungs."""
 _SHAPE_LIMIT = 3.0
+_DARK = 25
+"""The percentile of a hole's HU that stands for its lumen: the voxels along its wall are brighter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +29,7 @@ class _Hole:
     label: int
     z: int
     area_vox: float
+    hu: float
     box: tuple[slice, slice, slice]
 
 
@@ -37,10 +40,15 @@ def find_airways(
 
     `hu` and `air` run along +z, +y, +x; `width_mm` is the body's width, `middle_x_vox` its middle.
     """
-    trachea = _find_trachea(air, spacing_zyx_mm, width_mm, middle_x_vox)
+    labels, _ = label_planes(air)
+    holes = _round_holes(hu, labels, spacing_zyx_mm, width_mm, middle_x_vox)
+    if not holes:
+        return np.zeros_like(air)
+    lung = float(np.median(hu[air]))
+    trachea = _find_trachea(labels, holes, lung, MIN_LENGTH * width_mm / spacing_zyx_mm[0])
     if not trachea.any():
         return trachea
-    lumen, lung = float(np.percentile(hu[trachea], 25)), float(np.median(hu[air]))
+    lumen = float(np.percentile(hu[trachea], _DARK))
     limit = MAX_GROWTH * np.count_nonzero(trachea)
     grown = trachea
     for share in (0.5, 0.35, 0.2):
@@ -55,28 +63,29 @@ def find_airways(
     return dilate_mm(grown, spacing_zyx_mm, 1.01 * max(spacing_zyx_mm[1:])) & air
 
 
-def _find_trachea(air: BoolArray, spacing: Spacing, width_mm: float, middle_x_vox: float) -> BoolArray:
-    labels, _ = label_planes(air)
-    holes = _round_holes(labels, spacing, width_mm, middle_x_vox)
+def _find_trachea(labels: Components, holes: dict[int, _Hole], lung_hu: float, least_planes: float) -> BoolArray:
+    """Return the chain of holes with the most lumen: darker than lung, and wide.
+
+    The longest may be a gap between back and table, the largest a part of a lung that the field of view cuts.
+    """
     best: list[_Hole] = []
+    most = 0.0
     used: set[int] = set()
     for top in sorted(holes.values(), key=lambda hole: -hole.z):
         if top.label in used:
             continue
         chain = _follow_down(labels, holes, top)
         used.update(hole.label for hole in chain)
-        is_long = len(chain) * spacing[0] >= MIN_LENGTH * width_mm
-        # the largest, not the longest: narrow gaps between back and table run through all slices
-        if is_long and _volume_vox(chain) > _volume_vox(best):
-            best = chain
+        # in dark lungs no lumen stands out: then the largest
+        lumen = sum(hole.area_vox * max(lung_hu - hole.hu, 1.0) for hole in chain)
+        if len(chain) >= least_planes and lumen > most:
+            best, most = chain, lumen
     return select(labels, [hole.label for hole in best])
 
 
-def _volume_vox(chain: list[_Hole]) -> float:
-    return sum(hole.area_vox for hole in chain)
-
-
-def _round_holes(labels: Components, spacing: Spacing, width_mm: float, middle_x_vox: float) -> dict[int, _Hole]:
+def _round_holes(
+    hu: NDArray[np.int16], labels: Components, spacing: Spacing, width_mm: float, middle_x_vox: float
+) -> dict[int, _Hole]:
     areas = np.bincount(labels.ravel())
     diameters = np.sqrt(areas * spacing[1] * spacing[2] * 4.0 / np.pi)
     occupied = np.flatnonzero((labels > 0).any(axis=(1, 2)))
@@ -89,7 +98,8 @@ def _round_holes(labels: Components, spacing: Spacing, width_mm: float, middle_x
         is_sized = MIN_DIAMETER * width_mm <= diameters[index] <= MAX_DIAMETER * width_mm
         is_round = max(sides) <= _SHAPE_LIMIT * diameters[index]
         if is_central and is_sized and is_round and box[0].start >= lowest:
-            holes[index] = _Hole(index, box[0].start, float(areas[index]), box)
+            dark = float(np.percentile(hu[box][labels[box] == index], _DARK))
+            holes[index] = _Hole(index, box[0].start, float(areas[index]), dark, box)
     return holes
 
 
