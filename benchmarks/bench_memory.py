@@ -1,9 +1,10 @@
-"""Peak memory of preparing one scan, measured, beside what is estimated from its header before it is read.
+"""Peak memory of preparing one scan, or comparing its lungs, measured, beside what is told from headers before.
 
     python benchmarks/bench_memory.py [name ...]
 
-Every scan is prepared in a process of its own; the baseline is that process after its imports (Linux only). The same
-process then prepares it some more times. Shown beside are what it keeps of that memory in the end, between two scans,
+Every scan is prepared in a process of its own, and its lungs are compared with a reference, where it has one, in
+another; the baseline is that process after its imports (Linux only). The same process then does it some more times.
+Shown beside are what it keeps of that memory in the end, between two scans,
 and what it held at most, the program included: that much PROGRAM_BYTES and the estimate must cover together.
 """
 
@@ -25,13 +26,16 @@ from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.job import ScanJob, run_job
-from lungpipe.volumes.memory import PROGRAM_BYTES, count_cores, require_memory
+from lungpipe.volumes.manifest import MANIFEST_FILE, read_manifest, write_manifest
+from lungpipe.volumes.memory import PROGRAM_BYTES, count_cores, require_comparison_memory, require_memory
+from lungpipe.volumes.references import CompareRequest, compare_lungs
+from lungpipe.volumes.spread import Workers
 
 MORE = 4
 MIB = 2**20
 MOST_RATIO = 1.5
 TURNED = ((1.0, 0.0, 0.0), (0.0, 0.96, -0.28), (0.0, 0.28, 0.96))
-TABLE = "{:34} {:>12} {:>12} {:>9} {:>9} {:>9} {:>9} {:>6}"
+TABLE = "{:40} {:>12} {:>12} {:>9} {:>9} {:>9} {:>9} {:>6}"
 
 
 @dataclass(frozen=True)
@@ -60,6 +64,8 @@ CASES = {
     "compressed, thin slices": Case((600, 512, 512), (0.6, 0.742, 0.742), is_compressed=True),
     "with reference lungs": Case((300, 512, 512), (1.0, 0.742, 0.742), has_reference=True),
     "thin slices, reference lungs": Case((600, 512, 512), (0.6, 0.742, 0.742), has_reference=True),
+    "turned, reference lungs": Case((300, 512, 512), (1.0, 0.742, 0.742), is_turned=True, has_reference=True),
+    "thick slices, reference lungs": Case((133, 512, 512), (2.25, 0.742, 0.742), has_reference=True),
     "quarter size": Case((96, 160, 160), (1.5, 1.0, 1.0)),
 }
 
@@ -107,7 +113,14 @@ def write(folder, case, scan: Scan, labels):
 
 
 def report(name, case, root):
-    command = [sys.executable, __file__, "--measure", str(root), str(case.target_mm)]
+    is_kept = report_step(name, case, ["--prepare", str(root), str(case.target_mm)])
+    if case.has_reference:
+        is_kept &= report_step(f"{name}: compared", case, ["--compare", str(root)])
+    return is_kept
+
+
+def report_step(name, case, arguments):
+    command = [sys.executable, __file__, *arguments]
     measured = json.loads(subprocess.run(command, check=True, stdout=subprocess.PIPE).stdout)
     native, target = ("x".join(map(str, shape)) for shape in (case.shape, measured.pop("target")))
     peak, estimate, kept, resident = (measured[key] for key in ("peak", "estimate", "kept", "resident"))
@@ -117,23 +130,45 @@ def report(name, case, root):
     return 1 <= ratio <= MOST_RATIO and resident <= PROGRAM_BYTES + estimate
 
 
-def measure(root, target_mm):
-    # the jobs of the workflow have it loaded beside all that is loaded here
-    import mlflow  # noqa: F401
-
+def prepare(root, target_mm):
     settings = PreprocessingSettings(spacing_zyx_mm=(target_mm,) * 3)
     job = ScanJob(list_scans(root, 0)[0], root / "out", settings, "bench", 0, np.empty((0, 3)))
     estimate = require_memory(job.scan, settings, 2**60) - PROGRAM_BYTES
+
+    def run():
+        outcome = run_job(job)
+        assert outcome.entry is not None, outcome.row["reason"]
+        return outcome.entry
+
+    entry = measure(run, estimate)
+    write_manifest(root / "out" / MANIFEST_FILE, [entry])
+
+
+def compare(root):
+    [scan], [entry] = list_scans(root, 0), read_manifest(root / "out" / MANIFEST_FILE)
+    estimate = require_comparison_memory(scan, scan.reference, entry.grid, 2**60) - PROGRAM_BYTES
+
+    def run():
+        table = compare_lungs([scan], root / "out", CompareRequest(0, False), Workers(1, 2**60), log=lambda line: None)
+        assert table["lungs_dice"].notna().all(), table["reference_reason"].tolist()
+        return entry
+
+    measure(run, estimate)
+
+
+def measure(run, estimate):
+    # the jobs of the workflow have it loaded beside all that is loaded here
+    import mlflow  # noqa: F401
+
     baseline = read_status("VmRSS")
-    outcome = run_job(job)
-    assert outcome.entry is not None, outcome.row["reason"]
-    assert not outcome.row["reference_reason"], outcome.row["reference_reason"]
+    entry = run()
     peak = read_status("VmHWM") - baseline
     for _ in range(MORE):
-        run_job(job)
+        run()
     kept, resident = read_status("VmRSS") - baseline, read_status("VmHWM")
-    shape = outcome.entry.shape_zyx
+    shape = entry.shape_zyx
     print(json.dumps({"peak": peak, "kept": kept, "resident": resident, "estimate": estimate, "target": shape}))
+    return entry
 
 
 def read_status(key):
@@ -143,7 +178,9 @@ def read_status(key):
 
 
 if __name__ == "__main__":
-    if sys.argv[1:2] == ["--measure"]:
-        measure(Path(sys.argv[2]), float(sys.argv[3]))
+    if sys.argv[1:2] == ["--prepare"]:
+        prepare(Path(sys.argv[2]), float(sys.argv[3]))
+    elif sys.argv[1:2] == ["--compare"]:
+        compare(Path(sys.argv[2]))
     else:
         main(sys.argv[1:])

@@ -34,7 +34,7 @@ def test_a_bad_scan_fails_the_run_by_name_after_the_others_are_prepared(copy, tr
     assert truncated.stem not in prepared(copy, 0)
     assert [len(prepared(copy, subset)) for subset in range(4)] == [1, 2, 2, 2]
     # nothing was trained on what was left
-    assert answer.names <= {"prepare_subset 0", "account_scans"}
+    assert answer.names <= {"prepare_subset 0", "compare_lungs 0", "account_scans"}
 
 
 def test_a_bad_scan_that_may_fail_is_judged_as_missed(copy, truncated):
@@ -53,6 +53,24 @@ def test_a_bad_scan_that_may_fail_is_judged_as_missed(copy, truncated):
     own = matches[matches["series_uid"] == truncated.stem]
     assert len(own) == (nodules["series_uid"] == truncated.stem).sum()
     assert any(text.startswith("scans_without_predictions: ") for text in report["warnings"])
+
+
+def test_one_scan_under_two_names_ends_the_run_before_anything_is_learned(finished, fresh):
+    root = fresh.folder / "luna"
+    shutil.copytree(finished.dataset / "raw", root)
+    original = finished.raw(0)
+    double = root / "subset3" / "1.2.3.4.mhd"
+    header = (root / "subset0" / f"{original.stem}.mhd").read_text()
+    double.write_text(header.replace(original.name, "1.2.3.4.raw"))
+    shutil.copy2(original, double.with_suffix(".raw"))
+    with (root / "series.csv").open("a") as stream:
+        stream.write("1.2.3.4,another,3\n")
+    delta = "dataset: {kind: luna16, root: luna, name: luna}\npreprocessing: {is_failure_fatal: false}"
+    answer = fresh.snakemake(delta=fresh.delta(delta), expect=1)
+    assert "expected every scan once, found 1 under several names" in answer.text
+    places = [f"subset0 {original.stem}", "subset3 1.2.3.4"]
+    assert any(f"  {' = '.join(order)}\n" in answer.text for order in (places, places[::-1]))
+    assert not [name for name in answer.names if name.startswith(("train_", "mine_", "detect_", "write_report"))]
 
 
 def test_a_killed_run_is_completed_by_the_next(copy, finished):

@@ -53,7 +53,7 @@ def test_one_edited_scan_is_computed_alone_and_reruns_the_folds_that_read_it(cop
 
     planned = copy.plan()
     # subset 2 is judged by fold 2 and learned from by fold 0, which is judged on subset 0
-    expected = {"prepare_subset 2", "account_scans", "pack_patches 2", *AFTER_FOLD}
+    expected = {"prepare_subset 2", "compare_lungs 2", "account_scans", "pack_patches 2", *AFTER_FOLD}
     assert planned.names == expected | judged(2) | trained(0) | judged(0)
 
     copy.snakemake("results/ci/volumes/subset2/manifest.json")

@@ -41,7 +41,7 @@ def test_every_stage_has_a_nested_run(runs):
     expected = {f"{stage}/fold{fold}" for stage in folds for fold in (0, 2)}
     expected |= {f"pack_patches/subset{subset}" for subset in range(4)}
     assert set(nested(runs, "flagship")) == expected | {"evaluate_study", "draw_figures", "write_report"}
-    expected = {f"prepare_subset/subset{subset}" for subset in range(4)}
+    expected = {f"{stage}/subset{subset}" for stage in ("prepare_subset", "compare_lungs") for subset in range(4)}
     assert set(nested(runs, "volumes")) == expected | {"collect_targets", "account_scans"}
 
 
@@ -68,6 +68,8 @@ def test_the_study_carries_its_final_figures_settings_and_origin(runs):
 def test_the_dataset_carries_its_accounting(runs):
     metrics = parent(runs, "volumes").data.metrics
     assert (metrics["num_expected"], metrics["num_prepared"]) == (8.0, 8.0)
+    assert (metrics["num_references"], metrics["num_references_not_compared"]) == (8.0, 0.0)
+    assert 0.9 < metrics["lungs_dice_min"] <= metrics["lungs_dice_median"] <= 1.0
 
 
 TARGET = "results/ci/targets/series.parquet"

@@ -30,7 +30,8 @@ def report(finished):
 
 def test_every_stage_leaves_its_files(finished):
     dataset, recipe = finished.dataset, finished.recipe
-    expected = [dataset / "volumes" / f"subset{s}" / name for s in range(4) for name in ("manifest.json", "qc.parquet")]
+    names = ("manifest.json", "qc.parquet", "references.parquet")
+    expected = [dataset / "volumes" / f"subset{s}" / name for s in range(4) for name in names]
     expected += [dataset / "targets" / f"{name}.parquet" for name in ("series", "nodules", "exclusions")]
     expected += [recipe / "patches" / f"subset{subset}.npz" for subset in range(4)]
     expected += [recipe / f"fold{fold}" / name for fold in (0, 2) for name in PER_FOLD]

@@ -40,11 +40,16 @@ def dump(*sections):
 
 
 def raw_files(wildcards):
-    """The raw scans of a subset and their reference lungs; content that is known to be unchanged reruns nothing."""
+    """The raw scans of a subset; content that is known to be unchanged reruns nothing."""
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
     unchanged = {path.as_posix() for path in unchanged_sources(RAW.by_subset[subset], folder)}
     return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
+
+
+def reference_files(wildcards):
+    """The reference lung masks that scans of a subset have; none where the dataset has none."""
+    return RAW.reference_files(int(wildcards.subset))
 
 
 def refused_scans(wildcards):

@@ -7,6 +7,7 @@ if STUDY.dataset.kind == "phantom":
     rule write_phantom:
         output:
             scans=[file for subset in SUBSETS for file in RAW.files(subset)],
+            references=[file for subset in SUBSETS for file in RAW.reference_files(subset)],
             tables=RAW.tables,
         log:
             f"{D}/logs/write_phantom.log",

@@ -1,9 +1,8 @@
-"""Raw scans to resampled volumes with lung masks, a subset a job."""
+"""Raw scans to resampled volumes with lung masks, a subset a job, and these beside reference masks."""
 
 
 rule prepare_subset:
     input:
-        # with the reference lung masks, where the dataset has them: a QC row depends on its scan's
         scans=raw_files,
         nodules=f"{D}/targets/nodules.parquet",
     output:
@@ -34,9 +33,38 @@ rule prepare_subset:
         "../scripts/prepare_subset.py"
 
 
+rule compare_lungs:
+    input:
+        manifest=f"{D}/volumes/subset{{subset}}/manifest.json",
+        references=reference_files,
+    output:
+        references=f"{D}/volumes/subset{{subset}}/references.parquet",
+    log:
+        f"{D}/logs/compare_lungs/subset{{subset}}.log",
+    benchmark:
+        f"{D}/benchmarks/compare_lungs/subset{{subset}}.tsv"
+    # the accounting waits for it
+    priority: 1
+    conda:
+        "../../envs/runtime.yaml"
+    threads: 2
+    resources:
+        mem_mib=lambda wildcards, threads: threads * WORKER_MIB,
+        mem_mb_per_cpu=WORKER_MIB,
+    params:
+        run=f"{D}/tracking/run.json",
+        code=fingerprint("lungpipe.volumes.references"),
+        root=RAW.root.as_posix(),
+        is_whole=STUDY.preprocessing.lung_mask == "whole",
+    script:
+        "../scripts/compare_lungs.py"
+
+
 rule account_scans:
     input:
+        manifests=manifests(SUBSETS),
         qc=expand(f"{D}/volumes/subset{{subset}}/qc.parquet", subset=SUBSETS),
+        references=expand(f"{D}/volumes/subset{{subset}}/references.parquet", subset=SUBSETS),
         series=f"{D}/targets/series.parquet",
     output:
         accounting=report(

@@ -2,13 +2,17 @@ from pathlib import Path
 
 from lungpipe.services.job import open_job
 from lungpipe.services.tracking import RunReference, finish_study
-from lungpipe.tables import QC, SERIES, read_table, replacing
-from lungpipe.volumes.accounting import account_scans, key_figures, refuse_failures
+from lungpipe.tables import QC, REFERENCES, SERIES, read_table, replacing
+from lungpipe.volumes.accounting import account_scans, key_figures, refuse_doubles, refuse_failures
+from lungpipe.volumes.manifest import read_manifest
 
 with open_job(snakemake) as job:
     qc = [read_table(Path(path), QC) for path in snakemake.input.qc]
-    accounting = account_scans(qc, read_table(Path(snakemake.input.series), SERIES))
+    references = [read_table(Path(path), REFERENCES) for path in snakemake.input.references]
+    series = read_table(Path(snakemake.input.series), SERIES)
+    accounting = account_scans(qc, references, series)
     job.say(accounting.to_string(index=False))
+    refuse_doubles((entry for path in snakemake.input.manifests for entry in read_manifest(Path(path))), series)
     if snakemake.params.is_failure_fatal:
         refuse_failures(qc)
     with replacing(Path(snakemake.output.accounting)) as temporary:

@@ -27,7 +27,7 @@ LUNGS_FOLDER = "seg-lungs-LUNA16"
 class ScanFiles:
     """The files of one series; `data_path` equals `header_path` where one file holds both.
 
-    `reference` are those of its reference lung mask, where the dataset has one.
+    `reference` are those of its reference lung mask, where the dataset has one; nothing is prepared from it.
     """
 
     series_uid: str

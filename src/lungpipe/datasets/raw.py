@@ -43,8 +43,13 @@ class RawScans:
         )
 
     def files(self, subset: int) -> list[str]:
-        """Return headers and data of a subset's scans and of their reference lung masks."""
+        """Return headers and data of a subset's scans."""
         return [path.as_posix() for scan in self.by_subset[subset] for path in paths_of(scan)]
+
+    def reference_files(self, subset: int) -> list[str]:
+        """Return headers and data of the reference lung masks that a subset's scans have."""
+        references = [scan.reference for scan in self.by_subset[subset] if scan.reference is not None]
+        return [path.as_posix() for reference in references for path in paths_of(reference)]
 
     def listing_digest(self) -> str:
         """Return a digest of which series lie in which subset."""
@@ -53,9 +58,8 @@ class RawScans:
 
 
 def paths_of(scan: ScanFiles) -> tuple[Path, ...]:
-    """Return the one or two files of a scan, and those of its reference lung mask."""
-    own = tuple(dict.fromkeys((scan.header_path, scan.data_path)))
-    return own if scan.reference is None else (*own, *paths_of(scan.reference))
+    """Return the one or two files of a scan, without those of its reference lung mask."""
+    return tuple(dict.fromkeys((scan.header_path, scan.data_path)))
 
 
 def _find_readings(dataset: DatasetSettings, root: Path) -> Path | None:

@@ -35,7 +35,9 @@ def read_reference_lungs(path: Path, scan_grid: Grid) -> NDArray[np.uint8]:
         expected = f"{LEFT} (left lung), {RIGHT} (right lung) and {AIRWAYS} (airways) beside 0"
         found = ", ".join(map(str, np.unique(labels)[:MAX_NAMED]))
         raise ScanError(f"{header.path}: expected the labels {expected}, found {found}")
-    return left.astype(np.uint8) + 2 * right.astype(np.uint8)
+    lungs = left.view(np.uint8)
+    lungs[right] = 2
+    return lungs
 
 
 def _check_grid(path: Path, grid: Grid, scan_grid: Grid) -> None:

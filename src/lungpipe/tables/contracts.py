@@ -122,13 +122,22 @@ QC = Contract(
         "lungs_ml": Column("float64", "volume of the undilated lung mask, ml", True),
         "left_lung_ml": Column("float64", "of which the left lung, ml", True),
         "right_lung_ml": Column("float64", "of which the right lung, ml", True),
-        "lungs_dice": Column("float64", "Dice overlap with the reference mask, both lungs; missing without one", True),
-        "left_lung_dice": Column("float64", "the same for the left lung", True),
-        "right_lung_dice": Column("float64", "the same for the right lung", True),
-        "reference_lungs_ml": Column("float64", "volume of the reference mask's lungs, ml; missing without one", True),
-        "reference_reason": Column("string", "why a reference mask was not compared; empty where it was, or is none"),
         "min_hu": Column("float64", "smallest stored HU", True),
         "max_hu": Column("float64", "largest stored HU", True),
+    },
+    ("series_uid",),
+)
+
+REFERENCES = Contract(
+    "references",
+    {
+        "series_uid": _SERIES,
+        "subset": Column("int64", "LUNA16 subset folder"),
+        "lungs_dice": Column("float64", "Dice overlap with the reference mask, both lungs", True),
+        "left_lung_dice": Column("float64", "the same for the left lung; missing where neither mask has it", True),
+        "right_lung_dice": Column("float64", "the same for the right lung", True),
+        "reference_lungs_ml": Column("float64", "volume of the reference mask's lungs, ml", True),
+        "reference_reason": Column("string", "why the reference mask was not compared; empty where it was"),
     },
     ("series_uid",),
 )

@@ -1,8 +1,11 @@
 """The accounting table: n of n scans, how good their lungs are, and what became of each that failed."""
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
 
 import pandas as pd
+
+from lungpipe.volumes.manifest import VolumeEntry
 
 TOTAL = "total"
 MEASURED = ("outside_lungs_percent", "lungs_litres_median", "lungs_dice_median", "lungs_dice_min")
@@ -10,10 +13,10 @@ MEASURED = ("outside_lungs_percent", "lungs_litres_median", "lungs_dice_median",
 
 
 class PreparationError(RuntimeError):
-    """Scans that could not be prepared; the message names each with its reason."""
+    """Scans that could not be prepared, or are there twice; the message names each with its reason."""
 
 
-def account_scans(qc: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFrame:
+def account_scans(qc: Sequence[pd.DataFrame], references: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFrame:
     """Return a row per subset and a total: scans expected and prepared, nodules and where they lie, and the lungs.
 
     Nodules of a scan that failed count as outside volume and lungs. Medians and the smallest Dice go over scans, the
@@ -21,9 +24,11 @@ def account_scans(qc: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFr
 
     Args:
         qc: one table per subset (QC contract).
+        references: one table per subset (REFERENCES contract).
         series: every series of the dataset (SERIES contract).
     """
-    rows = pd.concat(qc, ignore_index=True)
+    compared = pd.concat(references, ignore_index=True).drop(columns="subset")
+    rows = pd.concat(qc, ignore_index=True).merge(compared, on="series_uid", how="left", validate="one_to_one")
     expected = series.groupby("subset").size()
     own = {str(subset): rows[rows["subset"] == subset] for subset in expected.index} | {TOTAL: rows}
     sizes = [*expected, expected.sum()]
@@ -51,9 +56,28 @@ def refuse_failures(qc: Sequence[pd.DataFrame]) -> None:
         )
 
 
+def refuse_doubles(entries: Iterable[VolumeEntry], series: pd.DataFrame) -> None:
+    """Raise PreparationError if two series hold the same volume: one in two subsets would be learned and judged.
+
+    Args:
+        entries: of the manifests of all subsets.
+        series: every series of the dataset (SERIES contract).
+    """
+    subsets = series.set_index("series_uid")["subset"]
+    owners: defaultdict[str, list[str]] = defaultdict(list)
+    for entry in entries:
+        owners[entry.content_sha256].append(f"subset{subsets[entry.series_uid]} {entry.series_uid}")
+    doubles = [places for places in owners.values() if len(places) > 1]
+    if doubles:
+        raise PreparationError(
+            f"expected every scan once, found {len(doubles)} under several names, with the same grid, HU and lungs;"
+            " leave one of each in the dataset:\n" + "\n".join(f"  {' = '.join(places)}" for places in doubles)
+        )
+
+
 def _summarise(rows: pd.DataFrame) -> dict[str, int | float]:
     num_nodules, num_outside = int(rows["num_nodules"].sum()), int(rows["num_nodules_outside_lungs"].sum())
-    is_refused = rows["reference_reason"] != ""
+    is_refused = rows["reference_reason"].fillna("") != ""
     # the sides and not the mask: a mask that is the whole volume has none
     lungs_ml = rows["left_lung_ml"] + rows["right_lung_ml"]
     return {

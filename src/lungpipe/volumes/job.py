@@ -1,7 +1,6 @@
 """One scan's job: read, resample, find the lungs, store, judge; a failure is an outcome, not an exception."""
 
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -17,11 +16,11 @@ from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.build import fill_draft, find_lungs, require_lungs
 from lungpipe.volumes.draft import draft_volume
+from lungpipe.volumes.labels import side_volumes
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
 from lungpipe.volumes.qc import count_nodules, failed_row, qc_row
-from lungpipe.volumes.references import judge_lungs
 from lungpipe.volumes.resample import resample
-from lungpipe.volumes.sources import hash_source, record_reference, stat_source
+from lungpipe.volumes.sources import hash_source, stat_source
 from lungpipe.volumes.store import list_files
 
 RECORD_KEY = "entry"
@@ -51,13 +50,11 @@ class ScanJob:
         threshold = settings.lung_threshold_hu if settings.lung_mask == "threshold" else None
         return _digest([settings.spacing_zyx_mm, settings.lung_mask, threshold])
 
-    def judged(self, reference: Mapping[str, Any]) -> str:
-        """Return the SHA-256 of what the QC row depends on beside the volume, with the record of the reference lungs.
-
-        These are nodules, margin, subset, the file's name, and the reference's content.
-        """
-        centers, content = self.centers_zyx_mm.tolist(), reference.get("sha256", reference.get("error"))
-        return _digest([centers, self.settings.lung_margin_mm, self.subset, self.scan.header_path.name, content])
+    @property
+    def judged(self) -> str:
+        """SHA-256 of what the QC row depends on beside the volume: nodules, margin, subset, and the file's name."""
+        centers = self.centers_zyx_mm.tolist()
+        return _digest([centers, self.settings.lung_margin_mm, self.subset, self.scan.header_path.name])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -76,9 +73,7 @@ def run_job(job: ScanJob) -> Outcome:
     try:
         stat = stat_source(job.scan)
         entry, lungs = _prepare(job, stat)
-        reference = record_reference(job.scan, {})
-        source = {"stat": stat, "sha256": entry.source_sha256, "judged": job.judged(reference), "reference": reference}
-        return Outcome(uid, entry, judge(job, entry, lungs), source)
+        return Outcome(uid, entry, judge(job, entry, lungs), record(job, entry, stat))
     except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row names the reason
         reason = str(error) or type(error).__name__
         return Outcome(uid, None, failure(job, reason), {})
@@ -92,12 +87,20 @@ def failure(job: ScanJob, reason: str) -> dict[str, Any]:
 
 
 def judge(job: ScanJob, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return the QC row of a stored volume and its lung labels (uint8, zyx); reads the reference's, if there are."""
+    """Return the QC row of a stored volume and its lung labels (uint8, zyx)."""
     grid = entry.grid
     counts = count_nodules(job.centers_zyx_mm, grid, lambda window: window.cut(lungs, 0), job.settings.lung_margin_mm)
     row = qc_row(entry.series_uid, job.subset, job.scan.header_path.name, counts)
     measured = {"lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
-    return {**row, **measured, **judge_lungs(job.scan, lungs, grid, is_whole=job.settings.lung_mask == "whole")}
+    if job.settings.lung_mask == "whole":
+        return {**row, **measured}  # such a mask has no sides
+    left_ml, right_ml = side_volumes(lungs, grid)
+    return {**row, **measured, "left_lung_ml": round(left_ml, 3), "right_lung_ml": round(right_ml, 3)}
+
+
+def record(job: ScanJob, entry: VolumeEntry, stat: list[list[int]]) -> dict[str, Any]:
+    """Return what `sources.json` keeps of a scan: sizes and times of its files, their SHA-256, and `judged`."""
+    return {"stat": stat, "sha256": entry.source_sha256, "judged": job.judged}
 
 
 def _prepare(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[np.uint8]]:

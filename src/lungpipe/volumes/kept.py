@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from lungpipe.tables import QC, ContractError, read_table
-from lungpipe.volumes.job import RECORD_KEY, Outcome, ScanJob, judge, with_files
+from lungpipe.volumes.job import RECORD_KEY, Outcome, ScanJob, judge, record, with_files
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
-from lungpipe.volumes.sources import is_same_source, read_sources, record_reference, stat_source
+from lungpipe.volumes.sources import is_same_source, read_sources, stat_source
 from lungpipe.volumes.store import VolumeError, check_files, open_volume, read_own_attributes
 
 QC_FILE = "qc.parquet"
@@ -30,13 +30,10 @@ def _keep(job: ScanJob, known: dict[str, Any], row: dict[str, Any] | None) -> Ou
     if entry is None:
         return None
     try:
-        reference = record_reference(job.scan, known.get("reference", {}))
-        digest = job.judged(reference)
-        # the old row holds while its nodules, margin and reference do
-        is_judged = row is not None and row["is_ok"] and known.get("judged") == digest
+        # the old row holds while its nodules and margin do
+        is_judged = row is not None and row["is_ok"] and known.get("judged") == job.judged
         judged = row if row is not None and is_judged else judge(job, entry, open_volume(job.store_path).read_lungs())
-        stat = stat_source(job.scan)
-        source = {"stat": stat, "sha256": entry.source_sha256, "judged": digest, "reference": reference}
+        source = record(job, entry, stat_source(job.scan))
     except (VolumeError, OSError):
         return None  # a store whose labels cannot be read is made anew
     return Outcome(entry.series_uid, entry, judged, source)

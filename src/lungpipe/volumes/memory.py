@@ -1,4 +1,4 @@
-"""How much memory preparing a scan takes, told from its header, and a gate that keeps scans at work within a limit."""
+"""How much memory a scan takes, told from headers, and a gate that keeps the scans at work within a limit."""
 
 import math
 import os
@@ -8,8 +8,10 @@ from contextlib import contextmanager
 from pathlib import Path
 from threading import Condition
 
+import numpy as np
+
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.datasets.metaimage_header import Header, read_header
+from lungpipe.datasets.metaimage_header import DTYPES, Header, read_header
 from lungpipe.datasets.scan import ScanError, check_grid
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
@@ -32,23 +34,15 @@ KEPT_BYTES = 96 * 2**20
 """What the allocator keeps at most of the shards just written."""
 CELL_BYTES = 23
 """For each voxel of the coarse grid on which the lungs are found: HU, masks, 32-bit components."""
-REFERENCE_BYTES = 8
-"""For each native voxel of the reference lungs: labels, masks and their sum."""
+COMPARED_BYTES = 3
+"""For each voxel of the target while two masks are compared: both, and one in the reading or in another order."""
 
 
-def estimate_peak_bytes(
-    native_grid: Grid,
-    target_grid: Grid,
-    *,
-    reading_bytes: int = 0,
-    has_reference: bool = False,
-    threads: int = 1,
-) -> int:
+def estimate_peak_bytes(native_grid: Grid, target_grid: Grid, *, reading_bytes: int = 0, threads: int = 1) -> int:
     """Return an upper bound, in bytes, of what preparing one scan takes at its peak, beside the program itself.
 
     The largest of the job's stages counts, one after the other. `reading_bytes` are taken while the voxels are read,
-    beside these; `has_reference` tells of reference lungs; `threads` resample. The terms are calibrated by
-    `benchmarks/bench_memory.py`.
+    beside these; `threads` resample. The terms are calibrated by `benchmarks/bench_memory.py`.
     """
     native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
     is_smoothed = any(anti_alias_sigma_mm(native_grid, target_grid))
@@ -64,7 +58,6 @@ def estimate_peak_bytes(
         # SimpleITK takes a copy of the values and returns floating point
         "oblique": (HU_BYTES + 2 * values) * native + (FLOAT_BYTES + HU_BYTES) * target if is_oblique else 0,
         "store": HU_BYTES * target + _writing_bytes(target_grid) + _lungs_bytes(target_grid),
-        "judge": REFERENCE_BYTES * native + 3 * LABEL_BYTES * target if has_reference else 0,
     }
     return FIXED_BYTES + max(stages.values())
 
@@ -84,17 +77,52 @@ def require_memory(scan: ScanFiles, settings: PreprocessingSettings, limit_bytes
     check_grid(header.grid, header.path)
     target = header.grid.resampled(settings.spacing_zyx_mm)
     needed = PROGRAM_BYTES + estimate_peak_bytes(
-        header.grid,
-        target,
-        reading_bytes=_reading_bytes(header),
-        has_reference=scan.reference is not None,
-        threads=threads,
+        header.grid, target, reading_bytes=_reading_bytes(header), threads=threads
+    )
+    if needed > limit_bytes:
+        grids = f"{_describe(header.grid)} become {_describe(target)} (zyx)"
+        raise ScanError(
+            f"{header.path}: expected a scan that is prepared in {_say_limit(limit_bytes)},"
+            f" found one that needs {needed / GIB:.2f} GiB: {grids}"
+        )
+    return needed
+
+
+def estimate_comparison_bytes(native_grid: Grid, target_grid: Grid, *, label_bytes: int, file_bytes: int) -> int:
+    """Return an upper bound, in bytes, of what comparing a stored mask with reference lungs takes at its peak.
+
+    The program itself comes to that. `label_bytes`: of a voxel of the reference; `file_bytes`: of its file.
+    """
+    native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
+    stages = {
+        "read": file_bytes + 2 * label_bytes * native,
+        # a mask of each lung, and one of another label, or all labels in order, to name those that are refused
+        "labels": 2 * (label_bytes + LABEL_BYTES) * native,
+        # SimpleITK, where it is needed, takes a copy of the labels and gives up one of its own
+        "resample": 2 * LABEL_BYTES * (native + target),
+        "compare": COMPARED_BYTES * target,
+    }
+    return FIXED_BYTES + max(stages.values())
+
+
+def require_comparison_memory(scan: ScanFiles, reference: ScanFiles, target_grid: Grid, limit_bytes: int) -> int:
+    """Return the bytes that comparing a stored scan with its reference needs, the program included; reads the headers.
+
+    Raises:
+        ScanError: a header that cannot be used, or a reference that needs more than the limit.
+        OSError: a reference without voxels.
+    """
+    header, native_grid = read_header(reference.header_path, DTYPES.keys()), read_header(scan.header_path).grid
+    needed = PROGRAM_BYTES + estimate_comparison_bytes(
+        native_grid,
+        target_grid,
+        label_bytes=np.dtype(DTYPES[header.element_type]).itemsize,
+        file_bytes=header.data_path.stat().st_size,
     )
     if needed > limit_bytes:
         raise ScanError(
-            f"{header.path}: expected a scan that is prepared in {limit_bytes / GIB:.2f} GiB"
-            f" (preprocessing.worker_memory_gib, or less where the worker itself has less),"
-            f" found one that needs {needed / GIB:.2f} GiB: {_describe(header.grid)} become {_describe(target)} (zyx)"
+            f"{header.path}: expected a reference that is compared in {_say_limit(limit_bytes)},"
+            f" found one that needs {needed / GIB:.2f} GiB: {_describe(native_grid)} (zyx)"
         )
     return needed
 
@@ -188,6 +216,11 @@ def _reading_bytes(header: Header) -> int:
     if header.is_compressed:
         return header.data_path.stat().st_size + header.num_bytes
     return header.num_bytes if header.is_big_endian else 0
+
+
+def _say_limit(limit_bytes: int) -> str:
+    source = "preprocessing.worker_memory_gib, or less where the worker itself has less"
+    return f"{limit_bytes / GIB:.2f} GiB ({source})"
 
 
 def _describe(grid: Grid) -> str:

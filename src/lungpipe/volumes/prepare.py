@@ -82,8 +82,6 @@ def prepare_subset(
     )
     outcomes = {**kept, **{outcome.series_uid: outcome for outcome in computed}}
     result = _write(folder, [outcomes[uid] for uid in sorted(outcomes)], len(kept))
-    for row in result.qc[result.qc["reference_reason"] != ""].itertuples():
-        log(f"{row.series_uid}: lungs not compared: {row.reference_reason}")
     log(
         f"subset {request.subset}: {len(result.entries)} of {len(jobs)} scans ready: {result.num_kept} kept,"
         f" {result.num_computed} computed, {result.num_failed} failed; {result.num_removed} stores removed"

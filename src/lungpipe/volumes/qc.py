@@ -42,7 +42,7 @@ def qc_row(series_uid: str, subset: int, source: str, counts: dict[str, int]) ->
     """Return the row of a scan that was prepared, still without lungs and HU range."""
     empty = {name: float("nan") for name, column in QC.columns.items() if column.is_nullable}
     row = {"series_uid": series_uid, "subset": subset, "is_ok": True, "reason": "", "source": source}
-    return {**row, **counts, **empty, "reference_reason": ""}
+    return {**row, **counts, **empty}
 
 
 def failed_row(series_uid: str, subset: int, source: str, *, num_nodules: int, reason: str) -> dict[str, Any]:

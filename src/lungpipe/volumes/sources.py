@@ -56,23 +56,8 @@ def is_same_source(scan: ScanFiles, sha256: str, known: Mapping[str, Any]) -> bo
         return False
 
 
-def record_reference(scan: ScanFiles, known: Mapping[str, Any]) -> dict[str, Any]:
-    """Return size, time and SHA-256 of a scan's reference lungs; empty without any, `error` where they are unreadable.
-
-    `known` is an earlier such record: with equal size and time the files are not read.
-    """
-    if scan.reference is None:
-        return {}
-    try:
-        stat = stat_source(scan.reference)
-        is_known = known.get("stat") == stat and "sha256" in known
-        return {"stat": stat, "sha256": known["sha256"] if is_known else hash_source(scan.reference)}
-    except OSError as error:
-        return {"error": str(error.strerror)}
-
-
 def unchanged_sources(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
-    """Return the raw files (headers and data) whose content is what the folder's manifest and QC table were made from.
+    """Return the raw files (headers and data) whose content is what the folder's manifest was made from.
 
     Looks at sizes and times, and reads only files that these do not vouch for. Empty without a readable manifest.
     """
@@ -87,16 +72,7 @@ def unchanged_sources(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
         if scan.series_uid in entries
         and is_same_source(scan, entries[scan.series_uid].source_sha256, known.get(scan.series_uid, {}))
     ]
-    return {path for scan in (*same, *_same_references(scans, known)) for path in _files(scan)}
-
-
-def _same_references(scans: Sequence[ScanFiles], sources: Mapping[str, Any]) -> list[ScanFiles]:
-    records = [(scan.reference, sources.get(scan.series_uid, {}).get("reference", {})) for scan in scans]
-    return [
-        reference
-        for reference, known in records
-        if reference is not None and "sha256" in known and is_same_source(reference, known["sha256"], known)
-    ]
+    return {path for scan in same for path in _files(scan)}
 
 
 class _UnreadableError(OSError):

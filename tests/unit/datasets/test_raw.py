@@ -52,17 +52,19 @@ def test_existing_files_are_found_by_subset(luna16):
     assert raw.files(2) == [(luna16 / "subset2/1.4.mha").as_posix()]
 
 
-def test_reference_lungs_are_files_of_their_scans(luna16):
+def test_reference_lungs_are_listed_apart_from_their_scans(luna16):
     folder = luna16 / "seg-lungs-LUNA16"
     folder.mkdir()
     (folder / "1.2.mhd").write_text("NDims = 3\nElementDataFile = 1.2.zraw\n")
     (folder / "1.2.zraw").write_bytes(b"")
     raw = RawScans.of(study_of(luna16))
     assert [Path(path).relative_to(luna16).as_posix() for path in raw.files(0)] == [
-        *(f"subset0/{name}" for name in ("1.1.mhd", "1.1.raw", "1.2.mhd", "1.2.raw")),
-        *(f"seg-lungs-LUNA16/{name}" for name in ("1.2.mhd", "1.2.zraw")),
+        f"subset0/{name}" for name in ("1.1.mhd", "1.1.raw", "1.2.mhd", "1.2.raw")
     ]
-    assert "seg-lungs-LUNA16" not in "".join(raw.files(1))
+    assert [Path(path).relative_to(luna16).as_posix() for path in raw.reference_files(0)] == [
+        f"seg-lungs-LUNA16/{name}" for name in ("1.2.mhd", "1.2.zraw")
+    ]
+    assert raw.reference_files(1) == []
 
 
 def test_tables_that_are_not_there_are_not_named(luna16):

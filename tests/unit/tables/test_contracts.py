@@ -12,6 +12,7 @@ from lungpipe.tables import (
     NODULES,
     PATIENTS,
     QC,
+    REFERENCES,
     SCORED,
     SERIES,
     Column,
@@ -19,7 +20,7 @@ from lungpipe.tables import (
     ContractError,
 )
 
-ALL = (CANDIDATES, EXCLUSIONS, HISTORY, NODULES, PATIENTS, QC, SCORED, SERIES)
+ALL = (CANDIDATES, EXCLUSIONS, HISTORY, NODULES, PATIENTS, QC, REFERENCES, SCORED, SERIES)
 CONTRACT = Contract(
     "visits",
     {

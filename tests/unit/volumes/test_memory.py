@@ -21,10 +21,11 @@ from lungpipe.volumes.memory import (
     GIB,
     PACKED_BYTES,
     PROGRAM_BYTES,
-    REFERENCE_BYTES,
     MemoryGate,
+    estimate_comparison_bytes,
     estimate_peak_bytes,
     list_refused,
+    require_comparison_memory,
     require_memory,
     worker_bytes,
 )
@@ -76,12 +77,29 @@ def test_a_turned_scan_takes_floating_point_on_the_larger_grid():
     assert estimate_peak_bytes(turned, target) == FIXED_BYTES + expected
 
 
-def test_reading_and_reference_lungs_are_stages_of_their_own():
+def test_reading_is_a_stage_of_its_own():
     shape = (600, 512, 512)
-    voxels, spacing = math.prod(shape), (0.6, 0.742, 0.742)
-    target = math.prod(Grid(shape, spacing).resampled(MM).shape_zyx)
-    assert peak(shape, spacing, reading_bytes=GIB) == 2 * voxels + GIB
-    assert peak(shape, spacing, has_reference=True) == REFERENCE_BYTES * voxels + 3 * target
+    assert peak(shape, (0.6, 0.742, 0.742), reading_bytes=GIB) == 2 * math.prod(shape) + GIB
+
+
+@pytest.mark.parametrize(
+    ("shape", "spacing", "sizes", "expected"),
+    [
+        # a byte for the labels and one for each of three masks
+        ((600, 512, 512), (0.6, 0.742, 0.742), (1, 10**6), 4 * 600 * 512 * 512),
+        ((600, 512, 512), (0.6, 0.742, 0.742), (2, 10**6), 6 * 600 * 512 * 512),
+        ((600, 512, 512), (0.6, 0.742, 0.742), (1, GIB), 2 * 600 * 512 * 512 + GIB),
+        # 133 mm by 2.5 become 331 planes: both grids, twice
+        ((133, 512, 512), (2.5, 0.742, 0.742), (1, 10**6), 2 * (133 * 512 * 512 + 331 * 380 * 380)),
+        ((50, 100, 100), (5.0, 1.0, 1.0), (1, 10**4), 3 * 246 * 100 * 100),
+    ],
+    ids=["labels", "wide labels", "file", "resampled", "compared"],
+)
+def test_a_comparison_peaks_at_its_largest_stage(shape, spacing, sizes, expected):
+    label_bytes, file_bytes = sizes
+    native = Grid(shape, spacing)
+    found = estimate_comparison_bytes(native, native.resampled(MM), label_bytes=label_bytes, file_bytes=file_bytes)
+    assert found == FIXED_BYTES + expected
 
 
 @pytest.mark.parametrize("shape", [(300, 380, 380), (279, 279, 279), (60, 121, 97)])
@@ -93,7 +111,7 @@ def test_the_coarse_grid_is_counted_as_it_is_made(shape):
 
 def test_scans_of_700_slices_pass_by_default():
     for shape, spacing in (((700, 512, 512), (0.5, 0.7, 0.7)), ((700, 512, 512), (0.5, 0.977, 0.977))):
-        assert PROGRAM_BYTES + peak(shape, spacing, has_reference=True) + FIXED_BYTES < worker_bytes(SETTINGS)
+        assert PROGRAM_BYTES + peak(shape, spacing) + FIXED_BYTES < worker_bytes(SETTINGS)
 
 
 @pytest.fixture
@@ -147,17 +165,26 @@ def test_a_spacing_beyond_all_scanners_is_refused_before_anything_is_counted(hea
         require_memory(header((512, 512, 512), (50.0, 50.0, 50.0)), SETTINGS, 4 * GIB)
 
 
-def test_packed_and_swapped_voxels_and_a_reference_need_more(header):
+def test_packed_and_swapped_voxels_need_more_and_a_reference_nothing(header):
     shape = (300, 512, 512)
     voxels = math.prod(shape)
-    target = Grid(shape, (1.0, 0.742, 0.742)).resampled(MM)
     plain = require_memory(header(shape, (1.0, 0.742, 0.742)), SETTINGS, 4 * GIB)
     packed = require_memory(header(shape, (1.0, 0.742, 0.742), packed_bytes=GIB), SETTINGS, 4 * GIB)
     assert packed == PROGRAM_BYTES + FIXED_BYTES + 4 * voxels + GIB
     scan = header(shape, (1.0, 0.742, 0.742), BinaryDataByteOrderMSB=True)
     assert require_memory(scan, SETTINGS, 4 * GIB) == max(plain, PROGRAM_BYTES + FIXED_BYTES + 4 * voxels)
-    referenced = require_memory(replace(scan, reference=scan), SETTINGS, 4 * GIB)
-    assert referenced == PROGRAM_BYTES + FIXED_BYTES + REFERENCE_BYTES * voxels + 3 * math.prod(target.shape_zyx)
+    assert require_memory(replace(scan, reference=scan), SETTINGS, 4 * GIB) == require_memory(scan, SETTINGS, 4 * GIB)
+
+
+def test_a_comparison_that_needs_exactly_the_limit_passes(header):
+    scan = header((300, 512, 512))
+    target = Grid((300, 512, 512)).resampled(MM)
+    needed = require_comparison_memory(scan, scan, target, 4 * GIB)
+    # two bytes of labels as they are, and two masks beside a copy of them
+    assert needed == PROGRAM_BYTES + FIXED_BYTES + 6 * 300 * 512 * 512
+    assert require_comparison_memory(scan, scan, target, needed) == needed
+    with pytest.raises(ScanError, match=r"1\.2\.mhd: expected a reference that is compared in 1\.1\d GiB"):
+        require_comparison_memory(scan, scan, target, needed - 1)
 
 
 def test_refused_scans_are_listed_but_for_prepared_ones_and_files_still_to_come(header, tmp_path):

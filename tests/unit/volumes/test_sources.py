@@ -1,11 +1,10 @@
 import hashlib
 import os
-from dataclasses import replace
 
 import pytest
 
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.volumes.sources import hash_source, is_same_source, read_sources, record_reference, stat_source
+from lungpipe.volumes.sources import hash_source, is_same_source, read_sources, stat_source
 
 
 @pytest.fixture
@@ -54,30 +53,3 @@ def test_damaged_side_file_knows_nothing(tmp_path, content):
     if content is not None:
         (tmp_path / "sources.json").write_text(content)
     assert read_sources(tmp_path) == {}
-
-
-@pytest.fixture
-def referenced(scan, tmp_path):
-    (tmp_path / "lungs.mhd").write_bytes(b"labels")
-    (tmp_path / "lungs.zraw").write_bytes(b"packed")
-    return replace(scan, reference=ScanFiles("a", tmp_path / "lungs.mhd", tmp_path / "lungs.zraw"))
-
-
-def test_a_reference_is_recorded_by_its_content(scan, referenced):
-    assert record_reference(scan, {}) == {}
-    record = record_reference(referenced, {})
-    assert record == {"stat": stat_source(referenced.reference), "sha256": hashlib.sha256(b"labelspacked").hexdigest()}
-    referenced.reference.data_path.write_bytes(b"Packed")
-    assert record_reference(referenced, record)["sha256"] == hashlib.sha256(b"labelsPacked").hexdigest()
-
-
-def test_a_known_reference_is_trusted_without_reading(referenced):
-    stat = stat_source(referenced.reference)
-    assert record_reference(referenced, {"stat": stat, "sha256": "whatever"})["sha256"] == "whatever"
-    assert record_reference(referenced, {"stat": [[0, 0]], "sha256": "whatever"})["sha256"] != "whatever"
-    assert "sha256" in record_reference(referenced, {"stat": stat})
-
-
-def test_a_reference_that_cannot_be_read_is_recorded_as_such(referenced):
-    referenced.reference.data_path.unlink()
-    assert record_reference(referenced, {}) == {"error": "No such file or directory"}
