@@ -41,7 +41,7 @@ def find_airways(
     `hu` and `air` run along +z, +y, +x; `width_mm` is the body's width, `middle_x_vox` its middle.
     """
     labels, _ = label_planes(air)
-    holes = _round_holes(hu, labels, spacing_zyx_mm, width_mm, middle_x_vox)
+    holes = _round_holes(hu, labels, spacing_zyx_mm, width_mm=width_mm, middle_x_vox=middle_x_vox)
     if not holes:
         return np.zeros_like(air)
     lung = float(np.median(hu[air]))
@@ -84,7 +84,7 @@ def _find_trachea(labels: Components, holes: dict[int, _Hole], lung_hu: float, l
 
 
 def _round_holes(
-    hu: NDArray[np.int16], labels: Components, spacing: Spacing, width_mm: float, middle_x_vox: float
+    hu: NDArray[np.int16], labels: Components, spacing: Spacing, *, width_mm: float, middle_x_vox: float
 ) -> dict[int, _Hole]:
     areas = np.bincount(labels.ravel())
     diameters = np.sqrt(areas * spacing[1] * spacing[2] * 4.0 / np.pi)

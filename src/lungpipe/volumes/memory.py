@@ -45,18 +45,15 @@ def estimate_peak_bytes(native_grid: Grid, target_grid: Grid, *, reading_bytes: 
     beside these; `threads` resample. The terms are calibrated by `benchmarks/bench_memory.py`.
     """
     native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
-    is_smoothed = any(anti_alias_sigma_mm(native_grid, target_grid))
     is_oblique = match_axes(native_grid, target_grid) is None
-    values = FLOAT_BYTES if is_smoothed else HU_BYTES
+    # SimpleITK takes a copy of the scan, or of what was made of it by smoothing
+    copies = 3 if any(anti_alias_sigma_mm(native_grid, target_grid)) else 2
     # two slices in floating point on the way from the native size to the target's, at three sizes
     scratch = threads * FLOAT_BYTES * 6 * max(_slice_vox(native_grid), _slice_vox(target_grid))
     stages = {
         "read": HU_BYTES * native + reading_bytes,
-        # the scan, and an image in floating point before and after one axis is smoothed
-        "smooth": (HU_BYTES + 2 * FLOAT_BYTES) * native if is_smoothed else 0,
-        "resample": (HU_BYTES + (FLOAT_BYTES if is_smoothed else 0)) * native + HU_BYTES * target + scratch,
-        # SimpleITK takes a copy of the values and returns floating point
-        "oblique": (HU_BYTES + 2 * values) * native + (FLOAT_BYTES + HU_BYTES) * target if is_oblique else 0,
+        "resample": HU_BYTES * (native + target) + scratch,
+        "oblique": copies * HU_BYTES * native + (FLOAT_BYTES + HU_BYTES) * target if is_oblique else 0,
         "store": HU_BYTES * target + _writing_bytes(target_grid) + _lungs_bytes(target_grid),
     }
     return FIXED_BYTES + max(stages.values())

@@ -149,8 +149,8 @@ def _make_filler(view: NDArray[np.int16], taps: list[Taps], resampled: NDArray[n
                 if weight:
                     np.multiply(view[voxel], weight, out=step)
                     plane += step
-            _join(plane, along_y, 0, rows, next_rows)
-            _join(rows, along_x, 1, cells, next_cells)
+            _join(plane, along_y, 0, joined=rows, step=next_rows)
+            _join(rows, along_x, 1, joined=cells, step=next_cells)
             np.rint(cells, out=cells)
             np.copyto(resampled[index], cells, casting="unsafe")
 
@@ -158,7 +158,7 @@ def _make_filler(view: NDArray[np.int16], taps: list[Taps], resampled: NDArray[n
 
 
 def _join(
-    values: NDArray[np.float32], taps: Taps, axis: int, joined: NDArray[np.float32], step: NDArray[np.float32]
+    values: NDArray[np.float32], taps: Taps, axis: int, *, joined: NDArray[np.float32], step: NDArray[np.float32]
 ) -> None:
     """Set `joined` to the weighted sum of what the taps take of `values` along an axis; `step` is scratch memory."""
     for number, (voxels, weights) in enumerate(zip(taps.voxels, taps.weights, strict=True)):
