@@ -144,10 +144,13 @@ def _make_filler(view: NDArray[np.int16], taps: list[Taps], resampled: NDArray[n
         )
         for index in block:
             voxels, weights = along_z.voxels[:, index], along_z.weights[:, index]
-            np.multiply(view[voxels[0]], weights[0], out=plane)
+            np.copyto(plane, view[voxels[0]])
+            if weights[0] != 1.0:
+                plane *= weights[0]
             for voxel, weight in zip(voxels[1:], weights[1:], strict=True):
                 if weight:
-                    np.multiply(view[voxel], weight, out=step)
+                    np.copyto(step, view[voxel])
+                    step *= weight
                     plane += step
             _join(plane, along_y, 0, joined=rows, step=next_rows)
             _join(rows, along_x, 1, joined=cells, step=next_cells)
