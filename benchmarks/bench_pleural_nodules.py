@@ -17,7 +17,7 @@ from scipy import ndimage
 
 from lungpipe.datasets.read import read_scan
 from lungpipe.geometry import Grid
-from lungpipe.volumes import lungs
+from lungpipe.volumes.lungs import segment
 from lungpipe.volumes.qc import near_lungs
 from lungpipe.volumes.resample import resample
 
@@ -32,7 +32,7 @@ SEED = 1
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--closings", nargs="+", type=float, default=[1 / lungs.CLOSING_SHARE])
+    parser.add_argument("--closings", nargs="+", type=float, default=[1 / segment.CLOSING_SHARE])
     options = parser.parse_args()
     if not os.environ.get("LUNGPIPE_SHARED"):
         print("LUNGPIPE_SHARED is not set: no real scans")
@@ -41,7 +41,7 @@ def main() -> None:
     scans = [prepare(folder) for folder in folders]
     rows = []
     for closing, diameter_mm in product(options.closings, DIAMETERS_MM):
-        lungs.CLOSING_SHARE = 1 / closing
+        segment.CLOSING_SHARE = 1 / closing
         kept = [sum(count_kept(*scan, diameter_mm, depth) for scan in scans) for depth in DEPTHS]
         rows.append([f"1/{closing:g}", str(diameter_mm), *map(str, kept)])
     print(f"centres kept of {PLACES * len(scans)}, by depth as a share of the radius\n")
@@ -53,7 +53,7 @@ def prepare(folder: Path):
     scan = read_scan(folder)
     grid = scan.grid.resampled((SPACING_MM,) * 3)
     hu = resample(scan, grid)
-    return hu, grid, ndimage.distance_transform_edt(lungs.segment_lungs(hu, grid) > 0, sampling=SPACING_MM)
+    return hu, grid, ndimage.distance_transform_edt(segment.segment_lungs(hu, grid) > 0, sampling=SPACING_MM)
 
 
 def count_kept(hu, grid: Grid, depth_mm, diameter_mm: float, depth: float) -> int:
@@ -71,7 +71,7 @@ def count_kept(hu, grid: Grid, depth_mm, diameter_mm: float, depth: float) -> in
     painted = hu.copy()
     for place in chosen:
         paint(painted, place, radius_mm / SPACING_MM, rng)
-    labels = lungs.segment_lungs(painted, grid)
+    labels = segment.segment_lungs(painted, grid)
     return sum(
         near_lungs(grid.to_world(place), grid, lambda window: window.cut(labels, 0), MARGIN_MM) for place in chosen
     )

@@ -44,8 +44,8 @@ if RAW.readings is not None:
             run=f"{D}/tracking/run.json",
             code=fingerprint(
                 "lungpipe.datasets.annotations",
-                "lungpipe.datasets.lidc_files",
-                "lungpipe.datasets.lidc_ratings",
+                "lungpipe.datasets.lidc.files",
+                "lungpipe.datasets.lidc.ratings",
             ),
         script:
             "../scripts/collect_ratings.py"

@@ -12,7 +12,7 @@ from lungpipe.inference.tiles import predict_voxels
 from lungpipe.models import Hardware, ModelCard, Segmenter
 from lungpipe.settings import CandidateSettings, ComputeSettings, SegmenterSettings
 from lungpipe.tables import CANDIDATES
-from lungpipe.volumes.lungs import dilate_mm
+from lungpipe.volumes.balls import dilate_mm
 from lungpipe.volumes.store import StoredVolume, open_volume
 
 OnDone = Callable[[str], None]

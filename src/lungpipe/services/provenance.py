@@ -16,7 +16,7 @@ UNFOLLOWED = frozenset({"lungpipe.settings"})
 """Not followed by `fingerprint`: the values of settings are params of the rules themselves, so a changed default
 reruns exactly the rules that read it; following the module would rerun all of them."""
 
-MAIN_PACKAGES = ("SimpleITK", "dask", "mlflow", "numpy", "pandas", "scipy", "snakemake", "torch", "zarr")
+MAIN_PACKAGES = ("SimpleITK", "dask", "mlflow", "numpy", "pandas", "scipy", "snakemake", "tensorstore", "torch", "zarr")
 """The packages whose versions can change a result."""
 
 

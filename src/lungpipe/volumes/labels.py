@@ -5,9 +5,9 @@ import SimpleITK
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
+from lungpipe.volumes.lungs.sides import LEFT, RIGHT
 from lungpipe.volumes.resample import make_resampler, to_image
 from lungpipe.volumes.separable import match_axes, take_along_axes
-from lungpipe.volumes.sides import LEFT, RIGHT
 
 _NUM_LABELS = 3
 

@@ -15,7 +15,7 @@ from lungpipe.datasets.metaimage_header import DTYPES, Header, read_header
 from lungpipe.datasets.scan import ScanError, check_grid
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.coarse import count_cells
+from lungpipe.volumes.lungs.coarse import count_cells
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
 from lungpipe.volumes.resample import anti_alias_sigma_mm
 from lungpipe.volumes.separable import match_axes

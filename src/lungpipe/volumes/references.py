@@ -15,9 +15,9 @@ from lungpipe.datasets.reference_lungs import read_reference_lungs
 from lungpipe.geometry import Grid
 from lungpipe.tables import REFERENCES
 from lungpipe.volumes.labels import count_overlap, dice, resample_labels
+from lungpipe.volumes.lungs.sides import LEFT, RIGHT
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, read_manifest
 from lungpipe.volumes.memory import require_comparison_memory
-from lungpipe.volumes.sides import LEFT, RIGHT
 from lungpipe.volumes.spread import Task, Workers, spread
 from lungpipe.volumes.store import open_volume
 

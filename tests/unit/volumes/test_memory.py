@@ -13,7 +13,7 @@ from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.coarse import coarsen, count_cells, orient
+from lungpipe.volumes.lungs.coarse import coarsen, count_cells, orient
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
 from lungpipe.volumes.memory import (
     CELL_BYTES,

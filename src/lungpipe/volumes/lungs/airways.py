@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from lungpipe.volumes.balls import BoolArray, Spacing, dilate_mm
-from lungpipe.volumes.components import Components, label_parts, label_planes, select
+from lungpipe.volumes.lungs.components import Components, label_parts, label_planes, select
 
 MIN_DIAMETER, MAX_DIAMETER = 0.015, 0.10
 """Diameter of a trachea, as shares of the body's width (5 to 35 mm in an adult)."""

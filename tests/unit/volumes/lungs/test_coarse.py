@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.coarse import coarsen, orient, refine, restore
+from lungpipe.volumes.lungs.coarse import coarsen, orient, refine, restore
 
 MATRICES = {
     "aligned": ((1.0, 0, 0), (0, 1.0, 0), (0, 0, 1.0)),

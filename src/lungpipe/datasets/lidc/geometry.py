@@ -13,8 +13,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
-from lungpipe.datasets.lidc_outlines import check_upright
-from lungpipe.datasets.lidc_xml import Reading
+from lungpipe.datasets.lidc.outlines import check_upright
+from lungpipe.datasets.lidc.xml import Reading
 from lungpipe.geometry import Grid
 from lungpipe.tables import CENTER_COLUMNS
 

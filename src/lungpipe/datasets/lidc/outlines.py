@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.datasets.lidc_xml import Contour, ReadingError, ReadNodule
+from lungpipe.datasets.lidc.xml import Contour, ReadingError, ReadNodule
 from lungpipe.geometry import Grid
 
 MAX_OFF_SLICE = 0.25

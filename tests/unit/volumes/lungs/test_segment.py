@@ -5,7 +5,8 @@ import pytest
 
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
-from lungpipe.volumes.lungs import dilate_mm, segment_lungs
+from lungpipe.volumes.balls import dilate_mm
+from lungpipe.volumes.lungs import segment_lungs
 
 
 def test_two_lungs_on_their_sides(chest):

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.volumes.balls import BoolArray
-from lungpipe.volumes.components import largest_part
+from lungpipe.volumes.lungs.components import largest_part
 
 CUT_SHARE, CLEAR_SHARE = 0.2, 0.05
 """A body goes on beyond the side of the field of view where it takes more of the border than the first, on the other

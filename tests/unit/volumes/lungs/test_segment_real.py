@@ -11,7 +11,8 @@ from lungpipe.datasets.annotations import read_annotations
 from lungpipe.datasets.read import read_scan
 from lungpipe.geometry import Grid
 from lungpipe.tables import CENTER_COLUMNS
-from lungpipe.volumes.lungs import dilate_mm, segment_lungs
+from lungpipe.volumes.balls import dilate_mm
+from lungpipe.volumes.lungs import segment_lungs
 from lungpipe.volumes.resample import resample
 
 pytestmark = pytest.mark.real_data

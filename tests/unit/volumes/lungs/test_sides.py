@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lungpipe.volumes.sides import LEFT, RIGHT, split_sides
+from lungpipe.volumes.lungs.sides import LEFT, RIGHT, split_sides
 
 SHAPE = (40, 40, 80)
 SPACING = (2.0, 2.0, 2.0)

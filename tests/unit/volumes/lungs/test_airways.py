@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lungpipe.volumes.airways import find_airways
+from lungpipe.volumes.lungs.airways import find_airways
 
 SPACING = (2.0, 2.0, 2.0)
 SHAPE = (80, 60, 120)

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lungpipe.volumes.midline import find_middle
+from lungpipe.volumes.lungs.midline import find_middle
 
 SHAPE = (12, 40, 60)
 

@@ -9,7 +9,7 @@ from pathlib import Path, PurePosixPath
 
 import numpy as np
 
-from lungpipe.datasets.lidc_xml import Reading, ReadingError, ReadNodule, parse_reading
+from lungpipe.datasets.lidc.xml import Reading, ReadingError, ReadNodule, parse_reading
 
 MAX_BYTES = 64 * 2**20
 """No reading comes near it (the largest of LIDC-IDRI has 2 MiB); an archive that unpacks to more is refused."""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lungpipe.datasets.lidc_xml import CHARACTERISTICS, PointMark, ReadingError, parse_reading
+from lungpipe.datasets.lidc.xml import CHARACTERISTICS, PointMark, ReadingError, parse_reading
 
 NINE = (4, 1, 6, 3, 5, 2, 1, 5, 2)
 

@@ -4,9 +4,9 @@ import zipfile
 
 import pytest
 
-from lungpipe.datasets import lidc_files
-from lungpipe.datasets.lidc_files import read_readings
-from lungpipe.datasets.lidc_xml import ReadingError
+from lungpipe.datasets.lidc import files as lidc_files
+from lungpipe.datasets.lidc.files import read_readings
+from lungpipe.datasets.lidc.xml import ReadingError
 
 NINE = (4, 1, 6, 3, 5, 2, 1, 5, 2)
 

@@ -12,14 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.airways import find_airways
 from lungpipe.volumes.balls import BoolArray, Spacing, bounding_box, close_mm, dilate_mm, erode_mm
-from lungpipe.volumes.coarse import Coarse, coarsen, orient, refine, restore
-from lungpipe.volumes.components import fill_planes, keep_in_planes, label_parts, largest_part, spread_planes
-from lungpipe.volumes.midline import find_middle
-from lungpipe.volumes.sides import split_sides
-
-__all__ = ["dilate_mm", "segment_lungs"]
+from lungpipe.volumes.lungs.airways import find_airways
+from lungpipe.volumes.lungs.coarse import Coarse, coarsen, orient, refine, restore
+from lungpipe.volumes.lungs.components import fill_planes, keep_in_planes, label_parts, largest_part, spread_planes
+from lungpipe.volumes.lungs.midline import find_middle
+from lungpipe.volumes.lungs.sides import split_sides
 
 PADDING_HU = -1200
 """Darker voxels are what a scanner writes outside its field of view."""

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lungpipe.datasets.lidc_geometry import PixelMap, fit_pixel_map
-from lungpipe.datasets.lidc_match import NoduleGroup, group_nodules, match_groups, match_heights
-from lungpipe.datasets.lidc_xml import CHARACTERISTICS, Reading
+from lungpipe.datasets.lidc.geometry import PixelMap, fit_pixel_map
+from lungpipe.datasets.lidc.match import NoduleGroup, group_nodules, match_groups, match_heights
+from lungpipe.datasets.lidc.xml import CHARACTERISTICS, Reading
 from lungpipe.geometry import Grid
 from lungpipe.tables import CENTER_COLUMNS, replacing
 

@@ -6,8 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.datasets.lidc_outlines import consensus_mask
-from lungpipe.datasets.lidc_ratings import RatedNodules
+from lungpipe.datasets.lidc.outlines import consensus_mask
+from lungpipe.datasets.lidc.ratings import RatedNodules
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lungpipe.volumes.components import fill_planes, keep_in_planes, label_parts, label_planes, largest_part
+from lungpipe.volumes.lungs.components import fill_planes, keep_in_planes, label_parts, label_planes, largest_part
 
 
 def random_mask(seed, density):

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
 
-from lungpipe.datasets.dicom_geometry import Slice
+from lungpipe.datasets.dicom.geometry import Slice
 from lungpipe.datasets.scan import ScanError
 
 _INT16 = np.iinfo(np.int16)

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lungpipe.datasets.lidc_geometry import PixelMap
-from lungpipe.datasets.lidc_match import NoduleGroup, group_nodules, match_groups, match_heights
-from lungpipe.datasets.lidc_xml import CHARACTERISTICS, Contour, Reading, ReadNodule
+from lungpipe.datasets.lidc.geometry import PixelMap
+from lungpipe.datasets.lidc.match import NoduleGroup, group_nodules, match_groups, match_heights
+from lungpipe.datasets.lidc.xml import CHARACTERISTICS, Contour, Reading, ReadNodule
 
 PIXELS = PixelMap((0.5, 0.5), (0.0, 0.0), "scan")
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.datasets.lidc_geometry import PixelMap
-from lungpipe.datasets.lidc_outlines import measure
-from lungpipe.datasets.lidc_xml import Reading, ReadNodule
+from lungpipe.datasets.lidc.geometry import PixelMap
+from lungpipe.datasets.lidc.outlines import measure
+from lungpipe.datasets.lidc.xml import Reading, ReadNodule
 from lungpipe.geometry import hits
 
 MIN_READERS = 3

@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 from lungpipe.datasets.annotations import read_ratings
-from lungpipe.datasets.lidc_ratings import RATING_COLUMNS, Anchors, rate_nodules, ratings_table, unrated, write_ratings
-from lungpipe.datasets.lidc_scans import find_grids, label_image
-from lungpipe.datasets.lidc_xml import parse_reading
+from lungpipe.datasets.lidc.ratings import RATING_COLUMNS, Anchors, rate_nodules, ratings_table, unrated, write_ratings
+from lungpipe.datasets.lidc.scans import find_grids, label_image
+from lungpipe.datasets.lidc.xml import parse_reading
 from lungpipe.datasets.scan import ScanError
 from lungpipe.datasets.targets import collect_targets
 from lungpipe.geometry import Grid

@@ -2,7 +2,7 @@
 
 from pydicom.dataset import Dataset
 
-from lungpipe.datasets.dicom_geometry import Slice
+from lungpipe.datasets.dicom.geometry import Slice
 from lungpipe.datasets.scan import ScanError
 
 FRAME_TAGS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]

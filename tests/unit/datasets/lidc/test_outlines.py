@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lungpipe.datasets.lidc_outlines import check_upright, consensus_mask, measure, slice_masks
-from lungpipe.datasets.lidc_xml import Contour, ReadingError, ReadNodule
+from lungpipe.datasets.lidc.outlines import check_upright, consensus_mask, measure, slice_masks
+from lungpipe.datasets.lidc.xml import Contour, ReadingError, ReadNodule
 from lungpipe.geometry import Grid
 
 GRID = Grid((5, 40, 50), (2.0, 0.5, 0.5), (-10.0, 3.0, 4.0))

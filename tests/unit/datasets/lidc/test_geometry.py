@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.datasets.lidc_geometry import PixelMap, fit_pixel_map
-from lungpipe.datasets.lidc_xml import PointMark, Reading
+from lungpipe.datasets.lidc.geometry import PixelMap, fit_pixel_map
+from lungpipe.datasets.lidc.xml import PointMark, Reading
 from lungpipe.geometry import Grid
 
 MARKS = [(-10.0, 100, 200), (-12.5, 300, 50), (-12.5, 120, 220), (40.0, 7, 9)]

@@ -8,9 +8,9 @@ from pydicom.dataset import Dataset
 from pydicom.errors import InvalidDicomError
 from pydicom.uid import MediaStorageDirectoryStorage
 
-from lungpipe.datasets.dicom_frames import FRAME_TAGS, frames_of
-from lungpipe.datasets.dicom_geometry import Slice, stack_grid
-from lungpipe.datasets.dicom_pixels import read_stored, to_hu
+from lungpipe.datasets.dicom.frames import FRAME_TAGS, frames_of
+from lungpipe.datasets.dicom.geometry import Slice, stack_grid
+from lungpipe.datasets.dicom.pixels import read_stored, to_hu
 from lungpipe.datasets.scan import Scan, ScanError, check_grid, check_hu
 
 _TAGS = [

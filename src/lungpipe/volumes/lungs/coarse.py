@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from lungpipe.geometry import Grid
 from lungpipe.volumes.balls import BoolArray, bounding_box
 from lungpipe.volumes.blocks import block_mean
-from lungpipe.volumes.components import spread_labels
+from lungpipe.volumes.lungs.components import spread_labels
 
 CELLS = 160
 """The coarse spacing is the longest side of the field of view by this number (2.2 mm for 350 mm)."""

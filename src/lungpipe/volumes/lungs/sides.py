@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.volumes.balls import BoolArray, Spacing, erode_mm, pack, spread_faces, unpack
-from lungpipe.volumes.components import Components, label_parts, select, spread_labels
+from lungpipe.volumes.lungs.components import Components, label_parts, select, spread_labels
 
 Labels = NDArray[np.uint8]
 
