@@ -39,6 +39,7 @@ def close_mm(mask: BoolArray, spacing_zyx_mm: Spacing, margin_mm: float) -> Bool
     if box is None or margin_mm <= 0:
         return mask
     room = np.pad(mask[box], [(r, r) for r in reach])
+    # the bits beyond the last voxel of a line become outside, too, as is what lies there
     outside = ~_dilate(pack(room), spacing_zyx_mm, margin_mm)
     filled = ~unpack(_dilate(outside, spacing_zyx_mm, margin_mm), room.shape[2])
     closed = mask.copy()
