@@ -59,7 +59,7 @@ def _segment_coarse(coarse: Coarse, threshold_hu: int) -> tuple[NDArray[np.uint8
     box = bounding_box(inside, (1, 1, 1))
     if box is None or not body.any():
         return labels, air
-    middle_x, width_vox = find_middle(coarse.hu, body)
+    middle_x, width_vox = find_middle(coarse.hu, body, inside)
     middle_x -= box[2].start
     chest, hu = inside[box], coarse.hu[box]
     width_mm = width_vox * coarse.spacing_zyx_mm[2]

@@ -94,6 +94,23 @@ def test_field_of_view_inside_the_lungs(draw, half_width):
     assert chest.dice(labels, 2) > 0.95
 
 
+@pytest.mark.parametrize(("half_width", "sides"), [(270.0, (1, -1)), (270.0, (1,)), (215.0, (1, -1)), (215.0, (1,))])
+def test_arms_in_view(draw, half_width, sides):
+    drawn = draw(window=(140.0, half_width))
+    z, y, x = np.indices(drawn.hu.shape, sparse=True)
+    y, x = (o + 3 * index for o, index in zip(drawn.grid.origin_zyx_mm[1:], (y, x), strict=True))
+    hu = drawn.hu.copy()
+    for side in sides:
+        # against the body, with a gap of air before and behind that a blanket closes; 215 mm cut through the arm
+        distance = np.hypot(y, x - side * 210)
+        hu[np.broadcast_to(distance < 48, hu.shape)] = 40
+        hu[np.broadcast_to(distance < 12, hu.shape)] = 600
+        blanket = (np.abs(np.abs(y) - 60) < 5) & (side * x > 120) & (side * x < 240)
+        hu[np.broadcast_to(blanket, hu.shape) & (hu < -350)] = -50
+    labels = segment_lungs(hu, drawn.grid)
+    assert min(drawn.dice(labels, 1), drawn.dice(labels, 2)) > 0.98
+
+
 @pytest.mark.parametrize("side", [1, 2])
 def test_field_of_view_of_one_side(chest, side):
     # the middle of the drawn chest is the middle of its columns, and the gap between the lungs
