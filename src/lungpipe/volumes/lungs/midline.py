@@ -24,8 +24,8 @@ def find_middle(hu: NDArray[np.int16], body: BoolArray, air: BoolArray) -> tuple
     """Return the middle of a body (x, in voxels) and its width, both also of what the field of view does not show.
 
     `hu`, `body` and the `air` inside the body run along +z, +y, +x. A body that is seen from skin to skin has its
-    middle in its own. Of one that is cut on one side, the middle is the spine; where that is not seen, what lies between
-    the lungs; and of a single lung the border that cuts.
+    middle in its own. Of one that is cut on one side, the middle is what lies between two lungs; of a single lung the
+    spine or, where that is not seen, either, the border that cuts.
     """
     columns = body.sum(axis=(0, 1))
     occupied = np.flatnonzero(columns)
@@ -33,9 +33,10 @@ def find_middle(hu: NDArray[np.int16], body: BoolArray, air: BoolArray) -> tuple
     at_border = body[:, :, [0, -1]].mean(axis=(0, 1))
     if at_border.max() <= CUT_SHARE or at_border.min() >= CLEAR_SHARE:
         return float(columns @ np.arange(len(columns)) / columns.sum()), float(last - first + 1)
-    middle = _find_spine(hu, body)
+    # first: the bone of an arm runs through all slices as well
+    middle = _find_valley(air.sum(axis=(0, 1)))
     if middle is None:
-        middle = _find_valley(air.sum(axis=(0, 1)))
+        middle = _find_spine(hu, body)
     if middle is None:
         middle = 0.0 if at_border[0] > at_border[1] else float(len(columns) - 1)
     return middle, 2 * max(middle - first, last - middle) + 1
@@ -52,7 +53,7 @@ def _find_spine(hu: NDArray[np.int16], body: BoolArray) -> float | None:
 def _find_valley(columns: NDArray[np.integer[Any]]) -> float | None:
     humps = np.minimum(np.maximum.accumulate(columns), np.maximum.accumulate(columns[::-1])[::-1])
     x = int(np.argmax(humps - columns))
-    is_between = columns[x] <= VALLEY_SHARE * humps[x] and humps[x] >= HUMP_SHARE * columns.max()
+    is_between = columns[x] < VALLEY_SHARE * humps[x] and humps[x] >= HUMP_SHARE * columns.max()
     # a gap has no deepest place: its middle
     deepest = np.flatnonzero(humps - columns == humps[x] - columns[x])
     return float(deepest.mean()) if is_between else None

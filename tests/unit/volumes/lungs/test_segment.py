@@ -97,7 +97,7 @@ def test_field_of_view_inside_the_lungs(draw, half_width):
 @pytest.mark.parametrize(("half_width", "sides"), [(270.0, (1, -1)), (270.0, (1,)), (215.0, (1, -1)), (215.0, (1,))])
 def test_arms_in_view(draw, half_width, sides):
     drawn = draw(window=(140.0, half_width))
-    z, y, x = np.indices(drawn.hu.shape, sparse=True)
+    _, y, x = np.indices(drawn.hu.shape, sparse=True)
     y, x = (o + 3 * index for o, index in zip(drawn.grid.origin_zyx_mm[1:], (y, x), strict=True))
     hu = drawn.hu.copy()
     for side in sides:
