@@ -3,9 +3,10 @@
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import Dataset, FileDataset, FileMetaDataset
+from dicom_files import store, write_ct
+from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage, ExplicitVRLittleEndian, RLELossless
+from pydicom.uid import EnhancedCTImageStorage, RLELossless
 
 from lungpipe.datasets.dicom import list_series, read_dicom
 from lungpipe.datasets.read import read_scan
@@ -42,10 +43,6 @@ def write_enhanced(folder, *, hu=HU, order=None, name="enhanced.dcm", shared=Non
     """Write `hu` (zyx) as one file; `order` is the frames' order in it, `shared` and `frames` change their groups."""
     order = list(range(len(hu))) if order is None else order
     frames = frames or {}
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = EnhancedCTImageStorage, ExplicitVRLittleEndian
-    meta.MediaStorageSOPInstanceUID = f"{UID}.1"
-    data = FileDataset(str(folder / name), {}, file_meta=meta, preamble=b"\0" * 128)
     common = {
         "PixelSpacing": [8.0, 7.0],
         "ImageOrientationPatient": [float(v) for v in np.ravel(AXIAL)],
@@ -59,29 +56,16 @@ def write_enhanced(folder, *, hu=HU, order=None, name="enhanced.dcm", shared=Non
         own = {"ImagePositionPatient": [float(v) for v in FIRST + np.array([0, 0, 7.5]) * index]}
         groups.append(group_of(own | frames.get(index, {})))
     elements = {
-        "SOPClassUID": EnhancedCTImageStorage,
-        "SOPInstanceUID": f"{UID}.1",
         "SeriesInstanceUID": UID,
-        "Modality": "CT",
         "Rows": hu.shape[1],
         "Columns": hu.shape[2],
         "NumberOfFrames": len(order),
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 16,
-        "BitsStored": 16,
-        "HighBit": 15,
-        "PixelRepresentation": 0,
         "SharedFunctionalGroupsSequence": Sequence([group_of(common)]),
         "PerFrameFunctionalGroupsSequence": Sequence(groups),
-        "PixelData": (hu[[i % len(hu) for i in order]].astype(np.int32) + 1024).astype("<u2").tobytes(),
+        "PixelData": store(hu[[i % len(hu) for i in order]]),
         **changes,
     }
-    for key, value in elements.items():
-        if value is not None:
-            setattr(data, key, value)
-    data.save_as(folder / name, enforce_file_format=True)
-    return folder / name
+    return write_ct(folder / name, EnhancedCTImageStorage, f"{UID}.1", elements)
 
 
 def check_whole(scan):

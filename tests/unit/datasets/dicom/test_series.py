@@ -4,8 +4,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from dicom_files import store, write_ct
+from pydicom.uid import CTImageStorage
 
 from lungpipe.datasets.dicom import list_series, read_dicom
 from lungpipe.datasets.read import read_scan
@@ -19,18 +19,11 @@ AXIAL = ((1.0, 0.0, 0.0), (0.0, 1.0, 0.0))
 
 def write_slice(folder, index, hu=None, name=None, orientation=AXIAL, **changes):
     """Write slice `index` of the series; `changes` replace elements (None drops one)."""
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = CTImageStorage, ExplicitVRLittleEndian
-    meta.MediaStorageSOPInstanceUID = f"{UID}.{index}"
-    path = folder / (name or f"{7 - index:03d}.dcm")
-    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     normal = np.cross(*orientation)
     position = np.array([-100.0, -80.0, 30.0]) + normal * 7.5 * index
     plane = HU[index] if hu is None else hu
-    data.SOPClassUID, data.SOPInstanceUID = CTImageStorage, f"{UID}.{index}"
     elements = {
         "SeriesInstanceUID": UID,
-        "Modality": "CT",
         "Rows": plane.shape[0],
         "Columns": plane.shape[1],
         "PixelSpacing": [8.0, 7.0],
@@ -38,20 +31,11 @@ def write_slice(folder, index, hu=None, name=None, orientation=AXIAL, **changes)
         "ImageOrientationPatient": [float(round(v, 8)) for v in np.ravel(orientation)],
         "RescaleSlope": 1,
         "RescaleIntercept": -1024,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 16,
-        "BitsStored": 16,
-        "HighBit": 15,
-        "PixelRepresentation": 0,
-        "PixelData": (plane.astype(np.int32) + 1024).astype("<u2").tobytes(),
+        "PixelData": store(plane),
         **changes,
     }
-    for key, value in elements.items():
-        if value is not None:
-            setattr(data, key, value)
-    data.save_as(path, enforce_file_format=True)
-    return path
+    path = folder / (name or f"{7 - index:03d}.dcm")
+    return write_ct(path, CTImageStorage, f"{UID}.{index}", elements)
 
 
 @pytest.fixture

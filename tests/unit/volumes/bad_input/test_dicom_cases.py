@@ -3,8 +3,8 @@
 import numpy as np
 import pydicom
 import pytest
-from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian, MediaStorageDirectoryStorage
+from dicom_files import store, write_ct
+from pydicom.uid import CTImageStorage, MediaStorageDirectoryStorage
 
 HU = np.arange(480, dtype=np.int16).reshape(6, 8, 10) * 2 - 900
 UID = "1.2.3.4.5"
@@ -13,16 +13,8 @@ UID = "1.2.3.4.5"
 def write_slice(folder, index, name=None, **changes):
     """Write slice `index` (5 mm steps along each axis); `changes` replace elements, None drops one."""
     folder.mkdir(parents=True, exist_ok=True)
-    meta = FileMetaDataset()
-    meta.MediaStorageSOPClassUID, meta.TransferSyntaxUID = CTImageStorage, ExplicitVRLittleEndian
-    meta.MediaStorageSOPInstanceUID = f"{UID}.{index}"
-    path = folder / (name or f"{index}.dcm")
-    data = FileDataset(str(path), {}, file_meta=meta, preamble=b"\0" * 128)
     elements = {
-        "SOPClassUID": CTImageStorage,
-        "SOPInstanceUID": f"{UID}.{index}",
         "SeriesInstanceUID": UID,
-        "Modality": "CT",
         "Rows": 8,
         "Columns": 10,
         "PixelSpacing": [5.0, 5.0],
@@ -30,20 +22,10 @@ def write_slice(folder, index, name=None, **changes):
         "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
         "RescaleSlope": 1,
         "RescaleIntercept": -1024,
-        "SamplesPerPixel": 1,
-        "PhotometricInterpretation": "MONOCHROME2",
-        "BitsAllocated": 16,
-        "BitsStored": 16,
-        "HighBit": 15,
-        "PixelRepresentation": 0,
-        "PixelData": (HU[index].astype("<i4") + 1024).astype("<u2").tobytes(),
+        "PixelData": store(HU[index]),
         **changes,
     }
-    for key, value in elements.items():
-        if value is not None:
-            setattr(data, key, value)
-    data.save_as(path, enforce_file_format=True)
-    return path
+    return write_ct(folder / (name or f"{index}.dcm"), CTImageStorage, f"{UID}.{index}", elements)
 
 
 @pytest.fixture
