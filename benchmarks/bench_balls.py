@@ -20,9 +20,9 @@ from scans import num_cores, read_resampled, write_scan
 from scipy import ndimage
 
 from lungpipe.geometry import Grid
+from lungpipe.lungs.morphology import BoolArray, Spacing, dilate_mm
+from lungpipe.lungs.segment import CLOSING_SHARE, segment_lungs
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.balls import BoolArray, Spacing, dilate_mm
-from lungpipe.volumes.lungs import CLOSING_SHARE, segment_lungs
 
 OURS = "packed bits"
 Dilate = Callable[[BoolArray, Spacing, float], BoolArray]

@@ -20,16 +20,16 @@ import numpy as np
 
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.datasets.metaimage import read_metaimage
-from lungpipe.datasets.phantom import FULL_SIZE, write_phantom
-from lungpipe.datasets.phantom.metaimage import write_metaimage
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
+from lungpipe.phantom import FULL_SIZE, write_phantom
+from lungpipe.phantom.metaimage import write_metaimage
+from lungpipe.preparation.compare_lungs import CompareRequest, compare_lungs
+from lungpipe.preparation.memory import PROGRAM_BYTES, count_cores, require_comparison_memory, require_memory
+from lungpipe.preparation.scan_job import ScanJob, run_job
+from lungpipe.preparation.workers import Workers
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.volumes.job import ScanJob, run_job
 from lungpipe.volumes.manifest import MANIFEST_FILE, read_manifest, write_manifest
-from lungpipe.volumes.memory import PROGRAM_BYTES, count_cores, require_comparison_memory, require_memory
-from lungpipe.volumes.references import CompareRequest, compare_lungs
-from lungpipe.volumes.spread import Workers
 
 MORE = 4
 MIB = 2**20

@@ -17,9 +17,9 @@ from scipy import ndimage
 
 from lungpipe.datasets.read import read_scan
 from lungpipe.geometry import Grid
-from lungpipe.volumes.lungs import segment
-from lungpipe.volumes.qc import near_lungs
-from lungpipe.volumes.resample import resample
+from lungpipe.lungs import segment
+from lungpipe.preparation.qc import near_lungs
+from lungpipe.resampling.resample import resample
 
 SPACING_MM = 1.5
 MARGIN_MM = 5.0

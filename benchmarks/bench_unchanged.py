@@ -17,9 +17,9 @@ from rounds import spread
 from scans import SEED, num_cores
 
 from lungpipe.datasets.luna16 import list_scans
+from lungpipe.preparation.prepare import PrepareRequest, PrepareResult, prepare_subset
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import NODULES
-from lungpipe.volumes.prepare import PrepareRequest, PrepareResult, prepare_subset
 
 SHAPE_ZYX = (12, 16, 20)
 SPACING_MM = 2.5

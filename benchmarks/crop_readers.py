@@ -11,8 +11,8 @@ import zarr
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.volumes.draft import write_volume
 from lungpipe.volumes.store import open_volume
+from lungpipe.volumes.writer import write_volume
 
 Crop = NDArray[np.int16]
 PIPELINES = ("zarr.core.codec_pipeline.BatchedCodecPipeline", "zarrs.ZarrsCodecPipeline")

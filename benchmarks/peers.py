@@ -17,9 +17,9 @@ def make_ours() -> Chain:
 
     from lungpipe.datasets.luna16 import list_scans
     from lungpipe.datasets.targets import collect_targets
+    from lungpipe.preparation.convert import Output, prepare_scan
+    from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
     from lungpipe.settings import PreprocessingSettings
-    from lungpipe.volumes.prepare import PrepareRequest, prepare_subset
-    from lungpipe.volumes.single import Output, prepare_scan
 
     settings = PreprocessingSettings()
 

@@ -8,11 +8,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.luna16 import list_scans
-from lungpipe.datasets.phantom import FULL_SIZE, write_phantom
 from lungpipe.datasets.read import read_scan
 from lungpipe.geometry import Grid
+from lungpipe.phantom import FULL_SIZE, write_phantom
+from lungpipe.resampling.resample import resample
 from lungpipe.settings import PhantomSettings, PreprocessingSettings
-from lungpipe.volumes.resample import resample
 
 SEED = 2016
 SMALL_SIZE = PhantomSettings(scans_per_subset=1)

@@ -10,8 +10,8 @@ from lungpipe.evaluation.comparison import compare_submissions
 from lungpipe.evaluation.froc import cpm, froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import match
 from lungpipe.evaluation.protocol import protocol_warnings
-from lungpipe.evaluation.study import evaluate
 from lungpipe.evaluation.submission import read_findings, read_series_list, read_submission
+from lungpipe.evaluation.verdict import evaluate
 
 pytestmark = pytest.mark.real_data
 

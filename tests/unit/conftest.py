@@ -6,7 +6,7 @@ import pytest
 
 from lungpipe.geometry import Grid
 from lungpipe.tables import CENTER_COLUMNS, EXCLUSIONS, NODULES
-from lungpipe.volumes.draft import write_volume
+from lungpipe.volumes.writer import write_volume
 
 
 def _nodules(*rows):

@@ -25,7 +25,7 @@ rule train_classifier:
         code=fingerprint(
             "lungpipe.training.fit_classifier",
             "lungpipe.sampling.cubes",
-            "lungpipe.training.folds",
+            "lungpipe.datasets.folds",
             "lungpipe.models.checkpoint",
             "lungpipe.volumes.collection",
         ),

@@ -11,8 +11,8 @@ from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint
 from lungpipe.services.tracking import TrackingError, close_runs, open_runs
 from lungpipe.settings import SettingsError, load_study
-from lungpipe.volumes.memory import list_refused
-from lungpipe.volumes.prepare import unchanged_sources
+from lungpipe.preparation.memory import list_refused
+from lungpipe.preparation.prepare import unchanged_sources
 
 try:
     STUDY = load_study(config, Path(workflow.basedir) / "recipes")

@@ -17,7 +17,7 @@ if STUDY.dataset.kind == "phantom":
             "../../envs/runtime.yaml"
         threads: 64  # every core that was granted
         params:
-            code=fingerprint("lungpipe.datasets.phantom"),
+            code=fingerprint("lungpipe.phantom"),
             root=lambda wildcards, output: os.path.dirname(output.tables[0]),
             seed=STUDY.seed,
             settings=dump("dataset"),
@@ -44,8 +44,8 @@ if RAW.readings is not None:
             run=f"{D}/tracking/run.json",
             code=fingerprint(
                 "lungpipe.datasets.annotations",
-                "lungpipe.datasets.lidc.files",
-                "lungpipe.datasets.lidc.ratings",
+                "lungpipe.lidc.files",
+                "lungpipe.lidc.ratings",
             ),
         script:
             "../scripts/collect_ratings.py"

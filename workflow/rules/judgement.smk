@@ -50,7 +50,7 @@ rule evaluate_study:
         "../../envs/runtime.yaml"
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.patients.judge"),
+        code=fingerprint("lungpipe.evaluation.judge_study"),
         folds=list(STUDY.folds),
         num_subsets=STUDY.dataset.num_subsets,
         seed=STUDY.seed,

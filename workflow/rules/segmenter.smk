@@ -45,7 +45,7 @@ rule train_segmenter:
         run=f"{R}/tracking/run.json",
         code=fingerprint(
             "lungpipe.training.fit_segmenter",
-            "lungpipe.training.folds",
+            "lungpipe.datasets.folds",
             "lungpipe.models.checkpoint",
         ),
         seed=STUDY.seed,

@@ -25,7 +25,7 @@ rule prepare_subset:
         scheduler_address=STUDY.preprocessing.scheduler_address,
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.volumes.prepare"),
+        code=fingerprint("lungpipe.preparation.prepare"),
         root=RAW.root.as_posix(),
         refused=refused_scans,
         settings=STUDY.preprocessing.model_dump(mode="json", exclude=SURROUNDINGS),
@@ -53,7 +53,7 @@ rule compare_lungs:
         mem_mb_per_cpu=WORKER_MIB,
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.volumes.references"),
+        code=fingerprint("lungpipe.preparation.compare_lungs"),
         root=RAW.root.as_posix(),
         is_whole=STUDY.preprocessing.lung_mask == "whole",
     script:
@@ -81,7 +81,7 @@ rule account_scans:
         "../../envs/runtime.yaml"
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.volumes.accounting"),
+        code=fingerprint("lungpipe.preparation.accounting"),
         is_failure_fatal=STUDY.preprocessing.is_failure_fatal,
     script:
         "../scripts/account_scans.py"

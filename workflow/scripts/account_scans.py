@@ -1,9 +1,9 @@
 from pathlib import Path
 
+from lungpipe.preparation.accounting import account_scans, key_figures, refuse_doubles, refuse_failures
 from lungpipe.services.job import open_job
 from lungpipe.services.tracking import RunReference, finish_study
 from lungpipe.tables import QC, REFERENCES, SERIES, read_table, replacing
-from lungpipe.volumes.accounting import account_scans, key_figures, refuse_doubles, refuse_failures
 from lungpipe.volumes.manifest import read_manifest
 
 with open_job(snakemake) as job:

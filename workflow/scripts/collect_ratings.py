@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from lungpipe.datasets.annotations import read_annotations, read_exclusions
-from lungpipe.datasets.lidc.files import read_readings
-from lungpipe.datasets.lidc.ratings import Anchors, rate_nodules, unrated, write_ratings
+from lungpipe.lidc.files import read_readings
+from lungpipe.lidc.ratings import Anchors, rate_nodules, unrated, write_ratings
 from lungpipe.services.job import open_job
 
 with open_job(snakemake) as job:

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 from lungpipe.datasets.luna16 import list_scans
+from lungpipe.preparation.compare_lungs import CompareRequest, compare_lungs
+from lungpipe.preparation.workers import Workers
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.tables import REFERENCES, write_table
-from lungpipe.volumes.references import CompareRequest, compare_lungs
-from lungpipe.volumes.spread import Workers
 
 subset, params = int(snakemake.wildcards.subset), snakemake.params
 granted_mib, worker_mib = snakemake.resources.mem_mib, snakemake.resources.mem_mb_per_cpu

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungpipe.patients.judge import StudyTables, headline, judge_study, write_study
+from lungpipe.evaluation.judge_study import StudyTables, headline, judge_study, write_study
 from lungpipe.services.job import open_job
 from lungpipe.services.tracking import RunReference, finish_study
 from lungpipe.settings import EvaluationSettings

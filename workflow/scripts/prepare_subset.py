@@ -1,10 +1,10 @@
 from pathlib import Path
 
 from lungpipe.datasets.luna16 import list_scans
+from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import NODULES, read_table
-from lungpipe.volumes.prepare import PrepareRequest, prepare_subset
 
 subset, params = int(snakemake.wildcards.subset), snakemake.params
 address, worker_mib = snakemake.resources.get("scheduler_address"), snakemake.resources.mem_mb_per_cpu

@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from lungpipe.datasets.folds import split_for_training
 from lungpipe.models import choose_hardware
 from lungpipe.models.checkpoint import ModelCard, save_checkpoint
 from lungpipe.sampling.cubes import TrainingTables, assemble_cubes
@@ -8,7 +9,6 @@ from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ClassifierSettings, ComputeSettings
 from lungpipe.tables import HISTORY, SERIES, read_table, write_table
 from lungpipe.training.fit_classifier import fit_classifier
-from lungpipe.training.folds import split_for_training
 from lungpipe.volumes.collection import locate_stores
 
 fold, seed, settings = int(snakemake.wildcards.fold), snakemake.params.seed, snakemake.params.settings

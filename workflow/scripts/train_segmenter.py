@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from lungpipe.datasets.folds import split_for_training
 from lungpipe.models import choose_hardware
 from lungpipe.models.checkpoint import ModelCard, save_checkpoint
 from lungpipe.sampling.pack import PackedPatches
@@ -8,7 +9,6 @@ from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings, SegmenterSettings
 from lungpipe.tables import HISTORY, SERIES, read_table, write_table
 from lungpipe.training.fit_segmenter import fit_segmenter
-from lungpipe.training.folds import split_for_training
 
 fold, settings = int(snakemake.wildcards.fold), snakemake.params.settings
 segmenter = SegmenterSettings.model_validate(settings["segmenter"])

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.datasets.phantom import write_phantom
+from lungpipe.phantom import write_phantom
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import DatasetSettings
 

@@ -43,8 +43,8 @@ def evaluate(
     """
     from lungpipe.cli.verdict_text import print_verdict
     from lungpipe.evaluation.errors import InputError
-    from lungpipe.evaluation.study import judge, write_evaluation
     from lungpipe.evaluation.submission import fingerprints, read_submission, read_subsets
+    from lungpipe.evaluation.verdict import judge, write_evaluation
     from lungpipe.reporting.froc_figure import draw_froc
 
     with refusing(InputError):

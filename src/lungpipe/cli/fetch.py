@@ -48,7 +48,7 @@ def fetch(
     The same command again goes on where it ended. About 70 GB come, and 120 GB lie there at the end.
     """
     from lungpipe.cli.fetch_progress import watching
-    from lungpipe.datasets.download import ZENODO_RECORDS, FetchError, FetchRequest, fetch_luna16
+    from lungpipe.download import ZENODO_RECORDS, FetchError, FetchRequest, fetch_luna16
 
     if tables_only and subsets:
         raise typer.BadParameter("give subsets or --tables-only, not both", param_hint="--tables-only")

@@ -9,7 +9,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 from rich.progress import TransferSpeedColumn as SpeedColumn
 
-from lungpipe.datasets.download import Watch
+from lungpipe.download import Watch
 
 PERCENT_A_LINE = 10
 

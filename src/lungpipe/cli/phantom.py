@@ -26,7 +26,7 @@ def phantom(
     workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
 ) -> None:
     """Write the embedded phantom: chests with nodules, drawn from a seed, with LUNA16's tables."""
-    from lungpipe.datasets.phantom import FULL_SIZE, write_phantom
+    from lungpipe.phantom import FULL_SIZE, write_phantom
     from lungpipe.services.job import share_of_cores
     from lungpipe.settings import PhantomSettings
 

@@ -37,8 +37,8 @@ def prepare(
     """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
     from pydantic import ValidationError
 
+    from lungpipe.preparation.convert import Output, prepare_scan
     from lungpipe.settings import PreprocessingSettings
-    from lungpipe.volumes.single import Output, prepare_scan
 
     if spacing is not None and like is not None:
         raise typer.BadParameter("give a spacing or the image to be like, not both", param_hint="--like")
@@ -61,8 +61,8 @@ def info(
     threshold: Threshold = -350,
 ) -> None:
     """Tell shape, spacing, origin, direction, HU range and lung volumes of a scan or a store."""
+    from lungpipe.preparation.convert import describe
     from lungpipe.settings import PreprocessingSettings
-    from lungpipe.volumes.single import describe
 
     with refusing(ValueError):
         facts = describe(path, PreprocessingSettings(lung_threshold_hu=threshold), series)

@@ -10,8 +10,8 @@ from lungpipe.cli.errors import refusing
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from lungpipe.datasets.lidc.ratings import RatedNodules
     from lungpipe.geometry import Grid
+    from lungpipe.lidc.ratings import RatedNodules
 
 Readings = Annotated[Path, typer.Argument(help="LIDC-IDRI reading XML: a folder, a zip archive or one file.")]
 Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
@@ -40,9 +40,9 @@ def ratings(
 ) -> None:
     """Write the readers' ratings of every annotated nodule, and on request the masks of what they outlined."""
     from lungpipe.datasets.annotations import EXCLUSIONS_FILE, read_annotations, read_exclusions
-    from lungpipe.datasets.lidc.files import read_readings
-    from lungpipe.datasets.lidc.ratings import Anchors, rate_nodules, unrated, write_ratings
-    from lungpipe.datasets.lidc.scans import find_grids
+    from lungpipe.lidc.files import read_readings
+    from lungpipe.lidc.ratings import Anchors, rate_nodules, unrated, write_ratings
+    from lungpipe.lidc.scans import find_grids
 
     if masks is not None and scans is None:
         raise typer.BadParameter("masks lie on the grid of the scans: give --scans, too", param_hint="--masks")
@@ -67,8 +67,8 @@ def ratings(
 
 
 def _write_masks(rated: "RatedNodules", grids: "Mapping[str, Grid]", folder: Path, agreement: float) -> int:
-    from lungpipe.datasets.lidc.scans import label_image
-    from lungpipe.volumes.images import write_image
+    from lungpipe.lidc.scans import label_image
+    from lungpipe.preparation.image_files import write_image
 
     for uid, grid in grids.items():
         write_image(folder / f"{uid}.mhd", label_image(rated, uid, grid, agreement), grid)

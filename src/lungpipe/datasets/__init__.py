@@ -1,1 +1,1 @@
-"""Datasets: raw scans, annotations and ratings in, as `Scan` objects and contract tables; the embedded phantom."""
+"""Datasets: raw scans, annotations and ratings in, as `Scan` objects and contract tables; folds without leaks."""

@@ -1,8 +1,10 @@
-"""Cross-validation by LUNA16's subsets, with patients kept apart."""
+"""Cross-validation by LUNA16's subsets: patients are kept apart, and a leak is refused before training."""
 
 from dataclasses import dataclass
 
 import pandas as pd
+
+from lungpipe.datasets.leaks import refuse_overlap
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,24 @@ def split_fold(series: pd.DataFrame, fold: int, num_subsets: int) -> Split:
     is_training = ~series["subset"].isin([fold, (fold + 1) % num_subsets]) & is_free
     is_training &= ~series["patient_id"].isin(validation_patients)
     return Split(fold, *(_uids(series[rows]) for rows in (is_training, is_validation, is_test)))
+
+
+def split_for_training(series: pd.DataFrame, fold: int, num_subsets: int) -> Split:
+    """Return the split of a fold (see `split_fold`) after checking it against the patients of the series table.
+
+    Raises:
+        LeakError: a scan or a patient in two of training, validation and test series.
+    """
+    split = split_fold(series, fold, num_subsets)
+    refuse_leaks(split, series)
+    return split
+
+
+def refuse_leaks(split: Split, series: pd.DataFrame) -> None:
+    """Check that training, validation and test series share no scan and no patient (table SERIES); else LeakError."""
+    patient_of = dict(zip(series["series_uid"], series["patient_id"], strict=True))
+    refuse_overlap((*split.training_uids, *split.validation_uids), split.test_uids, patient_of)
+    refuse_overlap(split.training_uids, split.validation_uids, patient_of)
 
 
 def _uids(series: pd.DataFrame) -> tuple[str, ...]:

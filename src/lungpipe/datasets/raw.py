@@ -6,7 +6,7 @@ from pathlib import Path
 
 from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
 from lungpipe.datasets.luna16 import LUNGS_FOLDER, ScanFiles, check_dataset, list_scans
-from lungpipe.datasets.phantom import PHANTOM_TABLES, planned_files
+from lungpipe.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import DatasetSettings, StudySettings
 
 

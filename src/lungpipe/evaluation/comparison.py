@@ -9,7 +9,7 @@ from lungpipe.evaluation.bootstrap import bootstrap_froc, compare, interval
 from lungpipe.evaluation.errors import InputError
 from lungpipe.evaluation.froc import froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import Matches
-from lungpipe.evaluation.report import RATE_NAMES, plain
+from lungpipe.evaluation.plain_data import RATE_NAMES, plain
 
 
 def compare_submissions(a: Matches, b: Matches, *, num_bootstraps: int, seed: int) -> dict[str, Any]:

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lungpipe.datasets.leaks import Chosen
 from lungpipe.evaluation.calibration import accuracy_f1, best_threshold, brier, ece, fit_logistic, logistic
-from lungpipe.evaluation.leaks import Chosen
 
 
 @dataclass(frozen=True, slots=True)

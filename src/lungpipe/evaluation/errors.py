@@ -3,7 +3,3 @@
 
 class InputError(ValueError):
     """Input that cannot be judged; the message names the file or table, the row and the column."""
-
-
-class LeakError(ValueError):
-    """A result that would have seen what it is judged on; the message names the scan, the patient or the subset."""

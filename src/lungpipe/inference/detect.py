@@ -9,10 +9,10 @@ import pandas as pd
 
 from lungpipe.candidates import group_voxels, merge_lumps, to_table
 from lungpipe.inference.tiles import predict_voxels
+from lungpipe.lungs.morphology import dilate_mm
 from lungpipe.models import Hardware, ModelCard, Segmenter
 from lungpipe.settings import CandidateSettings, ComputeSettings, SegmenterSettings
 from lungpipe.tables import CANDIDATES
-from lungpipe.volumes.balls import dilate_mm
 from lungpipe.volumes.store import StoredVolume, open_volume
 
 OnDone = Callable[[str], None]

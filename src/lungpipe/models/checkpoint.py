@@ -11,7 +11,7 @@ from safetensors.torch import save_file
 from torch import nn
 
 from lungpipe.datasets.folds import Split
-from lungpipe.evaluation.errors import LeakError
+from lungpipe.datasets.leaks import LeakError
 from lungpipe.tables import replacing
 
 

@@ -14,7 +14,7 @@ from lungpipe.evaluation.bootstrap import bootstrap_froc, interval
 from lungpipe.evaluation.froc import Froc
 from lungpipe.evaluation.matching import Fate, Matches
 from lungpipe.evaluation.result_tables import MATCHES
-from lungpipe.evaluation.study import BAND_RATES
+from lungpipe.evaluation.verdict import BAND_RATES
 from lungpipe.tables import SERIES, read_table
 
 

@@ -1,1 +1,1 @@
-"""Volumes: resampled scans with lung masks in OME-Zarr, prepared per subset; the only room that knows Zarr."""
+"""The store: volumes with their lungs in OME-Zarr, and the manifest of a subset; the only room that imports Zarr."""

@@ -123,7 +123,7 @@ def test_the_module_is_the_command_and_its_help_loads_no_room():
 
 def test_the_judge_needs_no_deep_learning_and_no_imaging_library():
     code = (
-        "import sys, lungpipe.evaluation.study, lungpipe.evaluation.comparison, lungpipe.evaluation.malignancy\n"
+        "import sys, lungpipe.evaluation.verdict, lungpipe.evaluation.comparison, lungpipe.evaluation.malignancy\n"
         "sys.stdout.write(' '.join(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -8,7 +8,7 @@ from typer.testing import CliRunner
 
 from lungpipe.cli.main import app
 from lungpipe.datasets.luna16 import check_dataset, list_scans
-from lungpipe.datasets.phantom import FULL_SIZE, write_phantom
+from lungpipe.phantom import FULL_SIZE, write_phantom
 from lungpipe.settings import PhantomSettings
 
 
@@ -60,7 +60,7 @@ def test_a_file_in_the_folders_place_is_refused(tmp_path):
 )
 def test_size_and_number_of_scans(tmp_path, monkeypatch, options, expected):
     asked = []
-    monkeypatch.setattr("lungpipe.datasets.phantom.write_phantom", lambda *a, **k: asked.append((a, k)))
+    monkeypatch.setattr("lungpipe.phantom.write_phantom", lambda *a, **k: asked.append((a, k)))
     run(tmp_path / "out", "--subsets", 2, *options)
     (_, settings, num_subsets, seed), _ = asked[0]
     assert (settings.scans_per_subset, settings.matrix_size) == expected

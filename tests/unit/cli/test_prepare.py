@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from lungpipe.cli.main import app
 from lungpipe.datasets.read import read_scan
 from lungpipe.geometry import Grid
-from lungpipe.volumes.resample import to_image
+from lungpipe.resampling.resample import to_image
 from lungpipe.volumes.store import open_volume
 
 GRID = Grid((40, 60, 80), (3.0, 2.0, 2.0), (-50.0, -60.0, -80.0))

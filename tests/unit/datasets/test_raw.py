@@ -6,8 +6,8 @@ import pytest
 
 from lungpipe.datasets.annotations import DatasetError
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.datasets.phantom import PHANTOM_TABLES
 from lungpipe.datasets.raw import RawScans, paths_of
+from lungpipe.phantom import PHANTOM_TABLES
 from lungpipe.settings import DatasetSettings, PhantomSettings, StudySettings
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.evaluation.errors import LeakError
+from lungpipe.datasets.leaks import LeakError
 from lungpipe.evaluation.malignancy import (
     choose_cuts,
     hit_malignancy,

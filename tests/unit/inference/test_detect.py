@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import torch
 
-from lungpipe.evaluation.errors import LeakError
+from lungpipe.datasets.leaks import LeakError
 from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.inference import detect_series
 from lungpipe.inference.detect import DetectionSettings, detect_volume, mine_series

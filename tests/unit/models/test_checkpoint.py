@@ -5,7 +5,7 @@ import torch
 from safetensors.torch import save_file
 
 from lungpipe.datasets.folds import Split
-from lungpipe.evaluation.errors import LeakError
+from lungpipe.datasets.leaks import LeakError
 from lungpipe.models import Classifier, ModelCard, Segmenter, load_checkpoint, read_card, save_checkpoint
 from lungpipe.settings import ClassifierSettings, SegmenterSettings
 

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.patients import aggregate_patients
+from lungpipe.patients.aggregate import aggregate_patients
 from lungpipe.tables import PATIENTS, SCORED, SERIES
 
 COLUMNS = list(SCORED.columns)

@@ -6,14 +6,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lungpipe.evaluation.judge_study import StudyTables, judge_study, write_study
 from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.patients.aggregate import aggregate_patients
-from lungpipe.patients.judge import StudyTables, judge_study, write_study
 from lungpipe.reporting.figures import FigureInputs, draw_figures
 from lungpipe.reporting.judged import Judged
 from lungpipe.settings import EvaluationSettings, StudySettings
 from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES, write_table
-from lungpipe.volumes.draft import write_volume
+from lungpipe.volumes.writer import write_volume
 
 GRID = Grid((24, 60, 60), (1.0, 1.0, 1.0), (-100.0, -50.0, -30.0))
 UIDS = ("1.3.6.1.4.1.14519.5.2.1.1", "1.3.6.1.4.1.14519.5.2.1.2", "1.3.6.1.4.1.14519.5.2.1.3")

@@ -6,7 +6,7 @@ from lungpipe.geometry import Grid
 from lungpipe.reporting.candidates_figure import draw_candidates, read_axial_patch
 from lungpipe.reporting.examples import Example, Examples
 from lungpipe.reporting.style import house_style
-from lungpipe.volumes.draft import write_volume
+from lungpipe.volumes.writer import write_volume
 
 
 def store_of(tmp_path, hu, grid):

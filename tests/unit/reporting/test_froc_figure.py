@@ -2,7 +2,7 @@ import matplotlib.image
 import numpy as np
 
 from lungpipe.evaluation.froc import Froc
-from lungpipe.evaluation.study import BAND_RATES
+from lungpipe.evaluation.verdict import BAND_RATES
 from lungpipe.reporting.froc_figure import draw_froc
 
 CURVE = Froc(np.array([0.0, 0.1, 4.0]), np.array([0.0, 0.5, 0.9]), np.array([np.inf, 0.9, 0.1]))

@@ -10,9 +10,9 @@ from ome_zarr.io import parse_url
 from ome_zarr.reader import Label, Reader
 
 from lungpipe.geometry import Grid
-from lungpipe.volumes.blocks import block_mean, halve_labels
-from lungpipe.volumes.draft import write_volume
+from lungpipe.geometry.downsampling import block_mean, halve_labels
 from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.volumes.writer import write_volume
 
 BLOCK = (slice(10, 12), slice(20, 22), slice(30, 32))
 BLOCK_HU = 3071

@@ -9,8 +9,8 @@ import pytest
 import zarr
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.volumes.draft import write_volume
 from lungpipe.volumes.store import VolumeError, open_volume, read_own_attributes
+from lungpipe.volumes.writer import write_volume
 
 GRID = Grid((37, 70, 81), (2.0, 1.0, 0.5), (-300.5, 10.25, -77.0))
 RNG = np.random.default_rng(5)

@@ -1,0 +1,9 @@
+"""LUNA16 from its public records: resumable, verified, unpacked, and whole or not there."""
+
+from lungpipe.download.connection import ZENODO_RECORDS, FetchError
+from lungpipe.download.fetch import fetch_luna16
+from lungpipe.download.plan import FetchRequest
+from lungpipe.download.transfer import RetryPolicy
+from lungpipe.download.watch import Watch
+
+__all__ = ["ZENODO_RECORDS", "FetchError", "FetchRequest", "RetryPolicy", "Watch", "fetch_luna16"]

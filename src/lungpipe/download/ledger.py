@@ -1,0 +1,63 @@
+"""What a folder already holds of the records, so that no byte moves twice and no stranger's file is touched."""
+
+import fcntl
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Lock
+
+from lungpipe.download.connection import FetchError
+from lungpipe.download.transfer import RemoteFile
+from lungpipe.tables import write_json
+
+LEDGER_FILE = ".fetched.json"
+LOCK_FILE = ".fetching.lock"
+
+
+class Ledger:
+    """The files that came out of every remote file, by its name, with their sizes; safe to use from threads."""
+
+    def __init__(self, dest: Path) -> None:
+        self.dest, self._path, self._lock = dest, dest / LEDGER_FILE, Lock()
+        self._entries: dict[str, dict[str, object]] = {}
+        if self._path.exists():
+            try:
+                self._entries = dict(json.loads(self._path.read_text(encoding="utf-8")))
+            except ValueError as error:
+                raise FetchError(f"{self._path}: expected JSON, found {error}; delete it to start anew") from None
+
+    def is_complete(self, file: RemoteFile) -> bool:
+        """Tell whether all that came out of `file`, in this version, lies in its place with its size."""
+        entry = self._entries.get(file.name, {})
+        return entry.get("md5") == file.md5 and all(
+            (self.dest / name).is_file() and (self.dest / name).stat().st_size == size
+            for name, size in self._files(file.name).items()
+        )
+
+    def knows(self, path: Path) -> bool:
+        """Tell whether `path`, below the folder, was written by a fetch."""
+        name = path.relative_to(self.dest).as_posix()
+        files = [known for remote in self._entries for known in self._files(remote)]
+        return any(known == name or known.startswith(f"{name}/") for known in files)
+
+    def add(self, file: RemoteFile, files: dict[str, int]) -> None:
+        """Note what comes out of `file`: sizes by path relative to the folder."""
+        with self._lock:
+            self._entries[file.name] = {"md5": file.md5, "files": files}
+            write_json(self._path, self._entries)
+
+    def _files(self, name: str) -> dict[str, int]:
+        files = self._entries.get(name, {}).get("files", {})
+        return files if isinstance(files, dict) else {}
+
+
+@contextmanager
+def sole_use(dest: Path) -> Iterator[None]:
+    """Hold the folder for this process; raises FetchError where another one is fetching into it."""
+    with (dest / LOCK_FILE).open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            raise FetchError(f"{dest}: expected this download alone, found another one at work in it") from None
+        yield

@@ -1,0 +1,94 @@
+"""One scan, from any format to a store or an image, with its lungs; and what a scan or store holds."""
+
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import Scan
+from lungpipe.geometry import Grid
+from lungpipe.preparation.image_files import IMAGE_ENDINGS, read_reference_grid, write_image
+from lungpipe.preparation.make_volume import fill_draft, find_lungs, require_lungs
+from lungpipe.preparation.memory import count_cores
+from lungpipe.resampling.labels import resample_labels
+from lungpipe.resampling.resample import resample
+from lungpipe.settings import PreprocessingSettings
+from lungpipe.volumes.manifest import STORE_SUFFIX
+from lungpipe.volumes.store import open_volume, read_own_attributes
+from lungpipe.volumes.writer import draft_volume
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """Where one scan goes: path (.ome.zarr, .mhd, .mha, .nii, .nii.gz), the grid's reference image, lungs or HU."""
+
+    path: Path
+    like: Path | None = None
+    is_lungs_only: bool = False
+
+    def check(self) -> None:
+        """Raise ValueError for an ending that cannot hold what is asked for, or a store that is another program's."""
+        is_store = self.path.name.endswith(STORE_SUFFIX)
+        allowed = IMAGE_ENDINGS if self.is_lungs_only else (STORE_SUFFIX, *IMAGE_ENDINGS)
+        if not self.path.name.endswith(allowed) or (self.is_lungs_only and is_store):
+            raise ValueError(f"{self.path}: expected an ending of {', '.join(allowed)}, found {self.path.name}")
+        if is_store and self.path.exists():
+            read_own_attributes(self.path)  # only what lungpipe wrote is replaced
+
+
+def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, series_uid: str | None = None) -> Grid:
+    """Prepare one scan of any format and return the grid of what was written.
+
+    With a reference image the lungs are found on the scan's own grid, since a reference may show a part of the chest.
+
+    Raises:
+        ValueError: a scan, reference or output that cannot be used (ScanError, VolumeError among them).
+    """
+    output.check()
+    source = Path(source)
+    scan = read_scan(source, series_uid)
+    grid = scan.grid.resampled(settings.spacing_zyx_mm) if output.like is None else read_reference_grid(output.like)
+    hu = resample(scan, grid, threads=count_cores())
+
+    def find() -> NDArray[np.uint8]:
+        if output.like is None:
+            return require_lungs(find_lungs(hu, grid, settings), source)
+        native = require_lungs(find_lungs(scan.hu, scan.grid, settings), source)
+        return resample_labels(native, scan.grid, grid)
+
+    if output.is_lungs_only:
+        write_image(output.path, find(), grid)
+    elif output.path.name.endswith(STORE_SUFFIX):
+        with draft_volume(output.path, grid) as draft:
+            fill_draft(draft, hu, find, lambda: None)
+            draft.finish(scan.series_uid, {})
+    else:
+        write_image(output.path, hu, grid)
+    return grid
+
+
+def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None = None) -> dict[str, Any]:
+    """Return what a scan or store holds: series, grid (zyx, mm), HU range, and the volume of each lung in ml.
+
+    Raises:
+        ValueError: a path that is neither (ScanError, VolumeError).
+    """
+    path = Path(path)
+    if path.name.rstrip("/").endswith(STORE_SUFFIX):
+        volume = open_volume(path)
+        scan, lungs = Scan(volume.series_uid, volume.read_hu(), volume.grid), volume.read_lungs()
+    else:
+        scan = read_scan(path, series_uid)
+        lungs = find_lungs(scan.hu, scan.grid, settings)
+    counts = np.bincount(lungs.ravel(), minlength=3) * scan.grid.voxel_volume_mm3 / 1000.0
+    return {
+        "series_uid": scan.series_uid,
+        **asdict(scan.grid),
+        "min_hu": int(scan.hu.min()),
+        "max_hu": int(scan.hu.max()),
+        "left_lung_ml": round(float(counts[1]), 1),
+        "right_lung_ml": round(float(counts[2]), 1),
+    }

@@ -1,0 +1,66 @@
+"""One image out to, and one geometry in from, the file formats that other tools read."""
+
+import os
+import secrets
+import shutil
+from pathlib import Path
+
+import numpy as np
+import SimpleITK
+from numpy.typing import NDArray
+
+from lungpipe.datasets.read import is_directory
+from lungpipe.datasets.scan import ScanError
+from lungpipe.geometry import Grid
+from lungpipe.resampling.resample import to_image
+from lungpipe.volumes.manifest import STORE_SUFFIX
+from lungpipe.volumes.store import open_volume
+
+IMAGE_ENDINGS = (".nii.gz", ".nii", ".mhd", ".mha")
+
+
+def write_image(path: Path, array: NDArray[np.generic], grid: Grid) -> None:
+    """Write an array (zyx) on its grid as MetaImage or NIfTI by the path's ending, compressed and whole.
+
+    Raises:
+        ValueError: another ending.
+    """
+    path = Path(path)
+    if not path.name.endswith(IMAGE_ENDINGS):
+        raise ValueError(f"{path}: expected an ending of {', '.join(IMAGE_ENDINGS)}, found {path.name}")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # a folder of its own: MetaImage writes two files, and names the second one in the first
+    folder = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
+    folder.mkdir()
+    try:
+        is_uncompressed = path.name.endswith(".nii")
+        SimpleITK.WriteImage(to_image(array, grid), str(folder / path.name), not is_uncompressed)
+        # the header last: where it lies, its voxels lie too
+        for written in sorted(folder.iterdir(), key=lambda item: item.name == path.name):
+            os.replace(written, path.with_name(written.name))
+    finally:
+        shutil.rmtree(folder)
+
+
+def read_reference_grid(path: Path) -> Grid:
+    """Return the grid of any image: MetaImage or NIfTI of any type, a DICOM series or a store.
+
+    Raises:
+        ScanError: no image, or one that is not three-dimensional.
+    """
+    path = Path(path)
+    if is_directory(path):
+        if path.name.endswith(STORE_SUFFIX):
+            return open_volume(path).grid
+        from lungpipe.datasets.dicom import read_dicom
+
+        return read_dicom(path).grid
+    reader = SimpleITK.ImageFileReader()
+    reader.SetFileName(str(path))
+    try:
+        reader.ReadImageInformation()
+        if reader.GetDimension() != 3:
+            raise ScanError(f"{path}: expected an image of three dimensions, found {reader.GetDimension()}")
+        return Grid.from_xyz(reader.GetSize(), reader.GetSpacing(), reader.GetOrigin(), reader.GetDirection())
+    except RuntimeError as error:
+        raise ScanError(f"{path}: expected an image, found {str(error).strip().splitlines()[-1]}") from None

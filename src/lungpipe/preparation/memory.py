@@ -1,0 +1,225 @@
+"""How much memory a scan takes, told from headers, and a gate that keeps the scans at work within a limit."""
+
+import math
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from threading import Condition
+
+import numpy as np
+
+from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.datasets.metaimage_header import DTYPES, Header, read_header
+from lungpipe.datasets.scan import ScanError, check_grid
+from lungpipe.geometry import Grid
+from lungpipe.lungs.coarse import count_cells
+from lungpipe.resampling.resample import anti_alias_sigma_mm
+from lungpipe.resampling.separable import match_axes
+from lungpipe.settings import PreprocessingSettings
+from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
+
+GIB = 2**30
+HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
+PROGRAM_BYTES = 640 * 2**20
+"""What a process takes beside a scan: interpreter and libraries, and what the allocator keeps of earlier ones."""
+FIXED_BYTES = 44 * 2**20
+"""What every scan takes, however small: thread pools, and what libraries load at their first use."""
+PACKED_BYTES = 2.5
+"""For each voxel while the volume is written: compressed chunks, and the shards that they are joined to."""
+HALVES_BYTES = 1
+"""For each voxel of the target while its half-resolution level is made and written: an eighth of the voxels."""
+KEPT_BYTES = 96 * 2**20
+"""What the allocator keeps at most of the shards just written."""
+CELL_BYTES = 23
+"""For each voxel of the coarse grid on which the lungs are found: HU, masks, 32-bit components."""
+COMPARED_BYTES = 3
+"""For each voxel of the target while two masks are compared: both, and one in the reading or in another order."""
+
+
+def estimate_peak_bytes(native_grid: Grid, target_grid: Grid, *, reading_bytes: int = 0, threads: int = 1) -> int:
+    """Return an upper bound, in bytes, of what preparing one scan takes at its peak, beside the program itself.
+
+    The largest of the job's stages counts, one after the other. `reading_bytes` are taken while the voxels are read,
+    beside these; `threads` resample. The terms are calibrated by `benchmarks/bench_memory.py`.
+    """
+    native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
+    is_oblique = match_axes(native_grid, target_grid) is None
+    # SimpleITK takes a copy of the scan, or of what was made of it by smoothing
+    copies = 3 if any(anti_alias_sigma_mm(native_grid, target_grid)) else 2
+    # two slices in floating point on the way from the native size to the target's, at three sizes
+    scratch = threads * FLOAT_BYTES * 6 * max(_slice_vox(native_grid), _slice_vox(target_grid))
+    stages = {
+        "read": HU_BYTES * native + reading_bytes,
+        "resample": HU_BYTES * (native + target) + scratch,
+        "oblique": copies * HU_BYTES * native + (FLOAT_BYTES + HU_BYTES) * target if is_oblique else 0,
+        "store": HU_BYTES * target + _writing_bytes(target_grid) + _lungs_bytes(target_grid),
+    }
+    return FIXED_BYTES + max(stages.values())
+
+
+def count_cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def require_memory(scan: ScanFiles, settings: PreprocessingSettings, limit_bytes: int, *, threads: int = 1) -> int:
+    """Return the bytes that preparing a scan needs, the program included; reads the header alone.
+
+    Raises:
+        ScanError: a header that cannot be used, or a scan that needs more than the limit.
+    """
+    header = read_header(scan.header_path)
+    check_grid(header.grid, header.path)
+    target = header.grid.resampled(settings.spacing_zyx_mm)
+    needed = PROGRAM_BYTES + estimate_peak_bytes(
+        header.grid, target, reading_bytes=_reading_bytes(header), threads=threads
+    )
+    if needed > limit_bytes:
+        grids = f"{_describe(header.grid)} become {_describe(target)} (zyx)"
+        raise ScanError(
+            f"{header.path}: expected a scan that is prepared in {_say_limit(limit_bytes)},"
+            f" found one that needs {needed / GIB:.2f} GiB: {grids}"
+        )
+    return needed
+
+
+def estimate_comparison_bytes(native_grid: Grid, target_grid: Grid, *, label_bytes: int, file_bytes: int) -> int:
+    """Return an upper bound, in bytes, of what comparing a stored mask with reference lungs takes at its peak.
+
+    The program itself comes to that. `label_bytes`: of a voxel of the reference; `file_bytes`: of its file.
+    """
+    native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
+    stages = {
+        "read": file_bytes + 2 * label_bytes * native,
+        # a mask of each lung, and one of another label, or all labels in order, to name those that are refused
+        "labels": 2 * (label_bytes + LABEL_BYTES) * native,
+        # SimpleITK, where it is needed, takes a copy of the labels and gives up one of its own
+        "resample": 2 * LABEL_BYTES * (native + target),
+        "compare": COMPARED_BYTES * target,
+    }
+    return FIXED_BYTES + max(stages.values())
+
+
+def require_comparison_memory(scan: ScanFiles, reference: ScanFiles, target_grid: Grid, limit_bytes: int) -> int:
+    """Return the bytes that comparing a stored scan with its reference needs, the program included; reads the headers.
+
+    Raises:
+        ScanError: a header that cannot be used, or a reference that needs more than the limit.
+        OSError: a reference without voxels.
+    """
+    header, native_grid = read_header(reference.header_path, DTYPES.keys()), read_header(scan.header_path).grid
+    needed = PROGRAM_BYTES + estimate_comparison_bytes(
+        native_grid,
+        target_grid,
+        label_bytes=np.dtype(DTYPES[header.element_type]).itemsize,
+        file_bytes=header.data_path.stat().st_size,
+    )
+    if needed > limit_bytes:
+        raise ScanError(
+            f"{header.path}: expected a reference that is compared in {_say_limit(limit_bytes)},"
+            f" found one that needs {needed / GIB:.2f} GiB: {_describe(native_grid)} (zyx)"
+        )
+    return needed
+
+
+def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: PreprocessingSettings) -> list[str]:
+    """Return the series that a worker of the settings' memory refuses by their headers.
+
+    Those that the manifest of `folder` holds are prepared already, and files still to come are not known.
+    """
+    try:
+        prepared = {entry.series_uid for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
+    except ManifestError:
+        prepared = set()
+    missing = [scan for scan in scans if scan.series_uid not in prepared and scan.header_path.exists()]
+    return [scan.series_uid for scan in missing if _is_refused(scan, settings)]
+
+
+def _is_refused(scan: ScanFiles, settings: PreprocessingSettings) -> bool:
+    try:
+        require_memory(scan, settings, worker_bytes(settings))
+    except ScanError:
+        return True
+    return False
+
+
+def worker_bytes(settings: PreprocessingSettings) -> int:
+    """Return the memory of one worker."""
+    return int(settings.worker_memory_gib * GIB)
+
+
+class MemoryGate:
+    """Lets the threads of one process begin in their order, each once its bytes fit beside those of the others."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: deque[object] = deque()
+        self._held_bytes = 0
+
+    @contextmanager
+    def hold(self, num_bytes: int, capacity_bytes: int) -> Iterator[None]:
+        """Hold so many of the process's bytes; waits until they are free.
+
+        Raises:
+            ValueError: more bytes than there ever are.
+        """
+        if num_bytes > capacity_bytes:
+            raise ValueError(f"expected at most {capacity_bytes} bytes to hold, found {num_bytes}")
+        self._enter(num_bytes, capacity_bytes)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held_bytes -= num_bytes
+                self._changed.notify_all()
+
+    def _enter(self, num_bytes: int, capacity_bytes: int) -> None:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                # in their order: a large scan is not overtaken for ever by small ones
+                self._changed.wait_for(
+                    lambda: self._waiting[0] is ticket and self._held_bytes + num_bytes <= capacity_bytes
+                )
+                self._held_bytes += num_bytes
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+
+def _slice_vox(grid: Grid) -> int:
+    return grid.shape_zyx[1] * grid.shape_zyx[2]
+
+
+def _writing_bytes(grid: Grid) -> int:
+    voxels = math.prod(grid.shape_zyx)
+    full = int(PACKED_BYTES * voxels)
+    # then the half-resolution level: a copy with even sides, the halves and their shards, beside what is kept
+    copied = HU_BYTES if any(size % 2 for size in grid.shape_zyx) else 0
+    return max(full, min(full * 2 // 3, KEPT_BYTES) + (copied + HALVES_BYTES) * voxels)
+
+
+def _lungs_bytes(grid: Grid) -> int:
+    # on the coarse grid, or the step back from it: labels in two orientations
+    cells = count_cells(grid)
+    return max(CELL_BYTES * cells, 2 * LABEL_BYTES * math.prod(grid.shape_zyx) + CELL_BYTES // 4 * cells)
+
+
+def _reading_bytes(header: Header) -> int:
+    """Return what decompression takes: the file, and the voxels once more; or the swapping of bytes."""
+    if header.is_compressed:
+        return header.data_path.stat().st_size + header.num_bytes
+    return header.num_bytes if header.is_big_endian else 0
+
+
+def _say_limit(limit_bytes: int) -> str:
+    source = "preprocessing.worker_memory_gib, or less where the worker itself has less"
+    return f"{limit_bytes / GIB:.2f} GiB ({source})"
+
+
+def _describe(grid: Grid) -> str:
+    sizes, steps = (" x ".join(f"{value:g}" for value in values) for values in (grid.shape_zyx, grid.spacing_zyx_mm))
+    return f"{sizes} voxels of {steps} mm"

@@ -1,0 +1,127 @@
+"""Prepare a subset: every scan resampled, its lungs found, stored and judged; what is up to date is kept."""
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.preparation.memory import require_memory, worker_bytes
+from lungpipe.preparation.raw_changes import SOURCES_FILE, read_sources, unchanged_sources
+from lungpipe.preparation.scan_job import Outcome, ScanJob, failure, run_job
+from lungpipe.preparation.up_to_date import QC_FILE, find_kept, remove_others
+from lungpipe.preparation.workers import Task, Workers, spread
+from lungpipe.settings import PreprocessingSettings
+from lungpipe.tables import CENTER_COLUMNS, QC, write_json, write_table
+from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
+
+__all__ = ["PrepareRequest", "PrepareResult", "prepare_subset", "unchanged_sources"]
+
+Log = Callable[[str], None]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrepareRequest:
+    """How a subset is prepared: settings, annotated nodules (contract NODULES), code fingerprint, subset number."""
+
+    settings: PreprocessingSettings
+    nodules: pd.DataFrame
+    code: str
+    subset: int
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class PrepareResult:
+    """What came of a subset: the manifest's entries, the QC table (contract QC), and how many scans went which way."""
+
+    entries: tuple[VolumeEntry, ...]
+    qc: pd.DataFrame
+    num_kept: int
+    num_computed: int
+    num_failed: int
+    num_removed: int
+
+
+def prepare_subset(
+    scans: Sequence[ScanFiles],
+    folder: Path,
+    request: PrepareRequest,
+    *,
+    num_workers: int,
+    log: Log,
+    on_done: Log | None = None,
+) -> PrepareResult:
+    """Prepare the scans of one subset into `folder`: stores, manifest.json, qc.parquet and sources.json.
+
+    A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
+    QC table with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
+    `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker; one that
+    needs more memory than the settings give a worker fails before it is read. `on_done` hears the line of every scan
+    that was computed; without it `log` does.
+
+    Raises:
+        ValueError: two scans of one series UID, or a dask worker without a sufficient memory limit (WorkerError).
+    """
+    folder = Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    jobs = _list_jobs(scans, folder, request)
+    kept = find_kept(jobs, folder)
+    num_missing = len(jobs) - len(kept)
+    # workers that have no scan of their own lend their cores to those that have
+    threads = max(num_workers // max(num_missing, 1), 1)
+    missing = [replace(job, threads=threads) for job in jobs if job.scan.series_uid not in kept]
+    log(f"subset {request.subset}: {len(jobs)} scans, {len(kept)} kept, {num_missing} to compute")
+    computed = spread(
+        Task(run_job, _need, _fail),
+        missing,
+        lambda outcome: (on_done or log)(_describe(outcome)),
+        Workers(num_workers, worker_bytes(request.settings), request.settings.scheduler_address),
+    )
+    outcomes = {**kept, **{outcome.series_uid: outcome for outcome in computed}}
+    result = _write(folder, [outcomes[uid] for uid in sorted(outcomes)], len(kept))
+    log(
+        f"subset {request.subset}: {len(result.entries)} of {len(jobs)} scans ready: {result.num_kept} kept,"
+        f" {result.num_computed} computed, {result.num_failed} failed; {result.num_removed} stores removed"
+    )
+    return result
+
+
+def _list_jobs(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest) -> list[ScanJob]:
+    doubles = [uid for uid, count in Counter(scan.series_uid for scan in scans).items() if count > 1]
+    if doubles:
+        raise ValueError(f"subset {request.subset}: expected every series once, found {doubles[0]} twice")
+    centers = {uid: rows[list(CENTER_COLUMNS)].to_numpy(float) for uid, rows in request.nodules.groupby("series_uid")}
+    none = np.empty((0, 3))
+    return [
+        ScanJob(scan, folder, request.settings, request.code, request.subset, centers.get(scan.series_uid, none))
+        for scan in scans
+    ]
+
+
+def _need(job: ScanJob, limit_bytes: int) -> int:
+    return require_memory(job.scan, job.settings, limit_bytes, threads=job.threads)
+
+
+def _fail(job: ScanJob, reason: str) -> Outcome:
+    return Outcome(job.scan.series_uid, None, failure(job, reason), {})
+
+
+def _describe(outcome: Outcome) -> str:
+    return f"{outcome.series_uid}: " + ("prepared" if outcome.entry else f"failed: {outcome.row['reason']}")
+
+
+def _write(folder: Path, outcomes: list[Outcome], num_kept: int) -> PrepareResult:
+    entries = tuple(outcome.entry for outcome in outcomes if outcome.entry is not None)
+    num_removed = remove_others(folder, {entry.store for entry in entries})
+    qc = QC.conform(pd.DataFrame([outcome.row for outcome in outcomes], columns=list(QC.columns)))
+    sources = {outcome.series_uid: outcome.source for outcome in outcomes if outcome.source}
+    if sources != read_sources(folder):
+        write_json(folder / SOURCES_FILE, sources)
+    write_table(qc, folder / QC_FILE, QC)
+    # last: whoever sees the manifest sees a finished subset
+    write_manifest(folder / MANIFEST_FILE, entries)
+    num_failed = len(outcomes) - len(entries)
+    return PrepareResult(entries, qc, num_kept, len(entries) - num_kept, num_failed, num_removed)

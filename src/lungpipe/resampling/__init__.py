@@ -1,0 +1,1 @@
+"""Scans and labels on another grid."""
