@@ -36,7 +36,8 @@ def test_every_stage_leaves_its_files(finished):
     expected += [recipe / "patches" / f"subset{subset}.npz" for subset in range(4)]
     expected += [recipe / f"fold{fold}" / name for fold in (0, 2) for name in PER_FOLD]
     expected += [
-        recipe / "evaluation" / name for name in ("froc.csv", "matches.parquet", "submission.csv", "patients.csv")
+        recipe / "evaluation" / name
+        for name in ("froc.csv", "froc_band.csv", "matches.parquet", "submission.csv", "patients.csv")
     ]
     expected += [recipe / "figures" / f"{name}.png" for name in ("froc", "training", "candidates")]
     expected += [recipe / "report.html", dataset / "volumes" / "accounting.csv"]

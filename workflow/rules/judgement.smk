@@ -39,6 +39,7 @@ rule evaluate_study:
             category="Evaluation",
         ),
         froc=f"{R}/evaluation/froc.csv",
+        band=f"{R}/evaluation/froc_band.csv",
         matches=f"{R}/evaluation/matches.parquet",
         submission=f"{R}/evaluation/submission.csv",
         patients=f"{R}/evaluation/patients.csv",
@@ -63,11 +64,10 @@ rule draw_figures:
     input:
         evaluation=f"{R}/evaluation/evaluation.json",
         froc=f"{R}/evaluation/froc.csv",
+        band=f"{R}/evaluation/froc_band.csv",
         matches=f"{R}/evaluation/matches.parquet",
         segmenter=expand(f"{R}/fold{{fold}}/segmenter_history.parquet", fold=STUDY.folds),
         classifier=expand(f"{R}/fold{{fold}}/classifier_history.parquet", fold=STUDY.folds),
-        scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
-        series=f"{D}/targets/series.parquet",
         manifests=manifests(STUDY.folds),
     output:
         froc=report(f"{R}/figures/froc.png", caption="../report/froc.rst", category="Evaluation"),

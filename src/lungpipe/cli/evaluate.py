@@ -30,7 +30,9 @@ def evaluate(
     submission: Submission,
     *,
     annotations: Annotations,
-    out: Annotated[Path, typer.Option(help="Folder for evaluation.json, froc.csv, froc.png and matches.parquet.")],
+    out: Annotated[
+        Path, typer.Option(help="Folder for evaluation.json, the curve, its band, froc.png and matches.parquet.")
+    ],
     excluded: Excluded = None,
     series: Series = None,
     subsets: Subsets = None,

@@ -15,7 +15,7 @@ from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
 from lungpipe.evaluation.verdict import Verdict, judge, write_evaluation
 from lungpipe.settings import EvaluationSettings
-from lungpipe.tables import replacing, write_json
+from lungpipe.tables import replacing
 
 __all__ = ["StudyTables", "headline", "judge_study", "nodule_auc", "write_study"]
 
@@ -66,9 +66,8 @@ def nodule_auc(verdict: Verdict, num_bootstraps: int, rng: np.random.Generator) 
 
 
 def write_study(verdict: Verdict, patients: pd.DataFrame, folder: Path) -> None:
-    """Write evaluation.json, froc.csv, matches.parquet, submission.csv (LUNA16's columns) and patients.csv."""
+    """Write the files of `write_evaluation`, submission.csv (LUNA16's columns) and patients.csv."""
     write_evaluation(verdict, folder)
-    write_json(folder / "evaluation.json", verdict.report)
     write_submission(verdict.marks, folder / "submission.csv")
     with replacing(folder / "patients.csv") as temporary:
         patients.to_csv(temporary, index=False)

@@ -1,7 +1,10 @@
-"""The tables that leave the judge: what happened to every mark and every nodule, and the corners of the curve."""
+"""The tables of a verdict: what happened to every mark and every nodule, the curve's corners, and its band."""
+
+from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lungpipe.evaluation.froc import Froc
 from lungpipe.evaluation.matching import Fate, Matches
@@ -23,7 +26,7 @@ MATCHES = Contract(
             "int64", "of a mark: the nodule hit or doubled; of a nodule: the mark that hits it; or -1"
         ),
         "probability": Column("float64", "of the mark, or of the mark that hits the nodule", True),
-        "diameter_mm": Column("float64", "of the nodule", True),
+        "diameter_mm": Column("float64", "of the nodule; of the mark, where its table has one", True),
         "num_marks": Column("int64", "of a nodule: marks inside; of a mark: 1"),
         "distance_mm": Column("float64", "of a hit nodule: from its centre to the mark", True),
     },
@@ -40,7 +43,7 @@ def matches_table(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) 
         fate=fates[matches.mark_fate],
         partner_row=matches.mark_nodule,
         probability=matches.mark_probability,
-        diameter_mm=np.nan,
+        diameter_mm=marks["diameter_mm"].to_numpy(dtype=np.float64) if "diameter_mm" in marks else np.nan,
         num_marks=1,
         distance_mm=np.nan,
     )
@@ -62,6 +65,11 @@ def froc_table(froc: Froc) -> pd.DataFrame:
     is_level = np.ones(len(x), dtype=bool)
     is_level[1:-1] = ((y[1:-1] != y[:-2]) | (y[1:-1] != y[2:])) & ((x[1:-1] != x[:-2]) | (x[1:-1] != x[2:]))
     return pd.DataFrame({"fp_per_scan": x, "sensitivity": y, "threshold": froc.threshold})[is_level]
+
+
+def band_table(rates: Sequence[float], band: NDArray[np.float64]) -> pd.DataFrame:
+    """Return the interval of the sensitivity (`band`: rates x lower, upper) at false positives per scan."""
+    return pd.DataFrame({"fp_per_scan": rates, "sensitivity_low": band[:, 0], "sensitivity_high": band[:, 1]})
 
 
 def _rows(kind: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -14,7 +14,7 @@ from lungpipe.evaluation.froc import Froc, cpm, froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import Fate, Matches, match, named_series
 from lungpipe.evaluation.plain_data import RATE_NAMES, plain
 from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
-from lungpipe.evaluation.result_tables import MATCHES, froc_table, matches_table
+from lungpipe.evaluation.result_tables import MATCHES, band_table, froc_table, matches_table
 from lungpipe.evaluation.strata import (
     by_nodule_group,
     by_scan_group,
@@ -110,11 +110,15 @@ def judge(
 
 
 def write_evaluation(verdict: Verdict, out_dir: Path) -> None:
-    """Write evaluation.json, froc.csv (corners of the curve) and matches.parquet into `out_dir`, each whole."""
+    """Write evaluation.json, froc.csv, froc_band.csv and matches.parquet into `out_dir`, each whole.
+
+    froc.csv has the corners of the curve, froc_band.csv the 95 % interval of the sensitivity at `BAND_RATES`.
+    """
     out_dir = Path(out_dir)
     write_json(out_dir / "evaluation.json", verdict.report)
-    with replacing(out_dir / "froc.csv") as temporary:
-        froc_table(verdict.froc).to_csv(temporary, index=False, lineterminator="\n")
+    for name, table in (("froc", froc_table(verdict.froc)), ("froc_band", band_table(BAND_RATES, verdict.band))):
+        with replacing(out_dir / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False, lineterminator="\n")
     write_table(matches_table(verdict.matches, verdict.marks, verdict.nodules), out_dir / "matches.parquet", MATCHES)
 
 

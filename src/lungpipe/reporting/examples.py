@@ -30,20 +30,13 @@ class Examples:
     num_all: int
 
 
-def pick_examples(matches: pd.DataFrame, scored: pd.DataFrame, limit: int) -> tuple[Examples, Examples, Examples]:
+def pick_examples(matches: pd.DataFrame, limit: int) -> tuple[Examples, Examples, Examples]:
     """Return hits and false positives by falling probability, and misses by falling diameter, `limit` of each.
 
-    Hits and misses are annotated nodules with their annotated diameter; a false positive has that of its candidate.
-    `scored` are the candidates whose rows the marks of `matches` (MATCHES contract) number.
-
-    Raises:
-        ValueError: candidates that are not those that were matched.
+    `matches` (contract MATCHES) has a diameter for every mark. Hits and misses are annotated nodules with their
+    annotated diameter; a false positive has the diameter of its mark.
     """
     nodules, marks = (matches[matches["kind"] == kind] for kind in ("nodule", "mark"))
-    own = scored.reset_index(drop=True).reindex(marks["row"])
-    if len(scored) != len(marks) or (own["series_uid"].to_numpy() != marks["series_uid"].to_numpy()).any():
-        raise ValueError(f"candidates: expected the {len(marks)} that were matched, found {len(scored)} others")
-    marks = marks.assign(diameter_mm=own["diameter_mm"].to_numpy())
     return (
         _first("hits", nodules[nodules["fate"] == "hit"], "probability", limit),
         _first("misses", nodules[nodules["fate"] == "miss"], "diameter_mm", limit),

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import pandas as pd
-
 from lungpipe.reporting.candidates_figure import draw_candidates
 from lungpipe.reporting.examples import pick_examples
 from lungpipe.reporting.froc_figure import draw_froc
@@ -19,11 +17,10 @@ NUM_EXAMPLES = 6
 
 @dataclass(frozen=True, slots=True)
 class FigureInputs:
-    """What the figures show: the verdict, every network's histories, scored candidates as judged, volumes by series."""
+    """What the figures show: the evaluation, every network's histories, and the volumes by series."""
 
     judged: Judged
     histories: Histories
-    scored: pd.DataFrame
     stores: Mapping[str, Path]
 
 
@@ -31,7 +28,7 @@ def draw_figures(inputs: FigureInputs, folder: Path) -> None:
     """Write froc.png, training.png and candidates.png; the same inputs give the same bytes."""
     folder = Path(folder)
     with house_style():
-        draw_froc(inputs.judged.froc, inputs.judged.band(), folder / "froc.png")
+        draw_froc(inputs.judged.froc, inputs.judged.band, folder / "froc.png")
         draw_training(inputs.histories, folder / "training.png")
-        examples = pick_examples(inputs.judged.matches, inputs.scored, NUM_EXAMPLES)
+        examples = pick_examples(inputs.judged.matches, NUM_EXAMPLES)
         draw_candidates(examples, inputs.stores, NUM_EXAMPLES, folder / "candidates.png")

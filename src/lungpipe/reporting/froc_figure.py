@@ -13,11 +13,11 @@ from lungpipe.tables import replacing
 _RATE_LABELS = ("1/8", "1/4", "1/2", "1", "2", "4", "8")
 
 
-def draw_froc(froc: Froc, band: NDArray[np.float64] | None, path: Path) -> None:
-    """Draw a curve as PNG; `band` holds lower and upper sensitivity (len(BAND_RATES), 2), or is None."""
+def draw_froc(froc: Froc, band: NDArray[np.float64], path: Path) -> None:
+    """Draw a curve as PNG; `band` holds lower and upper sensitivity (len(BAND_RATES), 2), NaN where there is none."""
     figure = Figure(figsize=(7.0, 5.0), dpi=120, layout="constrained")
     axes = figure.add_subplot()
-    if band is not None:
+    if np.isfinite(band).any():
         axes.fill_between(BAND_RATES, band[:, 0], band[:, 1], alpha=0.2, linewidth=0, label="95 % interval")
     rates = np.geomspace(FP_RATES[0], FP_RATES[-1], 500)
     axes.plot(rates, sensitivity_at(froc, rates), linewidth=1.5, label=f"CPM {cpm(froc):.4f}")

@@ -49,7 +49,7 @@ def test_evaluate_shows_a_table_and_writes_four_files(files, tmp_path):
     assert "1.00000" in result.stdout
     assert "WARNING" not in result.output
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"evaluation.json", "froc.csv", "froc.png", "matches.parquet"}
+    assert names == {"evaluation.json", "froc.csv", "froc.png", "froc_band.csv", "matches.parquet"}
     report = json.loads((tmp_path / "out" / "evaluation.json").read_text())
     assert (report["cpm"], report["num_scans"], report["ignored_on_excluded"]) == (1.0, 2, 1)
     assert report["bootstrap"] == {"num_samples": 20, "seed": 0, "unit": "scan", "level": 0.95}

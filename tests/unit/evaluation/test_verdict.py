@@ -96,7 +96,12 @@ def test_figures_that_are_not_defined_are_none_and_said(case):
 def test_the_files_hold_the_verdict(case, tmp_path):
     verdict = judge(*case, num_bootstraps=20, seed=1)
     write_evaluation(verdict, tmp_path / "deep")
-    assert {path.name for path in (tmp_path / "deep").iterdir()} == {"evaluation.json", "froc.csv", "matches.parquet"}
+    assert {path.name for path in (tmp_path / "deep").iterdir()} == {
+        "evaluation.json",
+        "froc.csv",
+        "froc_band.csv",
+        "matches.parquet",
+    }
     assert json.loads((tmp_path / "deep" / "evaluation.json").read_text()) == verdict.report
     curve = pd.read_csv(tmp_path / "deep" / "froc.csv")
     read_back = interpolate(curve["fp_per_scan"].to_numpy(), curve["sensitivity"].to_numpy(), np.array(FP_RATES))

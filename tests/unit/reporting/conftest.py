@@ -12,7 +12,7 @@ from lungpipe.patients.aggregate import aggregate_patients
 from lungpipe.reporting.figures import FigureInputs, draw_figures
 from lungpipe.reporting.judged import Judged
 from lungpipe.settings import EvaluationSettings, StudySettings
-from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES, write_table
+from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES
 from lungpipe.volumes.writer import write_volume
 
 GRID = Grid((24, 60, 60), (1.0, 1.0, 1.0), (-100.0, -50.0, -30.0))
@@ -100,25 +100,27 @@ def stores(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def study_folder(tmp_path_factory):
-    """The judge's files of the study, with the series table beside them."""
-    folder = tmp_path_factory.mktemp("study")
-    tables = make_tables()
-    verdict = judge_study(tables, EvaluationSettings(num_bootstraps=50), folds=[0, 1], num_subsets=3, seed=7)
-    write_study(verdict, tables.patients, folder)
-    write_table(tables.series, folder / "series.parquet", SERIES)
-    return folder
+def tables():
+    return make_tables()
 
 
 @pytest.fixture(scope="session")
-def judged(study_folder):
-    return Judged.read(study_folder, study_folder / "series.parquet")
+def verdict(tables):
+    return judge_study(tables, EvaluationSettings(num_bootstraps=50), folds=[0, 1], num_subsets=3, seed=7)
+
+
+@pytest.fixture(scope="session")
+def judged(verdict, tables, tmp_path_factory):
+    """The evaluation of the study, written and read back."""
+    folder = tmp_path_factory.mktemp("study")
+    write_study(verdict, tables.patients, folder)
+    return Judged.read(folder)
 
 
 @pytest.fixture(scope="session")
 def figure_inputs(judged, stores):
     histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("segmenter", "classifier")}
-    return FigureInputs(judged, histories, make_tables().scored, stores)
+    return FigureInputs(judged, histories, stores)
 
 
 @pytest.fixture(scope="session")
@@ -127,11 +129,6 @@ def figure_folder(figure_inputs, tmp_path_factory):
     folder = tmp_path_factory.mktemp("figures")
     draw_figures(figure_inputs, folder)
     return folder
-
-
-@pytest.fixture(scope="session")
-def scored():
-    return make_tables().scored
 
 
 @pytest.fixture

@@ -3,31 +3,36 @@ import dataclasses
 import numpy as np
 import pytest
 
-from lungpipe.evaluation.matching import Fate
-from lungpipe.reporting.judged import restore_matches
+from lungpipe.evaluation.judge_study import judge_study, write_study
+from lungpipe.evaluation.verdict import BAND_RATES
+from lungpipe.reporting.judged import Judged
+from lungpipe.settings import EvaluationSettings
 
 
-def test_the_band_at_the_official_rates_is_the_judges_own_interval(judged):
-    official = judged.band()[::8]
+def test_everything_is_read_back_as_it_was_judged(judged, verdict):
+    assert judged.report == verdict.report
+    np.testing.assert_array_equal(judged.band, verdict.band)
+    assert judged.froc.fp_per_scan[-1] == verdict.froc.fp_per_scan[-1]
+    assert judged.froc.sensitivity[-1] == verdict.froc.sensitivity[-1]
+
+
+def test_the_band_at_the_official_rates_is_the_interval_of_the_report(judged):
     expected = np.array(list(judged.report["sensitivity_ci95"].values()))
-    np.testing.assert_array_equal(official, expected)
+    np.testing.assert_array_equal(judged.band[::8], expected)
 
 
-def test_the_restored_matching_has_the_facts_of_the_judge(judged):
-    matches = restore_matches(judged.matches, judged.series_uids)
-    assert matches.num_scans == 3
-    assert matches.num_nodules == 3
-    assert matches.nodule_mark.tolist() == [0, 2, -1]
-    assert matches.mark_fate.tolist() == [Fate.HIT, Fate.FALSE_POSITIVE, Fate.HIT, Fate.FALSE_POSITIVE]
-    assert matches.nodule_distance_mm[:2].tolist() == pytest.approx([1.0, 0.0])
-    assert matches.counts()["false_positives"] == judged.report["false_positives"] == 2
+def test_the_matches_have_the_facts_of_the_judge(judged):
+    marks, nodules = (judged.matches[judged.matches["kind"] == kind] for kind in ("mark", "nodule"))
+    assert nodules["partner_row"].tolist() == [0, 2, -1]
+    assert marks["fate"].tolist() == ["hit", "false_positive", "hit", "false_positive"]
+    assert marks["diameter_mm"].tolist() == [9.0, 4.0, 7.0, 5.0]
+    assert nodules["distance_mm"].tolist()[:2] == pytest.approx([1.0, 0.0])
 
 
-def test_another_list_of_scans_is_refused(judged):
-    other = dataclasses.replace(judged, series_uids=judged.series_uids[:2])
-    with pytest.raises(ValueError, match=r"expected 3 as in the evaluation, found 2 in the folds \[0, 1\]"):
-        other.band()
-
-
-def test_a_study_without_nodules_has_no_band(judged):
-    assert dataclasses.replace(judged, report={**judged.report, "num_nodules": 0}).band() is None
+def test_a_study_without_nodules_has_no_band(tables, tmp_path):
+    none = dataclasses.replace(tables, nodules=tables.nodules.iloc[:0])
+    verdict = judge_study(none, EvaluationSettings(num_bootstraps=5), folds=[0, 1], num_subsets=3, seed=7)
+    write_study(verdict, none.patients, tmp_path)
+    judged = Judged.read(tmp_path)
+    assert judged.band.shape == (len(BAND_RATES), 2)
+    assert np.isnan(judged.band).all()
