@@ -2,9 +2,16 @@
 
 import stat
 from pathlib import Path
+from pkgutil import resolve_name
 
 from lungpipe.datasets.metaimage_header import HEADER_ENDINGS, VOXELS_ENDINGS
 from lungpipe.datasets.scan import Scan, ScanError
+
+DICOM = "lungpipe.datasets.dicom:read_dicom"
+METAIMAGE = "lungpipe.datasets.metaimage:read_metaimage"
+NIFTI = "lungpipe.datasets.nifti:read_nifti"
+"""The reader of each format by its name. It is imported when it is needed (pydicom and SimpleITK cost half a second
+each), and a job that reads one format alone does not depend on the code of the others."""
 
 
 def read_scan(path: Path, series_uid: str | None = None) -> Scan:
@@ -15,24 +22,23 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
     Raises:
         ScanError: no such file, an unsupported format, or content that the format's reader refuses.
     """
-    # readers are imported where needed: pydicom and SimpleITK cost half a second each
     path = Path(path)
     name = path.name.lower()
     if is_directory(path) or name.endswith(".dcm"):
-        from lungpipe.datasets.dicom import read_dicom
-
-        return read_dicom(path, series_uid)
+        return read_with(DICOM, path, series_uid)
     if name.endswith((*HEADER_ENDINGS, *VOXELS_ENDINGS)):
-        from lungpipe.datasets.metaimage import read_metaimage
-
-        return read_metaimage(path, series_uid)
+        return read_with(METAIMAGE, path, series_uid)
     if name.endswith((".nii", ".nii.gz")):
-        from lungpipe.datasets.nifti import read_nifti
-
-        return read_nifti(path, series_uid)
+        return read_with(NIFTI, path, series_uid)
     raise ScanError(
         f"{path}: expected .mhd, .mha, .nii, .nii.gz, .dcm or a DICOM folder, found {path.suffix or 'no ending'}"
     )
+
+
+def read_with(reader: str, path: Path, series_uid: str | None = None) -> Scan:
+    """Read a scan with the reader of that name; raises ScanError for content that the reader refuses."""
+    scan: Scan = resolve_name(reader)(path, series_uid)
+    return scan
 
 
 def is_directory(path: Path) -> bool:

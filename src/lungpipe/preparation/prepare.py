@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.datasets.read import METAIMAGE
 from lungpipe.preparation.memory import require_memory, worker_bytes
 from lungpipe.preparation.raw_changes import SOURCES_FILE, read_sources, unchanged_sources
 from lungpipe.preparation.scan_job import Outcome, ScanJob, failure, run_job
@@ -25,12 +26,18 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareRequest:
-    """How a subset is prepared: settings, annotated nodules (contract NODULES), code fingerprint, subset number."""
+    """How a subset is prepared: settings, annotated nodules (contract NODULES), fingerprints, subset number.
+
+    `code` is the fingerprint of what makes a volume (`prepare_volume` and the reader), `row_code` that of what makes
+    its row of the QC table (`judge`); `reader` names the reader of the scans' format.
+    """
 
     settings: PreprocessingSettings
     nodules: pd.DataFrame
     code: str
     subset: int
+    row_code: str = ""
+    reader: str = METAIMAGE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -77,7 +84,7 @@ def prepare_subset(
     computed = spread(
         Task(run_job, _need, _fail),
         missing,
-        lambda outcome: (on_done or log)(_describe(outcome)),
+        lambda outcome: (on_done or log)(f"{outcome.series_uid}: {_describe(outcome)}"),
         Workers(num_workers, worker_bytes(request.settings), request.settings.scheduler_address),
     )
     outcomes = {**kept, **{outcome.series_uid: outcome for outcome in computed}}
@@ -96,7 +103,16 @@ def _list_jobs(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest
     centers = {uid: rows[list(CENTER_COLUMNS)].to_numpy(float) for uid, rows in request.nodules.groupby("series_uid")}
     none = np.empty((0, 3))
     return [
-        ScanJob(scan, folder, request.settings, request.code, request.subset, centers.get(scan.series_uid, none))
+        ScanJob(
+            scan,
+            folder,
+            request.settings,
+            request.code,
+            request.subset,
+            centers.get(scan.series_uid, none),
+            row_code=request.row_code,
+            reader=request.reader,
+        )
         for scan in scans
     ]
 
@@ -110,7 +126,7 @@ def _fail(job: ScanJob, reason: str) -> Outcome:
 
 
 def _describe(outcome: Outcome) -> str:
-    return f"{outcome.series_uid}: " + ("prepared" if outcome.entry else f"failed: {outcome.row['reason']}")
+    return "prepared" if outcome.entry else f"failed: {outcome.row['reason']}"
 
 
 def _write(folder: Path, outcomes: list[Outcome], num_kept: int) -> PrepareResult:

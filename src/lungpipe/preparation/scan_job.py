@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.read import METAIMAGE, read_with
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.lungs.measures import side_volumes
@@ -28,7 +28,10 @@ RECORD_KEY = "entry"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanJob:
-    """What preparing one scan needs: its files, where to, how, its nodules' centres (N, 3; world zyx mm), threads."""
+    """What preparing one scan needs: its files, where to, how, its nodules' centres (N, 3; world zyx mm), threads.
+
+    `code` and `row_code` are fingerprints of what makes the volume and its QC row; `reader` names the files' reader.
+    """
 
     scan: ScanFiles
     folder: Path
@@ -37,6 +40,8 @@ class ScanJob:
     subset: int
     centers_zyx_mm: NDArray[np.float64]
     threads: int = 1
+    row_code: str = ""
+    reader: str = METAIMAGE
 
     @property
     def store_path(self) -> Path:
@@ -49,12 +54,6 @@ class ScanJob:
         settings = self.settings
         threshold = settings.lung_threshold_hu if settings.lung_mask == "threshold" else None
         return _digest([settings.spacing_zyx_mm, settings.lung_mask, threshold])
-
-    @property
-    def judged(self) -> str:
-        """SHA-256 of what the QC row depends on beside the volume: nodules, margin, subset, and the file's name."""
-        centers = self.centers_zyx_mm.tolist()
-        return _digest([centers, self.settings.lung_margin_mm, self.subset, self.scan.header_path.name])
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -72,7 +71,7 @@ def run_job(job: ScanJob) -> Outcome:
     uid = job.scan.series_uid
     try:
         stat = stat_source(job.scan)
-        entry, lungs = _prepare(job, stat)
+        entry, lungs = prepare_volume(job, stat)
         return Outcome(uid, entry, judge(job, entry, lungs), record(job, entry, stat))
     except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row names the reason
         reason = str(error) or type(error).__name__
@@ -100,10 +99,25 @@ def judge(job: ScanJob, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> dict[st
 
 def record(job: ScanJob, entry: VolumeEntry, stat: list[list[int]]) -> dict[str, Any]:
     """Return what `sources.json` keeps of a scan: sizes and times of its files, their SHA-256, and `judged`."""
-    return {"stat": stat, "sha256": entry.source_sha256, "judged": job.judged}
+    return {"stat": stat, "sha256": entry.source_sha256, "judged": digest_judged(job)}
 
 
-def _prepare(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[np.uint8]]:
+def digest_judged(job: ScanJob) -> str:
+    """Return the SHA-256 of what the QC row depends on beside the volume: nodules, margin, subset, file name, code."""
+    centers = job.centers_zyx_mm.tolist()
+    return _digest([centers, job.settings.lung_margin_mm, job.subset, job.scan.header_path.name, job.row_code])
+
+
+def prepare_volume(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[np.uint8]]:
+    """Read, resample and store one scan; return its entry and its lung labels (uint8, zyx).
+
+    All code that makes the bytes of a store is below this function: `code` of the job is its fingerprint. `stat` is
+    what `stat_source` said of the files before.
+
+    Raises:
+        ScanError: a scan that cannot be trusted, has no lungs, or changed while it was read.
+        OSError: files that cannot be read or written.
+    """
     hu, grid = _resample(job)
 
     def find() -> NDArray[np.uint8]:
@@ -140,7 +154,7 @@ def _prepare(job: ScanJob, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[
 
 def _resample(job: ScanJob) -> tuple[NDArray[np.int16], Grid]:
     # a function of its own: the native voxels are let go before the volume is written
-    scan = read_scan(job.scan.header_path, job.scan.series_uid)
+    scan = read_with(job.reader, job.scan.header_path, job.scan.series_uid)
     grid = scan.grid.resampled(job.settings.spacing_zyx_mm)
     return resample(scan, grid, threads=job.threads), grid
 

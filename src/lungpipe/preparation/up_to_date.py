@@ -9,7 +9,7 @@ from typing import Any
 import pandas as pd
 
 from lungpipe.preparation.raw_changes import is_same_source, read_sources, stat_source
-from lungpipe.preparation.scan_job import RECORD_KEY, Outcome, ScanJob, judge, record, with_files
+from lungpipe.preparation.scan_job import RECORD_KEY, Outcome, ScanJob, digest_judged, judge, record, with_files
 from lungpipe.tables import QC, ContractError, read_table
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
 from lungpipe.volumes.store import VolumeError, check_files, open_volume, read_own_attributes
@@ -19,7 +19,7 @@ _TEMPORARY = re.compile(r"\..*\.ome\.zarr\.\d+-[0-9a-f]{8}")
 
 
 def find_kept(jobs: Sequence[ScanJob], folder: Path) -> dict[str, Outcome]:
-    """Return the outcomes of the scans whose raw files, parameters, code and store are unchanged."""
+    """Return the outcomes of the scans whose raw files, parameters, volume code and store are unchanged."""
     sources, rows = read_sources(folder), _read_rows(folder)
     outcomes = (_keep(job, sources.get(job.scan.series_uid, {}), rows.get(job.scan.series_uid)) for job in jobs)
     return {outcome.series_uid: outcome for outcome in outcomes if outcome is not None}
@@ -30,8 +30,8 @@ def _keep(job: ScanJob, known: dict[str, Any], row: dict[str, Any] | None) -> Ou
     if entry is None:
         return None
     try:
-        # the old row holds while its nodules and margin do
-        is_judged = row is not None and row["is_ok"] and known.get("judged") == job.judged
+        # the old row holds while its nodules, margin and code do
+        is_judged = row is not None and row["is_ok"] and known.get("judged") == digest_judged(job)
         judged = row if row is not None and is_judged else judge(job, entry, open_volume(job.store_path).read_lungs())
         source = record(job, entry, stat_source(job.scan))
     except (VolumeError, OSError):

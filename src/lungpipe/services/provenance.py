@@ -12,33 +12,62 @@ from lungpipe.services.sources import SourceTree
 
 PACKAGE_DIR = Path(__file__).parents[1]
 
-UNFOLLOWED = frozenset({"lungpipe.settings"})
-"""Not followed by `fingerprint`: the values of settings are params of the rules themselves, so a changed default
-reruns exactly the rules that read it; following the module would rerun all of them."""
+VALUES = ("lungpipe.settings.base", ("Settings",))
+"""The class of all settings. Their values are params of the rules themselves, so a changed default reruns exactly the
+rules that read it; of a settings class only the methods count as code."""
 
 MAIN_PACKAGES = ("SimpleITK", "dask", "mlflow", "numpy", "pandas", "scipy", "snakemake", "tensorstore", "torch", "zarr")
 """The packages whose versions can change a result."""
 
 
-def fingerprint(*modules: str) -> str:
-    """Return 16 hex digits that change with the code of the modules and of every lungpipe module they import.
+SURROUNDINGS = ("lungpipe.services",)
+"""What scripts import to log, track and time their work: it makes no byte of a result."""
 
-    Comments, docstrings and layout do not count. Nothing is imported. A package counts with all that it re-exports.
+
+def fingerprint(*entries: str, aside: Iterable[str] = ()) -> str:
+    """Return 16 hex digits that change with the code that the entries can run: `lungpipe.module:name`.
+
+    What counts are the functions, classes and constants of lungpipe that names lead to from the entries. Comments,
+    docstrings, layout, annotations, texts of messages and descriptions do not count. A string such as
+    "lungpipe.module:name" in the code is not followed: what is chosen by it is an entry of its own. Without a name
+    an entry is all that a module defines. What is `aside` does not count. Nothing is imported. See
+    docs/decisions/0009-fingerprints.md.
 
     Raises:
-        ModuleNotFoundError: a module, or one that it imports, has no file.
+        ModuleNotFoundError: a module, or one that is imported on the way, has no file.
+        AttributeError: a module that does not define the name of an entry.
     """
-    tree = _source_tree()
-    whole = hashlib.sha256()
-    for module in tree.closure(modules):
-        whole.update(f"{module}={tree.digest(module)}\n".encode())
-    return whole.hexdigest()[:16]
+    return _join(_lines(entries, aside))
+
+
+def script_fingerprint(script: Path, *choices: str, aside: Iterable[str] = ()) -> str:
+    """Return the fingerprint of a script of the workflow: of its own code and of all that it imports from lungpipe.
+
+    `choices` are further entries: what settings name, and the script calls by that name. `aside` as in `fingerprint`;
+    the services are always aside.
+
+    Raises:
+        FileNotFoundError: no such script.
+        ModuleNotFoundError, AttributeError: as `fingerprint`.
+    """
+    tree = source_tree()
+    entries = [entry for entry in tree.imported_by(script) if not entry.startswith(SURROUNDINGS)]
+    return _join([f"script={tree.digest_script(script)}", *_lines([*entries, *choices], aside)])
+
+
+def _lines(entries: Iterable[str], aside: Iterable[str]) -> list[str]:
+    tree = source_tree()
+    return [f"{module}:{name}={tree.digest((module, name))}" for module, name in tree.closure(entries, aside)]
+
+
+def _join(lines: list[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 @cache
-def _source_tree() -> SourceTree:
-    # one tree per process: a workflow asks for a dozen fingerprints that share most of their files
-    return SourceTree(PACKAGE_DIR, UNFOLLOWED)
+def source_tree() -> SourceTree:
+    """Return the definitions of this package: one tree per process, since fingerprints share most of their files."""
+    return SourceTree(PACKAGE_DIR, VALUES)
 
 
 def environment() -> dict[str, str]:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.read import read_with
 from lungpipe.geometry import Grid
 from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
 from lungpipe.settings import PreprocessingSettings
@@ -51,13 +51,13 @@ def test_scan_that_turns_bad_loses_its_store_and_comes_back(subset, tmp_path):
 def test_scan_that_changes_while_it_is_read_is_a_row(subset, tmp_path, monkeypatch):
     scan = subset[0][1]
 
-    def read_and_edit(path, series_uid):
-        found = read_scan(path, series_uid)
+    def read_and_edit(reader, path, series_uid):
+        found = read_with(reader, path, series_uid)
         if path == scan.header_path:
             scan.data_path.write_bytes(b"\0" + scan.data_path.read_bytes()[1:])
         return found
 
-    monkeypatch.setattr("lungpipe.preparation.scan_job.read_scan", read_and_edit)
+    monkeypatch.setattr("lungpipe.preparation.scan_job.read_with", read_and_edit)
     result = run(subset, tmp_path / "out", workers=1)
     assert counts(result) == (0, 2, 1, 0)
     assert f"{scan.header_path}: expected a scan that stays as it is" in result.qc["reason"][1]

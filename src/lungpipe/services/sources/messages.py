@@ -1,0 +1,125 @@
+"""Tell the text of messages from code: what an error says, or a log line, makes no byte of a result."""
+
+import ast
+from collections import Counter
+from collections.abc import Iterator
+
+from lungpipe.services.sources.scopes import own_statements
+
+SAYS = frozenset({"say", "log", "advance", "warn", "warning", "info", "debug", "error", "exception", "critical"})
+"""Names of functions and methods that are given messages; what is no text among their arguments counts as code."""
+_MAKES_TEXT = frozenset({"str", "repr", "ascii"})
+
+
+def is_message(node: ast.AST) -> bool:
+    """Tell whether a call gives a message to a function of `SAYS`, or to one of two: `(on_done or log)(...)`."""
+    return isinstance(node, ast.Call) and _says(node.func)
+
+
+def message_arguments(node: ast.AST) -> list[ast.expr]:
+    """Return the arguments of a call that is a message, or of the exception that is raised, by place and by name."""
+    call = node.exc if isinstance(node, ast.Raise) else node
+    return [*call.args, *(keyword.value for keyword in call.keywords)] if isinstance(call, ast.Call) else []
+
+
+def is_text(node: ast.AST, texts: frozenset[str] = frozenset()) -> bool:
+    """Tell whether an expression is a string whatever it holds; variables in `texts` are known to be strings."""
+    if isinstance(node, ast.Constant):
+        return isinstance(node.value, str)
+    if isinstance(node, ast.JoinedStr):
+        return True
+    if isinstance(node, ast.BinOp):
+        is_left = is_text(node.left, texts)
+        return (isinstance(node.op, ast.Mod) and is_left) or (
+            isinstance(node.op, ast.Add) and (is_left or is_text(node.right, texts))
+        )
+    if isinstance(node, ast.IfExp):
+        return is_text(node.body, texts) and is_text(node.orelse, texts)
+    if isinstance(node, ast.Call):
+        function = node.func
+        if isinstance(function, ast.Attribute):
+            return function.attr in ("join", "format") and is_text(function.value, texts)
+        return isinstance(function, ast.Name) and function.id in _MAKES_TEXT
+    return isinstance(node, ast.Name) and node.id in texts
+
+
+def message_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    """Return the variables of a function that only ever hold strings, and are read in messages alone.
+
+    What is assigned to them, `found = f"{count} files"` before a `raise`, belongs to the message.
+    """
+    if not any(_is_text_assigned(node) for node in own_statements(function.body)):
+        return frozenset()  # most functions, at a glance
+    texts = _text_variables(function)
+    while texts:
+        read = set(_read_outside(function, texts))
+        if not texts & read:
+            break
+        texts -= read
+    return texts
+
+
+def _says(function: ast.expr) -> bool:
+    if isinstance(function, ast.BoolOp):
+        return any(_says(value) for value in function.values)
+    return getattr(function, "id", getattr(function, "attr", None)) in SAYS
+
+
+def _is_text_assigned(node: ast.AST) -> bool:
+    return isinstance(node, ast.Assign) and is_text(node.value)
+
+
+def _text_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
+    assigned: dict[str, list[ast.expr]] = {}
+    num_stores: Counter[str] = Counter()
+    otherwise: set[str | None] = set()
+    for node in ast.walk(function):
+        if isinstance(node, ast.Name):
+            num_stores[node.id] += not isinstance(node.ctx, ast.Load)
+        elif isinstance(node, ast.Assign | ast.AugAssign):
+            target = assigned_variable(node)
+            if target is not None:
+                assigned.setdefault(target, []).append(node.value)
+        elif isinstance(node, ast.Global | ast.Nonlocal):
+            otherwise.update(node.names)
+        else:
+            otherwise.update(getattr(node, field, None) for field in ("arg", "name", "asname", "rest"))
+    once = {
+        name: values for name, values in assigned.items() if num_stores[name] == len(values) and name not in otherwise
+    }
+    texts = frozenset(once)
+    while True:  # a text may be made of other texts
+        kept = frozenset(name for name in texts if all(is_text(value, texts) for value in once[name]))
+        if kept == texts:
+            return kept
+        texts = kept
+
+
+def assigned_variable(node: ast.AST) -> str | None:
+    """Return the variable to which a statement assigns, where it assigns to one variable and nothing else."""
+    if isinstance(node, ast.Assign) and len(node.targets) == 1:
+        target = node.targets[0]
+    elif isinstance(node, ast.AugAssign):
+        target = node.target
+    else:
+        return None
+    return target.id if isinstance(target, ast.Name) else None
+
+
+def _read_outside(node: ast.AST, texts: frozenset[str]) -> Iterator[str]:
+    """Yield the variables that are read in a function, except in messages and in what makes their texts."""
+    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
+        yield node.id
+    if assigned_variable(node) in texts:
+        return
+    dropped = message_arguments(node) if isinstance(node, ast.Raise) or is_message(node) else []
+    parts: list[ast.AST] = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.Raise) and dropped:
+        call = node.exc
+        parts = [call.func, *dropped, *([node.cause] if node.cause else [])] if isinstance(call, ast.Call) else parts
+    if isinstance(node, ast.Assert):
+        parts = [node.test]
+    for part in parts:
+        inner = part.value if isinstance(part, ast.keyword) else part
+        if not (inner in dropped and is_text(inner, texts)):
+            yield from _read_outside(inner, texts)
