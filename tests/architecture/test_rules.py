@@ -4,30 +4,21 @@ import ast
 import re
 from pathlib import Path
 
-from lungpipe.services.provenance import PACKAGE_DIR, UNFOLLOWED
-from lungpipe.services.sources import SourceTree
+from lungpipe.services.provenance import source_tree
 
 WILDCARDS = {"subset", "fold"}
-ASIDE = ("lungpipe.services", "lungpipe.settings", "lungpipe.tables")
-"""What a script may use without a fingerprint: its surroundings; settings, whose values are params; and the reading
-and writing of tables, which contracts check."""
 
 
-def fingerprints(rule) -> list[str]:
+def fingerprinted(rule) -> str:
+    """The script whose fingerprint is the rule's `code=`."""
     call = rule.named("params")["code"]
-    assert isinstance(call, ast.Call), f"{rule.name}: expected code=fingerprint(...)"
-    assert ast.unparse(call.func) == "fingerprint", f"{rule.name}: expected code=fingerprint(...)"
-    return [ast.literal_eval(argument) for argument in call.args]
+    assert isinstance(call, ast.Call), f"{rule.name}: expected code=code_of(...)"
+    assert ast.unparse(call.func) == "code_of", f"{rule.name}: expected code=code_of(...)"
+    return ast.literal_eval(call.args[0])
 
 
 def script(rule) -> Path:
     return rule.file.parent / ast.literal_eval(rule.entries("script").args[0])
-
-
-def named_modules(path: Path) -> set[str]:
-    """The modules that a script's import statements name, as they are written."""
-    nodes = ast.walk(ast.parse(path.read_text()))
-    return {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
 
 
 def test_there_are_rules_and_each_name_is_used_once(rules) -> None:
@@ -88,19 +79,17 @@ def test_every_script_belongs_to_a_rule_and_is_a_doorway(rules, root: Path) -> N
         assert "snakemake.config" not in text, path.name
 
 
-def test_a_fingerprint_covers_everything_that_its_script_imports(rules) -> None:
-    tree = SourceTree(PACKAGE_DIR, UNFOLLOWED)
-    beyond = {}
-    for rule in rules:
-        needed = {module for module in tree.imports_of_script(script(rule)) if not module.startswith(ASIDE)}
-        beyond[rule.name] = sorted(needed - set(tree.closure(tuple(fingerprints(rule)))))
-    assert {name: modules for name, modules in beyond.items() if modules} == {}
+def test_the_fingerprint_of_a_rule_is_that_of_its_own_script(rules) -> None:
+    assert {rule.name: fingerprinted(rule) for rule in rules} == {rule.name: rule.name for rule in rules}
 
 
-def test_a_fingerprint_names_only_modules_that_its_script_imports(rules) -> None:
-    stale = {rule.name: sorted(set(fingerprints(rule)) - named_modules(script(rule))) for rule in rules}
-    assert {name: modules for name, modules in stale.items() if modules} == {}
-    assert all(fingerprints(rule) for rule in rules)
+def test_every_reader_that_preparation_does_not_use_is_left_out_of_its_fingerprint() -> None:
+    tree = source_tree()
+    entries = ["lungpipe.preparation.scan_job:prepare_volume", "lungpipe.datasets.metaimage:read_metaimage"]
+    modules = {module.removeprefix("lungpipe.") for module, _ in tree.closure(entries)}
+    assert {"datasets.metaimage", "lungs.segment", "resampling.separable", "volumes.arrays"} <= modules
+    others = ("datasets.dicom", "datasets.nifti", "preparation.qc", "tables", "cli", "reporting", "services")
+    assert not [module for module in modules if module.startswith(others)]
 
 
 def test_a_rule_file_is_short_and_the_snakefile_a_corridor(rules, root: Path) -> None:
@@ -123,7 +112,7 @@ if True:
         log:
             f"{D}/logs/cut_cake/subset{{subset}}.log",
         params:
-            code=fingerprint("lungpipe.a", "lungpipe.b"),
+            code=code_of("cut_cake", NETWORK),
 
 rule eat_cake:
     input:
@@ -137,6 +126,6 @@ x = 1
     assert list(first.named("input")) == ["cake", "knife"]
     assert list(first.named("output")) == ["piece"]
     assert first.pattern("log") == "{D}/logs/cut_cake/subset{subset}.log"
-    assert fingerprints(first) == ["lungpipe.a", "lungpipe.b"]
+    assert fingerprinted(first) == "cut_cake"
     assert len(second.entries("input").args) == 1
     assert set(second.directives) == {"input", "output"}

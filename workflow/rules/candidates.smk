@@ -18,7 +18,7 @@ rule mine_candidates:
         gpu=GPUS,
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.inference.detect", "lungpipe.volumes.collection"),
+        code=code_of("mine_candidates"),
         settings=dump("segmenter", "candidates", "compute"),
         margin_mm=STUDY.preprocessing.lung_margin_mm,
     script:
@@ -42,7 +42,7 @@ rule detect_candidates:
         gpu=GPUS,
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.inference.detect", "lungpipe.volumes.collection"),
+        code=code_of("detect_candidates"),
         settings=dump("segmenter", "candidates", "compute"),
         margin_mm=STUDY.preprocessing.lung_margin_mm,
     script:

@@ -22,13 +22,7 @@ rule train_classifier:
         gpu=GPUS,
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint(
-            "lungpipe.training.fit_classifier",
-            "lungpipe.sampling.cubes",
-            "lungpipe.datasets.folds",
-            "lungpipe.models.checkpoint",
-            "lungpipe.volumes.collection",
-        ),
+        code=code_of("train_classifier"),
         seed=STUDY.seed,
         num_subsets=STUDY.dataset.num_subsets,
         malignancy_rule=STUDY.evaluation.malignancy_rule,
@@ -57,7 +51,7 @@ rule score_candidates:
         gpu=GPUS,
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.inference.score", "lungpipe.volumes.collection"),
+        code=code_of("score_candidates"),
         settings=dump("classifier", "compute"),
     script:
         "../scripts/score_candidates.py"

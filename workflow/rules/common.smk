@@ -6,9 +6,10 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from lungpipe.datasets.annotations import DatasetError
+from lungpipe.datasets.read import METAIMAGE
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.job import grant_cores
-from lungpipe.services.provenance import fingerprint
+from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking import TrackingError, close_runs, open_runs
 from lungpipe.settings import SettingsError, load_study
 from lungpipe.preparation.memory import list_refused
@@ -30,6 +31,10 @@ GPUS = 0 if STUDY.compute.device == "cpu" else 1
 SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
 WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
 
+SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+# where preparation is done changes no volume, nor does the memory that it may take: see `refused_scans`
+PLACES = ("lungpipe.preparation.workers", "lungpipe.preparation.memory")
+
 # jobs reserve cores of what the user granted; on fewer real cores they take their share
 grant_cores(workflow.resource_settings.cores)
 
@@ -37,6 +42,11 @@ grant_cores(workflow.resource_settings.cores)
 def dump(*sections):
     """The settings that some jobs read, as their params: a change of any other section does not rerun them."""
     return {name: getattr(STUDY, name).model_dump(mode="json") for name in sections}
+
+
+def code_of(script, *choices, aside=()):
+    """The fingerprint of a script of the workflow: of all code that it runs, and of what settings choose by name."""
+    return script_fingerprint(SCRIPTS / f"{script}.py", *choices, aside=aside)
 
 
 def raw_files(wildcards):

@@ -17,10 +17,11 @@ if STUDY.dataset.kind == "phantom":
             "../../envs/runtime.yaml"
         threads: 64  # every core that was granted
         params:
-            code=fingerprint("lungpipe.phantom"),
+            code=code_of("write_phantom"),
             root=lambda wildcards, output: os.path.dirname(output.tables[0]),
             seed=STUDY.seed,
-            settings=dump("dataset"),
+            num_subsets=STUDY.dataset.num_subsets,
+            settings=STUDY.dataset.phantom.model_dump(mode="json"),
         script:
             "../scripts/write_phantom.py"
 
@@ -42,11 +43,7 @@ if RAW.readings is not None:
             "../../envs/runtime.yaml"
         params:
             run=f"{D}/tracking/run.json",
-            code=fingerprint(
-                "lungpipe.datasets.annotations",
-                "lungpipe.lidc.files",
-                "lungpipe.lidc.ratings",
-            ),
+            code=code_of("collect_ratings"),
         script:
             "../scripts/collect_ratings.py"
 
@@ -67,7 +64,7 @@ rule collect_targets:
         "../../envs/runtime.yaml"
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.datasets.targets"),
+        code=code_of("collect_targets"),
         root=lambda wildcards, input: os.path.dirname(input.tables[0]),
         num_subsets=STUDY.dataset.num_subsets,
         listing=RAW.listing_digest(),

@@ -18,7 +18,7 @@ rule aggregate_patients:
         "../../envs/runtime.yaml"
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.patients.aggregate"),
+        code=code_of("aggregate_patients"),
         malignancy_rule=STUDY.evaluation.malignancy_rule,
     script:
         "../scripts/aggregate_patients.py"
@@ -51,7 +51,7 @@ rule evaluate_study:
         "../../envs/runtime.yaml"
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.evaluation.judge_study"),
+        code=code_of("evaluate_study"),
         folds=list(STUDY.folds),
         num_subsets=STUDY.dataset.num_subsets,
         seed=STUDY.seed,
@@ -87,7 +87,7 @@ rule draw_figures:
         "../../envs/runtime.yaml"
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.reporting.figures", "lungpipe.volumes.collection"),
+        code=code_of("draw_figures"),
     script:
         "../scripts/draw_figures.py"
 
@@ -110,7 +110,7 @@ rule write_report:
         "../../envs/runtime.yaml"
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.reporting.page"),
+        code=code_of("write_report"),
         template=file_digest([PACKAGE_DIR / "reporting" / "templates" / "report.html"]),
         study=STUDY.model_dump(mode="json", exclude={"tracking", "results_dir"}),
     script:

@@ -16,7 +16,7 @@ rule pack_patches:
         "../../envs/runtime.yaml"
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint("lungpipe.sampling.pack", "lungpipe.volumes.collection"),
+        code=code_of("pack_patches"),
         seed=STUDY.seed,
         settings=dump("segmenter")["segmenter"],
     script:
@@ -43,11 +43,7 @@ rule train_segmenter:
         gpu=GPUS,
     params:
         run=f"{R}/tracking/run.json",
-        code=fingerprint(
-            "lungpipe.training.fit_segmenter",
-            "lungpipe.datasets.folds",
-            "lungpipe.models.checkpoint",
-        ),
+        code=code_of("train_segmenter"),
         seed=STUDY.seed,
         num_subsets=STUDY.dataset.num_subsets,
         settings=dump("segmenter", "compute"),

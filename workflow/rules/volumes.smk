@@ -25,7 +25,10 @@ rule prepare_subset:
         scheduler_address=STUDY.preprocessing.scheduler_address,
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.preparation.prepare"),
+        code=code_of("prepare_subset", METAIMAGE, aside=PLACES),
+        # a volume is computed again, and a row of the QC table judged again, only where these change
+        volume_code=fingerprint("lungpipe.preparation.scan_job:prepare_volume", METAIMAGE),
+        row_code=fingerprint("lungpipe.preparation.scan_job:judge"),
         root=RAW.root.as_posix(),
         refused=refused_scans,
         settings=STUDY.preprocessing.model_dump(mode="json", exclude=SURROUNDINGS),
@@ -53,7 +56,7 @@ rule compare_lungs:
         mem_mb_per_cpu=WORKER_MIB,
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.preparation.compare_lungs"),
+        code=code_of("compare_lungs", aside=PLACES),
         root=RAW.root.as_posix(),
         is_whole=STUDY.preprocessing.lung_mask == "whole",
     script:
@@ -81,7 +84,7 @@ rule account_scans:
         "../../envs/runtime.yaml"
     params:
         run=f"{D}/tracking/run.json",
-        code=fingerprint("lungpipe.preparation.accounting"),
+        code=code_of("account_scans"),
         is_failure_fatal=STUDY.preprocessing.is_failure_fatal,
     script:
         "../scripts/account_scans.py"

@@ -16,7 +16,8 @@ request = PrepareRequest(
     settings=PreprocessingSettings.model_validate(params.settings | surroundings),
     nodules=read_table(Path(snakemake.input.nodules), NODULES),
     subset=subset,
-    code=params.code,
+    code=params.volume_code,
+    row_code=params.row_code,
 )
 with open_job(snakemake, subset=subset) as job:
     scans = list_scans(Path(params.root), subset)

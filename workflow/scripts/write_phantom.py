@@ -2,14 +2,13 @@ from pathlib import Path
 
 from lungpipe.phantom import write_phantom
 from lungpipe.services.job import open_job, share_of_cores
-from lungpipe.settings import DatasetSettings
+from lungpipe.settings import PhantomSettings
 
-dataset = DatasetSettings.model_validate(snakemake.params.settings["dataset"])
 with open_job(snakemake) as job:
     write_phantom(
         Path(snakemake.params.root),
-        dataset.phantom,
-        dataset.num_subsets,
+        PhantomSettings.model_validate(snakemake.params.settings),
+        snakemake.params.num_subsets,
         snakemake.params.seed,
         num_workers=share_of_cores(snakemake.threads),
         log=job.say,

@@ -10,8 +10,8 @@ from lungpipe.tables import QC, read_table, write_table
 SETTINGS = PreprocessingSettings(spacing_zyx_mm=(2.0, 2.0, 2.0))
 
 
-def run(scans, nodules, folder, **settings):
-    request = PrepareRequest(SETTINGS.model_copy(update=settings), nodules, "v1", 0)
+def run(scans, nodules, folder, row_code="r1", **settings):
+    request = PrepareRequest(SETTINGS.model_copy(update=settings), nodules, "v1", 0, row_code)
     result = prepare_subset(scans, folder, request, num_workers=2, log=lambda line: None)
     return result, result.qc.set_index("series_uid")
 
@@ -45,6 +45,21 @@ def test_a_row_holds_while_its_nodules_and_margin_do(subset, marked):
     assert run(scans, nodules, marked)[1].loc["1.2.0", "left_lung_ml"] == 0.123
     _, wider = run(scans, nodules, marked, lung_margin_mm=7.0)
     assert wider.loc["1.2.0", "left_lung_ml"] > 0.123
+
+
+def test_other_code_of_the_rows_makes_them_anew_and_keeps_the_volumes(subset, marked):
+    manifest = (marked / "manifest.json").read_bytes()
+    result, qc = run(*subset, marked, row_code="r2")
+    assert (result.num_kept, result.num_computed) == (3, 0)
+    assert qc.loc["1.2.0", "left_lung_ml"] > 0.123
+    assert (marked / "manifest.json").read_bytes() == manifest
+
+
+def test_a_scan_is_read_by_the_reader_of_the_request(subset, tmp_path):
+    request = PrepareRequest(SETTINGS, subset[1], "v1", 0, reader="lungpipe.datasets.nifti:read_nifti")
+    result = prepare_subset(subset[0], tmp_path / "out", request, num_workers=1, log=lambda line: None)
+    assert result.num_failed == 3
+    assert result.qc["reason"].str.contains("NIfTI").all()
 
 
 def test_no_row_and_no_source_knows_of_references(subset, marked, draw, write_reference):

@@ -1,43 +1,119 @@
 """Fingerprints of the real package, the environment, the commit and files."""
 
+import ast
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 
-from lungpipe.services import provenance
-from lungpipe.services.provenance import environment, file_digest, fingerprint, git_commit
+from lungpipe.services.provenance import (
+    PACKAGE_DIR,
+    environment,
+    file_digest,
+    fingerprint,
+    git_commit,
+    script_fingerprint,
+    source_tree,
+)
 from lungpipe.services.sources import SourceTree
+
+SCRIPTS = Path(__file__).parents[3] / "workflow" / "scripts"
 
 
 def test_a_fingerprint_is_sixteen_hex_digits_that_do_not_depend_on_the_order() -> None:
-    digest = fingerprint("lungpipe.geometry.grid", "lungpipe.tables.io")
+    digest = fingerprint("lungpipe.geometry.grid:Grid", "lungpipe.tables.io:read_table")
     assert len(digest) == 16
     assert int(digest, 16) >= 0
-    assert digest == fingerprint("lungpipe.tables.io", "lungpipe.geometry.grid")
-    assert digest != fingerprint("lungpipe.tables.io")
+    assert digest == fingerprint("lungpipe.tables.io:read_table", "lungpipe.geometry.grid:Grid")
+    assert digest != fingerprint("lungpipe.tables.io:read_table")
+    assert fingerprint("lungpipe.tables.io") != fingerprint("lungpipe.tables.io:read_table")
 
 
-def test_the_settings_room_is_not_followed() -> None:
-    tree = SourceTree(provenance.PACKAGE_DIR, provenance.UNFOLLOWED)
-    found = tree.closure(("lungpipe.services.tracking.study",))
-    assert "lungpipe.tables.atomic" in found
-    assert not [module for module in found if module.startswith("lungpipe.settings")]
+def test_what_is_aside_does_not_count() -> None:
+    whole = "lungpipe.tables.io:read_table"
+    assert fingerprint(whole, aside=["lungpipe.tables.contracts"]) != fingerprint(whole)
+    assert fingerprint(whole, aside=["lungpipe.phantom.write"]) == fingerprint(whole)
 
 
-def test_an_unknown_module_is_an_error() -> None:
+def test_an_unknown_module_or_name_is_an_error() -> None:
     with pytest.raises(ModuleNotFoundError, match=r"lungpipe\.cellar"):
         fingerprint("lungpipe.cellar")
+    with pytest.raises(AttributeError, match=r"lungpipe\.tables\.io:close"):
+        fingerprint("lungpipe.tables.io:close")
+    with pytest.raises(FileNotFoundError, match="absent"):
+        script_fingerprint(SCRIPTS / "absent.py")
 
 
-def test_every_module_and_all_that_it_follows_has_a_digest() -> None:
-    root = provenance.PACKAGE_DIR
-    names = [".".join(path.relative_to(root.parent).with_suffix("").parts) for path in root.rglob("*.py")]
-    modules = [name.removesuffix(".__init__") for name in names]
-    tree = SourceTree(root, provenance.UNFOLLOWED)
-    for module in modules:
-        assert all(tree.digest(name) for name in tree.closure((module,)))
+def test_every_module_and_all_that_it_reaches_has_a_digest() -> None:
+    names = [".".join(path.relative_to(PACKAGE_DIR.parent).with_suffix("").parts) for path in PACKAGE_DIR.rglob("*.py")]
+    tree = source_tree()
+    for name in names:
+        assert all(tree.digest(key) for key in tree.closure([name.removesuffix(".__init__")]))
+
+
+def test_of_the_settings_only_methods_count() -> None:
+    tree = source_tree()
+    key = ("lungpipe.settings.study", "PreprocessingSettings")
+    assert key in tree.closure(["lungpipe.preparation.scan_job:prepare_volume"])
+    whole = SourceTree(PACKAGE_DIR)
+    assert whole.digest(key) != tree.digest(key)
+
+
+def test_a_script_counts_with_what_it_imports_and_what_is_chosen_for_it(tmp_path: Path) -> None:
+    script = tmp_path / "script.py"
+    script.write_text("from lungpipe.geometry import Grid\nfrom lungpipe.services.job import open_job\nGrid\n")
+    tree = source_tree()
+    assert tree.imported_by(script) == ["lungpipe.geometry:Grid", "lungpipe.services.job:open_job"]
+    before = script_fingerprint(script)
+    script.write_text("from lungpipe.geometry import Grid\nfrom lungpipe.services.job import share_of_cores\nGrid\n")
+    assert script_fingerprint(script) == before
+    assert script_fingerprint(script, "lungpipe.datasets.nifti:read_nifti") != before
+    script.write_text("from lungpipe.geometry import Grid\nGrid()\n")
+    assert script_fingerprint(script) != before
+
+
+def test_the_fingerprints_of_all_scripts_read_every_file_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    parsed: list[bytes] = []
+    parse = ast.parse
+
+    def count(source, *arguments, **options):
+        if isinstance(source, bytes):
+            parsed.append(source)
+        return parse(source, *arguments, **options)
+
+    scripts = sorted(SCRIPTS.glob("*.py"))
+    assert len(scripts) > 10
+    source_tree.cache_clear()
+    monkeypatch.setattr(ast, "parse", count)
+    for script in scripts:
+        script_fingerprint(script)
+    of_package = [source for source in parsed if source not in {script.read_bytes() for script in scripts}]
+    assert len(of_package) == len(set(of_package)) > 50
+
+
+def test_the_fingerprints_of_all_scripts_take_no_longer_than_parsing_the_package_some_times() -> None:
+    scripts, files = sorted(SCRIPTS.glob("*.py")), sorted(PACKAGE_DIR.rglob("*.py"))
+
+    def fingerprint_all() -> None:
+        source_tree.cache_clear()
+        for script in scripts:
+            script_fingerprint(script)
+
+    def parse_all() -> None:
+        for file in files:
+            ast.parse(file.read_bytes())
+
+    # in turns, and the fastest of each: others use the machine, too
+    times = [(timed(fingerprint_all), timed(parse_all)) for _ in range(5)]
+    assert min(ours for ours, _ in times) <= 6 * min(parsing for _, parsing in times)
+
+
+def timed(work) -> float:
+    before = time.process_time()
+    work()
+    return time.process_time() - before
 
 
 def test_a_fingerprint_imports_nothing_of_what_it_reads() -> None:

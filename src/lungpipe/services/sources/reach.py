@@ -34,6 +34,7 @@ class SourceTree:
         self._digests: dict[Key, str] = {}
         self._next: dict[Key, frozenset[Key]] = {}
         self._loads: dict[str, frozenset[Key]] = {}
+        self._effective: dict[str, list[ast.stmt]] = {}
 
     def closure(self, entries: Iterable[str], aside: Iterable[str] = ()) -> list[Key]:
         """Return every definition that the entries can reach, sorted by module and name.
@@ -129,10 +130,12 @@ class SourceTree:
         return self._loads[module]
 
     def _effects(self, module: str) -> list[ast.stmt]:
-        bound = self._bound(module)
-        named = (statement for statements in bound.definitions.values() for statement in statements)
-        registered = [statement for statement in named if self._is_registered(statement, module)]
-        return [*bound.effects, *registered]
+        if module not in self._effective:
+            bound = self._bound(module)
+            named = (statement for statements in bound.definitions.values() for statement in statements)
+            registered = [statement for statement in named if self._is_registered(statement, module)]
+            self._effective[module] = [*bound.effects, *registered]
+        return self._effective[module]
 
     def _is_registered(self, statement: ast.stmt, module: str) -> bool:
         """Tell whether a decorator or a base class of the package may keep a definition where no name leads to it."""

@@ -30,7 +30,11 @@ def bound_names(root: ast.AST) -> Iterator[str]:
     waiting = [root]
     while waiting:
         node = waiting.pop()
-        if isinstance(node, (*FUNCTIONS, ast.ClassDef)):
+        kind = type(node)
+        if kind is ast.Name or kind is ast.Constant:  # most nodes
+            if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+                yield node.id
+        elif isinstance(node, (*FUNCTIONS, ast.ClassDef)):
             yield node.name
             waiting += node.decorator_list
             waiting += node.bases if isinstance(node, ast.ClassDef) else [node.args]
@@ -42,7 +46,19 @@ def bound_names(root: ast.AST) -> Iterator[str]:
             name = _own_name(node)
             if name is not None:
                 yield name
-            waiting += ast.iter_child_nodes(node)
+            waiting += children(node)
+
+
+def children(node: ast.AST) -> list[ast.AST]:
+    """Return the nodes in the fields of a node; `ast.iter_child_nodes` takes twice the time."""
+    found: list[ast.AST] = []
+    for field in node._fields:
+        value = getattr(node, field, None)
+        if isinstance(value, list):
+            found += [item for item in value if isinstance(item, ast.AST)]
+        elif isinstance(value, ast.AST) and field != "ctx":
+            found.append(value)
+    return found
 
 
 def own_statements(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
@@ -57,8 +73,6 @@ def own_statements(statements: Iterable[ast.AST]) -> Iterator[ast.AST]:
 
 
 def _own_name(node: ast.AST) -> str | None:
-    if isinstance(node, ast.Name):
-        return node.id if isinstance(node.ctx, ast.Store) else None
     if isinstance(node, ast.ExceptHandler | ast.MatchAs | ast.MatchStar):
         return node.name
     return node.rest if isinstance(node, ast.MatchMapping) else None
