@@ -1,4 +1,4 @@
-"""`python -m lungpipe`, the same as `lungpipe`."""
+"""`python -m lungpipe`: the same as the command `lungpipe`."""
 
 from lungpipe.cli.main import app
 

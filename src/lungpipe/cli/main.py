@@ -1,22 +1,41 @@
-"""The command `lungpipe`: every module of this folder brings its commands with `register(app)`.
+"""The command `lungpipe`: every module of this folder adds its commands with `register(app)`.
 
-Those modules import their rooms inside the commands, so that `lungpipe --help` stays fast and a command pays for what
-it uses alone.
+Those modules import their rooms inside the commands, so that `lungpipe --help` starts fast and a command imports only
+what it uses.
 """
+
+from typing import Annotated
 
 import typer
 
+from lungpipe import __version__
 from lungpipe.cli import evaluate, fetch, phantom, prepare, ratings
 
 app = typer.Typer(
     name="lungpipe",
     help="LUNA16 lung nodules: from raw CT to an officially judged, tracked study.",
+    epilog="Exit codes: 0 done, 1 unexpected error, 2 bad input or wrong command line, 130 interrupted.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
 )
 evaluate.register(app)
 prepare.register(app)
 phantom.register(app)
 ratings.register(app)
 fetch.register(app)
+
+
+def _print_version(is_asked: bool) -> None:
+    if is_asked:
+        typer.echo(f"lungpipe {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def main(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
+    ] = False,
+) -> None:
+    """LUNA16 lung nodules: from raw CT to an officially judged, tracked study."""

@@ -33,6 +33,7 @@ def prepare(
     series: Series = None,
     threshold: Threshold = -350,
     lung_mask: Annotated[LungMask, typer.Option(help="`whole` is for scans that show no whole chest.")] = "threshold",
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
 ) -> None:
     """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
     from pydantic import ValidationError
@@ -42,6 +43,8 @@ def prepare(
 
     if spacing is not None and like is not None:
         raise typer.BadParameter("give a spacing or the image to be like, not both", param_hint="--like")
+    if out.exists() and not force:
+        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="OUT")
     try:
         settings = PreprocessingSettings(
             spacing_zyx_mm=spacing or (1.0, 1.0, 1.0), lung_threshold_hu=threshold, lung_mask=lung_mask

@@ -122,8 +122,19 @@ def test_only_our_own_store_is_replaced(scan_path, tmp_path):
     other = tmp_path / "other.ome.zarr"
     other.mkdir()
     (other / "zarr.json").write_text('{"zarr_format": 3, "node_type": "group", "attributes": {}}')
-    said = run("prepare", scan_path, other, code=2)
+    said = run("prepare", scan_path, other, "--force", code=2)
     assert "expected an OME-Zarr volume" in said
     assert [path.name for path in other.iterdir()] == ["zarr.json"]
     for _ in range(2):
-        run("prepare", scan_path, tmp_path / "own.ome.zarr", "--spacing", 3, 2, 2)
+        run("prepare", scan_path, tmp_path / "own.ome.zarr", "--spacing", 3, 2, 2, "--force")
+
+
+def test_an_output_that_exists_is_replaced_only_by_force(scan_path, tmp_path):
+    out = tmp_path / "out.mhd"
+    run("prepare", scan_path, out)
+    first = out.read_bytes()
+    said = run("prepare", scan_path, out, "--spacing", 2, 2, 2, code=2)
+    assert "--force replaces it" in " ".join(said.split())
+    assert out.read_bytes() == first
+    run("prepare", scan_path, out, "--spacing", 2, 2, 2, "--force")
+    assert read_scan(out).grid.spacing_zyx_mm == (2.0, 2.0, 2.0)
