@@ -44,10 +44,10 @@ def evaluate(
     For an official result give the excluded findings and the list of all scans; warnings go to stderr.
     """
     from lungpipe.cli.verdict_text import print_verdict
-    from lungpipe.evaluation.errors import InputError
     from lungpipe.evaluation.submission import fingerprints, read_submission, read_subsets
     from lungpipe.evaluation.verdict import judge, write_evaluation
     from lungpipe.reporting.froc_figure import draw_froc
+    from lungpipe.tables.errors import InputError
 
     with refusing(InputError):
         marks = read_submission(submission)
@@ -79,11 +79,11 @@ def compare(
     """Compare two submissions on the same scans: difference in CPM (B minus A), 95 % interval and p, paired."""
     from lungpipe.cli.verdict_text import print_comparison
     from lungpipe.evaluation.comparison import compare_submissions
-    from lungpipe.evaluation.errors import InputError
     from lungpipe.evaluation.matching import match, named_series
     from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
     from lungpipe.evaluation.submission import read_submission
     from lungpipe.tables import write_json
+    from lungpipe.tables.errors import InputError
 
     with refusing(InputError):
         marks_a, marks_b = read_submission(submission_a), read_submission(submission_b)

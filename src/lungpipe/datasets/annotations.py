@@ -1,10 +1,12 @@
 """Read LUNA16's tables: annotations, exclusions, readers' ratings and the series' patients."""
 
-import csv
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+
+from lungpipe.tables.csv_input import parse_number, read_texts
+from lungpipe.tables.errors import InputError
 
 ANNOTATIONS_FILE = "annotations.csv"
 EXCLUSIONS_FILE = "annotations_excluded.csv"
@@ -16,7 +18,6 @@ SERIES_OF_LIDC_IDRI_0332 = (
 )
 """The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not say so."""
 _CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
-_NUMBERS = (*_CENTER.values(), "diameter_mm")
 _UNKNOWN_DIAMETER = -1.0
 LARGEST_DIAMETER_MM = 200.0
 """No finding in a lung is larger; LUNA16's nodules reach 32.3 mm."""
@@ -72,7 +73,7 @@ def read_patients(root: Path) -> dict[str, str]:
     known = dict.fromkeys(SERIES_OF_LIDC_IDRI_0332, "LIDC-IDRI-0332")
     path = Path(root) / SERIES_FILE
     if path.is_file():
-        table = _read_csv(path, ("seriesuid", "patient_id"))
+        table = _read_texts(path, ("seriesuid", "patient_id"))
         missing = (table["seriesuid"] == "") | (table["patient_id"] == "")
         table = table.rename(columns={"seriesuid": "series_uid"})
         _refuse(path, table, missing, column="patient_id", expected="series and patient")
@@ -87,46 +88,26 @@ def _in_folder(root: Path, name: str) -> Path:
     return Path(root) if Path(root).is_file() else Path(root) / name
 
 
-def _read_csv(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def _read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
     if not path.is_file():
         raise DatasetError(f"{path}: expected a table with the columns {', '.join(columns)}, found no file")
-    lines = _read_lines(path)
-    header = next(iter(lines.values()), [])
-    if any(header.count(name) != 1 for name in columns):
-        found = header or "an empty file"
-        raise DatasetError(f"{path}: expected the columns {list(columns)}, each once, found {found}")
-    for line, cells in lines.items():
-        if len(cells) != len(header):
-            wanted = f"{len(header)} cells as in the header"
-            raise DatasetError(f"{path}, line {line}: expected {wanted}, found {len(cells)}")
-    places = [header.index(name) for name in columns]
-    rows = [[*(cells[place] for place in places), line] for line, cells in lines.items()][1:]
-    return pd.DataFrame(rows, columns=[*columns, "line"]).astype({**dict.fromkeys(columns, "str"), "line": "int64"})
-
-
-def _read_lines(path: Path) -> dict[int, list[str]]:
-    """Return the cells of every line that is not empty, by its number; pandas would fill short and cut long ones."""
     try:
-        with path.open(encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, skipinitialspace=True, strict=True)
-            numbered = [(reader.line_num, cells) for cells in reader]
-    except (ValueError, OSError, csv.Error) as error:
-        raise DatasetError(f"{path}: expected a CSV table, found {error}") from None
-    return {line: cells for line, cells in numbered if cells}
+        return read_texts(path, columns)
+    except InputError as error:
+        raise DatasetError(str(error)) from None
 
 
 def _read_marks(path: Path, *further: str) -> pd.DataFrame:
-    table = _read_csv(path, ("seriesuid", *_CENTER, "diameter_mm", *further))
-    table = table.rename(columns={"seriesuid": "series_uid", **_CENTER})
+    table = _read_texts(path, ("seriesuid", *_CENTER, "diameter_mm", *further))
+    table = table.rename(columns={"seriesuid": "series_uid"})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
-    for name in _NUMBERS:
-        # Python's own float: the exact double nearest to the text, which pandas' fast parser is not
-        values = pd.Series([_parse(text) for text in table[name]], index=table.index, dtype="float64")
+    for name in (*_CENTER, "diameter_mm"):
+        values = table[name].map(parse_number).astype("float64")
         _refuse(path, table, ~np.isfinite(values), column=name, expected="a finite number in mm")
         table[name] = values
     is_huge = table["diameter_mm"] > LARGEST_DIAMETER_MM
     _refuse(path, table, is_huge, column="diameter_mm", expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
-    return table
+    return table.rename(columns=_CENTER)
 
 
 def _refuse_doubles(path: Path, table: pd.DataFrame) -> None:
@@ -138,16 +119,6 @@ def _refuse_doubles(path: Path, table: pd.DataFrame) -> None:
                 first = rows["line"].iloc[int(distances.argmin())]
                 place = f"{path}, line {rows['line'].iloc[index]}, series {uid}"
                 raise DatasetError(f"{place}: expected a nodule once, found the one of line {first} again")
-
-
-def _parse(text: str) -> float:
-    """Return the number, NaN for what is none; Python would also take 1_0 and digits of other scripts."""
-    if "_" in text or not text.isascii():
-        return float("nan")
-    try:
-        return float(text)
-    except ValueError:
-        return float("nan")
 
 
 def _refuse(path: Path, table: pd.DataFrame, wrong: "pd.Series[bool]", *, column: str, expected: str) -> None:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from lungpipe.evaluation.bootstrap import bootstrap_froc, compare, interval
-from lungpipe.evaluation.errors import InputError
 from lungpipe.evaluation.froc import froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import Matches
 from lungpipe.evaluation.plain_data import RATE_NAMES, plain
+from lungpipe.tables.errors import InputError
 
 
 def compare_submissions(a: Matches, b: Matches, *, num_bootstraps: int, seed: int) -> dict[str, Any]:

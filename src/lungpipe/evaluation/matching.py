@@ -12,9 +12,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from lungpipe.evaluation.errors import InputError
 from lungpipe.geometry import hits
 from lungpipe.tables import CENTER_COLUMNS
+from lungpipe.tables.errors import InputError
 
 IntArray = NDArray[np.int64]
 FloatArray = NDArray[np.float64]

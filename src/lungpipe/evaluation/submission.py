@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungpipe.evaluation.csv_input import CsvFormat, open_rows, read_csv
-from lungpipe.evaluation.errors import InputError
 from lungpipe.tables import CENTER_COLUMNS, replacing
+from lungpipe.tables.csv_input import CsvFormat, open_rows, read_csv
+from lungpipe.tables.errors import InputError
 
 _WORLD = ("coordX", "coordY", "coordZ")
 _NAMES = {"seriesuid": "series_uid", **dict(zip(_WORLD, reversed(CENTER_COLUMNS), strict=True))}

@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from lungpipe.evaluation.errors import InputError
 from lungpipe.evaluation.matching import Fate, match, named_series
 from lungpipe.geometry import hits
+from lungpipe.tables.errors import InputError
 
 
 def fates(matches):

@@ -3,7 +3,6 @@ import hashlib
 import pandas as pd
 import pytest
 
-from lungpipe.evaluation.errors import InputError
 from lungpipe.evaluation.submission import (
     fingerprints,
     read_findings,
@@ -12,6 +11,7 @@ from lungpipe.evaluation.submission import (
     read_subsets,
     write_submission,
 )
+from lungpipe.tables.errors import InputError
 
 
 @pytest.fixture

@@ -5,13 +5,13 @@ import pandas as pd
 import pytest
 
 from lungpipe.evaluation.comparison import compare_submissions
-from lungpipe.evaluation.errors import InputError
 from lungpipe.evaluation.froc import FP_RATES, interpolate, sensitivity_at
 from lungpipe.evaluation.matching import match
 from lungpipe.evaluation.plain_data import RATE_NAMES, plain
 from lungpipe.evaluation.result_tables import MATCHES, froc_table
 from lungpipe.evaluation.verdict import BAND_RATES, evaluate, judge, write_evaluation
 from lungpipe.tables import read_table
+from lungpipe.tables.errors import InputError
 
 SCANS = [f"s{i}" for i in range(20)]
 KEYS = {

@@ -88,79 +88,82 @@ TABLES = {
     "NaN coordinate": (
         MARK,
         MARKS + "1.2.1,22,NaN,12,6\n",
-        ", line 2, series 1.2.1: center_y_mm: expected a finite number in mm, found 'NaN'",
+        ", line 2, series 1.2.1: coordY: expected a finite number in mm, found 'NaN'",
     ),
     "infinite coordinate": (
         MARK,
         MARKS + "1.2.1,22,17,inf,6\n",
-        ", line 2, series 1.2.1: center_z_mm: expected a finite number in mm, found 'inf'",
+        ", line 2, series 1.2.1: coordZ: expected a finite number in mm, found 'inf'",
     ),
     "empty coordinate": (
         MARK,
         MARKS + "1.2.1,,17,12,6\n",
-        ", line 2, series 1.2.1: center_x_mm: expected a finite number in mm, found ''",
+        ", line 2, series 1.2.1: coordX: expected a finite number in mm, found ''",
     ),
     "coordinate in words": (
         MARK,
         MARKS + "1.2.1,22,17,twelve,6\n",
-        ", line 2, series 1.2.1: center_z_mm: expected a finite number in mm, found 'twelve'",
+        ", line 2, series 1.2.1: coordZ: expected a finite number in mm, found 'twelve'",
     ),
     "decimal comma": (
         MARK,
         MARKS + "1.2.1,22,17,12,6,5\n",
-        ", line 2: expected 5 cells as in the header, found 6",
+        ", row 1 (line 2): expected 5 cells as in the header, found 6: ['1.2.1', ",
     ),
     "decimal comma in quotes": (
         MARK,
         MARKS + '1.2.1,"22,5",17,12,6\n',
-        ", line 2, series 1.2.1: center_x_mm: expected a finite number in mm, found '22,5'",
+        ", line 2, series 1.2.1: coordX: expected a finite number in mm, found '22,5'",
     ),
     # pandas would take the series for an index and shift every column by one
     "a comma behind every row": (
         MARK,
         MARKS + "1.2.1,22,17,12,6,\n",
-        ", line 2: expected 5 cells as in the header, found 6",
+        ", row 1 (line 2): expected 5 cells as in the header, found 6: ['1.2.1', ",
     ),
     "row cut short": (
         MARK,
         MARKS + "\n1.2.1,22,17,12,6\n1.2.1,22,17\n",
-        ", line 4: expected 5 cells as in the header, found 3",
+        ", row 2 (line 4): expected 5 cells as in the header, found 3: ['1.2.1', '22', '17']",
     ),
     "missing column": (
         MARK,
         "seriesuid,coordX,coordY,coordZ\n1.2.1,22,17,12\n",
-        ": expected the columns ['seriesuid', 'coordZ', 'coordY', 'coordX', 'diameter_mm'], each once,"
-        " found ['seriesuid', 'coordX', 'coordY', 'coordZ']",
+        ", row 0 (the header), column diameter_mm: expected the columns seriesuid, coordZ, coordY, coordX, diameter_mm,"
+        " each once, found seriesuid, coordX, coordY, coordZ",
     ),
     "column twice": (
         MARK,
         "seriesuid,coordX,coordY,coordZ,diameter_mm,diameter_mm\n1.2.1,22,17,12,6,7\n",
-        ": expected the columns ['seriesuid', 'coordZ', 'coordY', 'coordX', 'diameter_mm'], each once, found ['series",
+        ", row 0 (the header), column diameter_mm: expected the columns seriesuid, coordZ, coordY, coordX, diameter_mm,"
+        " each once, found seriesuid, coordX, coordY, coordZ, diameter_mm, diameter_mm",
     ),
     "semicolons": (
         MARK,
         MARKS.replace(",", ";") + "1.2.1;22;17;12;6\n",
-        ": expected the columns ['seriesuid', 'coordZ', 'coordY', 'coordX', 'diameter_mm'], each once,"
-        " found ['seriesuid;coordX;coordY;coordZ;diameter_mm']",
+        ", row 0 (the header): expected columns separated by commas, found semicolons",
     ),
     "no header": (
         MARK,
         "1.2.1,22,17,12,6\n",
-        ": expected the columns ['seriesuid', 'coordZ', 'coordY', 'coordX', 'diameter_mm'], each once,"
-        " found ['1.2.1', '22', '17', '12', '6']",
+        ", row 0 (the header), column seriesuid: expected the columns seriesuid, coordZ, coordY, coordX, diameter_mm,"
+        " each once, found 1.2.1, 22, 17, 12, 6",
     ),
     "empty file": (
         MARK,
         "",
-        ": expected the columns ['seriesuid', 'coordZ', 'coordY', 'coordX', 'diameter_mm'], each once,"
-        " found an empty file",
+        ": expected a header with the columns seriesuid, coordZ, coordY, coordX, diameter_mm, found an empty file",
     ),
     "another encoding": (
         MARK,
         MARKS.encode("utf-16"),
-        ": expected a CSV table, found 'utf-8' codec can't decode byte 0xff in position 0: invalid start byte",
+        ", after line 0: expected UTF-8 text, found other bytes (invalid start byte)",
     ),
-    "open quotes": (MARK, MARKS + '"1.2.1,22,17,12,6\n', ": expected a CSV table, found unexpected end of data"),
+    "open quotes": (
+        MARK,
+        MARKS + '"1.2.1,22,17,12,6\n',
+        ", after line 1: expected rows of a CSV file, found: unexpected end of data",
+    ),
     "nodule twice": (
         MARK,
         MARKS + "1.2.1,22,17,12,6\n1.2.1,22,17,12,6\n",
@@ -179,7 +182,7 @@ TABLES = {
     "ratings cut off": (
         "nodule_ratings.csv",
         RATED + "1.2.1,22,17,12,6\n",
-        ", line 2: expected 6 cells as in the header, found 5",
+        ", row 1 (line 2): expected 6 cells as in the header, found 5: ",
     ),
     "a series of two patients": (
         "series.csv",

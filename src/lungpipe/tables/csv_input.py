@@ -1,7 +1,8 @@
 """Strict reading of CSV files from any tool: a correct table, or an error that names file, row and column.
 
-The fast way (pyarrow) reads well-formed files; whatever it refuses is read again row by row, which either finds the
-first wrong row or understands what the fast way was too strict for.
+`read_csv` returns numbers as numbers. pyarrow reads well-formed files; a file that pyarrow refuses is read again row by
+row, which either names the first wrong row or accepts what pyarrow was too strict for. `read_texts` returns every cell
+as text with its line number, for callers with checks of their own.
 """
 
 import csv
@@ -15,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.csv as pacsv
 
-from lungpipe.evaluation.errors import InputError
+from lungpipe.tables.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,32 @@ def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
     if numbers_ok and not any((table[name] == "").any() for name in present.texts):
         return table
     return _read_slowly(path, header, present)
+
+
+def read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+    """Return the columns as texts without blanks around them, in the order asked for, and `line` (from 1, int64).
+
+    Raises:
+        InputError: as `read_csv`, apart from what a cell holds.
+    """
+    path = Path(path)
+    header = _read_header(path, CsvFormat(columns, ()))
+    places = [header.index(name) for name in columns]
+    rows = [[*(cells[place].strip() for place in places), line] for _, line, cells in _rows_below(path, header)]
+    return pd.DataFrame(rows, columns=[*columns, "line"]).astype({**dict.fromkeys(columns, "str"), "line": "int64"})
+
+
+def parse_number(cell: str) -> float:
+    """Return the double nearest to the text, NaN for a text that is no number.
+
+    Python alone would also take 1_000 and the digits of other scripts.
+    """
+    if "_" in cell or not cell.isascii():
+        return math.nan
+    try:
+        return float(cell)
+    except ValueError:
+        return math.nan
 
 
 def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
@@ -118,12 +145,8 @@ def _read_fast(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame
 def _read_slowly(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame:
     places = {name: header.index(name) for name in layout.columns}
     columns: dict[str, list[str | float]] = {name: [] for name in layout.columns}
-    rows = open_rows(path)
-    next(rows)
-    for row, (line, cells) in enumerate(rows, start=1):
+    for row, line, cells in _rows_below(path, header):
         where = f"{path}, row {row} (line {line})"
-        if len(cells) != len(header):
-            raise InputError(f"{where}: expected {len(header)} cells as in the header, found {len(cells)}: {cells}")
         for name, place in places.items():
             if name in layout.numbers:
                 columns[name].append(_number(cells[place], where, name))
@@ -136,12 +159,19 @@ def _read_slowly(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFra
     )
 
 
+def _rows_below(path: Path, header: list[str]) -> Iterator[tuple[int, int, list[str]]]:
+    """Yield row (from 1), line (from 1) and cells of the rows below the header; each must be as long as it."""
+    rows = open_rows(path)
+    next(rows)
+    for row, (line, cells) in enumerate(rows, start=1):
+        if len(cells) != len(header):
+            found = f"found {len(cells)}: {cells}"
+            raise InputError(f"{path}, row {row} (line {line}): expected {len(header)} cells as in the header, {found}")
+        yield row, line, cells
+
+
 def _number(cell: str, where: str, column: str) -> float:
-    try:
-        # Python reads 1_000 as a number, no other CSV reader does
-        value = float("none" if "_" in cell else cell)
-    except ValueError:
-        raise InputError(f"{where}, column {column}: expected a number, found {cell!r}") from None
+    value = parse_number(cell)
     if not math.isfinite(value):
         raise InputError(f"{where}, column {column}: expected a finite number, found {cell!r}")
     return value

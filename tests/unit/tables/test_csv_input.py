@@ -5,9 +5,9 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 
-from lungpipe.evaluation import csv_input
-from lungpipe.evaluation.csv_input import CsvFormat, open_rows, read_csv
-from lungpipe.evaluation.errors import InputError
+from lungpipe.tables import csv_input
+from lungpipe.tables.csv_input import CsvFormat, open_rows, read_csv, read_texts
+from lungpipe.tables.errors import InputError
 
 LAYOUT = CsvFormat(("seriesuid",), ("coordX", "probability"), ("note",), ("size",))
 HEADER = b"seriesuid,coordX,probability\n"
@@ -60,9 +60,10 @@ def test_reads_every_well_meant_file(written, content):
         pytest.param(b"1.2,-1.5,0.25\n", r"column seriesuid: expected the columns", id="no header"),
         pytest.param(GOOD.replace(b",", b";"), "separated by commas, found semicolons", id="semicolons"),
         pytest.param(GOOD.replace(b",", b"\t"), "separated by commas, found tabs", id="tabs"),
-        pytest.param(GOOD + b"1.4,12a,0.5\n", r"row 3 \(line 4\), column coordX.*a number, found '12a'", id="text"),
-        pytest.param(GOOD + b"1.4,,0.5\n", r"row 3 \(line 4\), column coordX.*a number, found ''", id="empty number"),
+        pytest.param(GOOD + b"1.4,12a,0.5\n", r"row 3 \(line 4\), column coordX.*number, found '12a'", id="text"),
+        pytest.param(GOOD + b"1.4,,0.5\n", r"row 3 \(line 4\), column coordX.*number, found ''", id="empty number"),
         pytest.param(GOOD + b"1.4,1_0,0.5\n", "row 3.*column coordX.*found '1_0'", id="underscore"),
+        pytest.param(GOOD + "1.4,٣,0.5\n".encode(), "row 3.*column coordX.*found", id="digits of another script"),
         pytest.param(GOOD + b"1.4,1,NaN\n", r"row 3.*column probability.*finite number, found 'NaN'", id="NaN"),
         pytest.param(GOOD + b"1.4,-inf,1\n", r"row 3.*column coordX.*finite number, found '-inf'", id="infinity"),
         pytest.param(GOOD + b"1.4,1e999,1\n", r"row 3.*column coordX.*finite number, found '1e999'", id="too large"),
@@ -132,6 +133,25 @@ def _give_up(*_):
 
 def test_rows_come_with_the_number_of_their_line(written):
     assert list(open_rows(written(b"a,b\n\n1,2\n"))) == [(1, ["a", "b"]), (3, ["1", "2"])]
+
+
+def test_texts_come_without_blanks_and_with_the_number_of_their_line(written):
+    table = read_texts(written(b"a, b ,c\n1, 2 ,3\n\n4,,5\n"), ("b", "a"))
+    assert table.to_numpy().tolist() == [["2", "1", 2], ["", "4", 4]]
+    assert table["line"].dtype == np.int64
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"a,b\n1\n", r"row 1 \(line 2\): expected 2 cells as in the header, found 1"),
+        (b"a,c\n", "column b: expected the columns a, b, each once, found a, c"),
+        (b"a;b\n", "expected columns separated by commas, found semicolons"),
+    ],
+)
+def test_texts_are_read_as_strictly(written, content, message):
+    with pytest.raises(InputError, match=message):
+        read_texts(written(content), ("a", "b"))
 
 
 @pytest.mark.slow
