@@ -28,8 +28,10 @@ def make_ours() -> Chain:
             prepare_scan(source, Output(folder / "scan.ome.zarr"), settings)
             return
         root = source.parent.parent
-        request = PrepareRequest(settings, collect_targets(root, 1).nodules, "bench", 0)
-        result = prepare_subset(list_scans(root, 0), folder, request, num_workers=num_cores(), log=lambda line: None)
+        scans = list_scans(root, 0)
+        nodules = collect_targets(root, {scan.series_uid: 0 for scan in scans}).nodules
+        request = PrepareRequest(settings, nodules, "bench", 0)
+        result = prepare_subset(scans, folder, request, num_workers=num_cores(), log=lambda line: None)
         if result.num_computed != 1:
             raise RuntimeError(f"{source}: expected a prepared scan, found {result.qc.to_dict('records')}")
 

@@ -66,7 +66,6 @@ rule collect_targets:
         run=f"{D}/tracking/run.json",
         code=code_of("collect_targets"),
         root=lambda wildcards, input: os.path.dirname(input.tables[0]),
-        num_subsets=STUDY.dataset.num_subsets,
-        listing=RAW.listing_digest(),
+        subsets=RAW.subset_of(),
     script:
         "../scripts/collect_targets.py"

@@ -29,7 +29,7 @@ rule prepare_subset:
         # a volume is computed again, and a row of the QC table judged again, only where these change
         volume_code=fingerprint("lungpipe.preparation.scan_job:prepare_volume", METAIMAGE),
         row_code=fingerprint("lungpipe.preparation.scan_job:judge"),
-        root=RAW.root.as_posix(),
+        scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
         settings=STUDY.preprocessing.model_dump(mode="json", exclude=SURROUNDINGS),
     script:
@@ -57,7 +57,7 @@ rule compare_lungs:
     params:
         run=f"{D}/tracking/run.json",
         code=code_of("compare_lungs", aside=PLACES),
-        root=RAW.root.as_posix(),
+        scans=lambda wildcards: RAW.listing(int(wildcards.subset), with_references=True),
         is_whole=STUDY.preprocessing.lung_mask == "whole",
     script:
         "../scripts/compare_lungs.py"

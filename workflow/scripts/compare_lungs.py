@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.datasets.luna16 import list_scans
+from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.preparation.compare_lungs import CompareRequest, compare_lungs
 from lungpipe.preparation.workers import Workers
 from lungpipe.services.job import open_job, share_of_cores
@@ -11,7 +11,7 @@ granted_mib, worker_mib = snakemake.resources.mem_mib, snakemake.resources.mem_m
 # `--resources` may grant less than the rule asks for: then fewer scans at a time, and at least one
 num_threads = min(share_of_cores(snakemake.threads), max(granted_mib // worker_mib, 1))
 with open_job(snakemake, subset=subset) as job:
-    scans = list_scans(Path(params.root), subset)
+    scans = [ScanFiles.from_texts(texts) for texts in params.scans]
     folder = Path(snakemake.input.manifest).parent
     workers = Workers(num_threads, min(worker_mib, granted_mib) * 2**20)
     table = compare_lungs(scans, folder, CompareRequest(subset, params.is_whole), workers, log=job.say)

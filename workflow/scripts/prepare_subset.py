@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.datasets.luna16 import list_scans
+from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import PreprocessingSettings
@@ -20,7 +20,7 @@ request = PrepareRequest(
     row_code=params.row_code,
 )
 with open_job(snakemake, subset=subset) as job:
-    scans = list_scans(Path(params.root), subset)
+    scans = [ScanFiles.from_texts(texts) for texts in params.scans]
     folder = Path(snakemake.output.manifest).parent
     workers = min(share_of_cores(snakemake.threads), num_granted)
     job.expect(len(scans))

@@ -1,6 +1,7 @@
 """The LUNA16 layout: subset folders with one MetaImage file pair per series, and a check that runs before any work."""
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -34,6 +35,19 @@ class ScanFiles:
     header_path: Path
     data_path: Path
     reference: "ScanFiles | None" = None
+
+    def to_texts(self) -> list[str]:
+        """Return series UID, header and data, and header and data of the reference mask where there is one."""
+        files = [self] if self.reference is None else [self, self.reference]
+        return [self.series_uid, *(path.as_posix() for scan in files for path in (scan.header_path, scan.data_path))]
+
+    @classmethod
+    def from_texts(cls, texts: Sequence[str]) -> "ScanFiles":
+        """Return what `to_texts` wrote."""
+        uid, *names = texts
+        paths = [Path(name) for name in names]
+        reference = cls(uid, paths[2], paths[3]) if len(paths) > 2 else None
+        return cls(uid, paths[0], paths[1], reference)
 
 
 def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
@@ -82,8 +96,12 @@ def _besides(header_path: Path) -> list[Path]:
     return [header_path.with_suffix(suffix) for suffix in VOXELS_ENDINGS]
 
 
-def check_dataset(root: Path, num_subsets: int) -> None:
-    """Check a dataset's folders and tables before any work; reads headers' first lines and the CSVs only.
+Listing = dict[int, tuple[ScanFiles, ...]]
+"""The scans of every subset."""
+
+
+def check_dataset(root: Path, num_subsets: int) -> Listing:
+    """Return the scans of every subset after checking folders and tables; reads headers' first lines and the CSVs only.
 
     Raises:
         DatasetError: a missing folder or table, a subset without scans, a series twice, two series with one file of
@@ -92,7 +110,8 @@ def check_dataset(root: Path, num_subsets: int) -> None:
     root = Path(root)
     if not root.is_dir():
         raise DatasetError(f"{root}: expected the dataset's folder, found none")
-    subsets = find_subsets(root, num_subsets)
+    listing = {subset: list_scans(root, subset) for subset in range(num_subsets)}
+    subsets = find_subsets(root, listing)
     tables = {
         ANNOTATIONS_FILE: read_annotations(root),
         EXCLUSIONS_FILE: read_exclusions(root),
@@ -101,14 +120,15 @@ def check_dataset(root: Path, num_subsets: int) -> None:
     for name, table in tables.items():
         check_known(root / name, table, subsets)
     read_patients(root)
+    return listing
 
 
-def find_subsets(root: Path, num_subsets: int) -> dict[str, int]:
+def find_subsets(root: Path, listing: Mapping[int, Sequence[ScanFiles]]) -> dict[str, int]:
     """Return the subset of every series; raises DatasetError for an empty subset, a series or a voxels' file twice."""
-    listed = [(scan, subset) for subset in range(num_subsets) for scan in list_scans(root, subset)]
+    listed = [(scan, subset) for subset, scans in listing.items() for scan in scans]
     found = [(scan.series_uid, subset) for scan, subset in listed]
     # a fold is judged on its subset: one that was unpacked into another place must not pass as an easy one
-    empty = sorted(set(range(num_subsets)) - {subset for _, subset in found})
+    empty = sorted(subset for subset, scans in listing.items() if not scans)
     if empty:
         raise DatasetError(f"{Path(root) / f'subset{empty[0]}'}: expected scans (.mhd or .mha), found none")
     uid, count = Counter(uid for uid, _ in found).most_common(1)[0]
@@ -123,7 +143,7 @@ def find_subsets(root: Path, num_subsets: int) -> dict[str, int]:
     return dict(found)
 
 
-def check_known(path: Path, table: pd.DataFrame, subsets: dict[str, int]) -> None:
+def check_known(path: Path, table: pd.DataFrame, subsets: Mapping[str, int]) -> None:
     """Raise DatasetError for the first row of `table` whose series no subset holds."""
     unknown = ~table["series_uid"].isin(list(subsets))
     if unknown.any():

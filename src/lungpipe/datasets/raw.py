@@ -1,11 +1,10 @@
 """The raw files of a study: where they are, or, for the phantom, where they will be."""
 
-import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
-from lungpipe.datasets.luna16 import LUNGS_FOLDER, ScanFiles, check_dataset, list_scans
+from lungpipe.datasets.luna16 import LUNGS_FOLDER, Listing, ScanFiles, check_dataset
 from lungpipe.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import DatasetSettings, StudySettings
 
@@ -15,7 +14,7 @@ class RawScans:
     """Root folder, scans by subset, the tables beside them, and the readings that make up for missing ratings."""
 
     root: Path
-    by_subset: dict[int, tuple[ScanFiles, ...]]
+    by_subset: Listing
     tables: tuple[str, ...]
     readings: Path | None = None
 
@@ -33,11 +32,11 @@ class RawScans:
             scans = {subset: _pair(paths, root / LUNGS_FOLDER) for subset, paths in planned.items()}
             return cls(root, scans, tuple((root / name).as_posix() for name in PHANTOM_TABLES))
         root = Path(str(dataset.root))
-        check_dataset(root, dataset.num_subsets)
+        listing = check_dataset(root, dataset.num_subsets)
         names = (ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE)
         return cls(
             root,
-            {subset: list_scans(root, subset) for subset in range(dataset.num_subsets)},
+            listing,
             tuple((root / name).as_posix() for name in names if (root / name).is_file()),
             _find_readings(dataset, root),
         )
@@ -51,10 +50,14 @@ class RawScans:
         references = [scan.reference for scan in self.by_subset[subset] if scan.reference is not None]
         return [path.as_posix() for reference in references for path in paths_of(reference)]
 
-    def listing_digest(self) -> str:
-        """Return a digest of which series lie in which subset."""
-        listing = [f"{subset}/{scan.series_uid}" for subset, scans in self.by_subset.items() for scan in scans]
-        return hashlib.sha256("\n".join(sorted(listing)).encode()).hexdigest()[:16]
+    def listing(self, subset: int, *, with_references: bool = False) -> list[list[str]]:
+        """Return a subset's scans as texts, for the params of a job (see `ScanFiles.to_texts`)."""
+        scans = self.by_subset[subset]
+        return [(scan if with_references else replace(scan, reference=None)).to_texts() for scan in scans]
+
+    def subset_of(self) -> dict[str, int]:
+        """Return the subset of every series."""
+        return {scan.series_uid: subset for subset, scans in self.by_subset.items() for scan in scans}
 
 
 def paths_of(scan: ScanFiles) -> tuple[Path, ...]:

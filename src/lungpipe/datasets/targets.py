@@ -1,6 +1,6 @@
 """Collect what a study is about: series with patient and subset, nodules with ratings, exclusions."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from lungpipe.datasets.annotations import (
     read_patients,
     read_ratings,
 )
-from lungpipe.datasets.luna16 import check_known, find_subsets
+from lungpipe.datasets.luna16 import check_known
 from lungpipe.tables import CENTER_COLUMNS, EXCLUSIONS, NODULES, SERIES, Contract, read_table, write_table
 
 MATCH_DISTANCE_MM = 0.01
@@ -33,14 +33,15 @@ class Targets:
     exclusions: pd.DataFrame
 
 
-def collect_targets(root: Path, num_subsets: int, ratings_path: Path | None = None) -> Targets:
-    """Return the targets of a dataset in LUNA16's layout; `ratings_path` stands in for its nodule_ratings.csv.
+def collect_targets(root: Path, subsets: Mapping[str, int], ratings_path: Path | None = None) -> Targets:
+    """Return the targets of a dataset whose tables are in `root`; `subsets` gives the subset of every series.
+
+    `ratings_path` names a table that is read instead of the dataset's nodule_ratings.csv.
 
     Raises:
         DatasetError: tables that contradict each other or the subset folders.
     """
     root = Path(root)
-    subsets = find_subsets(root, num_subsets)
     nodules = _read_known(root, ANNOTATIONS_FILE, read_annotations, subsets)
     exclusions = _read_known(root, EXCLUSIONS_FILE, read_exclusions, subsets)
     ratings_path = ratings_path or root / RATINGS_FILE
@@ -91,13 +92,15 @@ def read_targets(folder: Path) -> Targets:
 _FILES: dict[str, Contract] = {"series": SERIES, "nodules": NODULES, "exclusions": EXCLUSIONS}
 
 
-def _read_known(root: Path, name: str, read: Callable[[Path], pd.DataFrame], subsets: dict[str, int]) -> pd.DataFrame:
+def _read_known(
+    root: Path, name: str, read: Callable[[Path], pd.DataFrame], subsets: Mapping[str, int]
+) -> pd.DataFrame:
     table = read(root)
     check_known(root / name, table, subsets)
     return table
 
 
-def _series_table(subsets: dict[str, int], patients: dict[str, str]) -> pd.DataFrame:
+def _series_table(subsets: Mapping[str, int], patients: dict[str, str]) -> pd.DataFrame:
     rows = sorted((subset, uid) for uid, subset in subsets.items())
     table = {
         "series_uid": [uid for _, uid in rows],

@@ -5,11 +5,15 @@ import pandas as pd
 import pytest
 
 from lungpipe.datasets.annotations import SERIES_OF_LIDC_IDRI_0332, DatasetError, read_ratings
-from lungpipe.datasets.luna16 import ScanFiles, check_dataset, list_scans
+from lungpipe.datasets.luna16 import ScanFiles, check_dataset, find_subsets, list_scans
 from lungpipe.datasets.targets import collect_targets, match_ratings, read_targets, write_targets
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 RATED = "seriesuid,coordX,coordY,coordZ,diameter_mm,malignancy_ratings\n"
+
+
+def subsets_of(root, num_subsets):
+    return find_subsets(root, {subset: list_scans(root, subset) for subset in range(num_subsets)})
 
 
 @pytest.fixture
@@ -60,14 +64,14 @@ def test_a_reference_lung_mask_belongs_to_the_scan_of_its_name(root):
     assert second.reference is None
 
 
-def test_good_dataset_passes(root):
-    check_dataset(root, 3)
+def test_a_good_dataset_passes_and_is_listed(root):
+    assert check_dataset(root, 3) == {subset: list_scans(root, subset) for subset in range(3)}
 
 
 def test_targets_by_hand(root):
     (root / "series.csv").write_text("seriesuid,patient_id,subset\n1.1,A,0\n1.2,A,0\n1.3,B,1\n")
     (root / "nodule_ratings.csv").write_text(RATED + "1.1,10.004,20,30,5.65,4;3;1\n")
-    targets = collect_targets(root, 3)
+    targets = collect_targets(root, subsets_of(root, 3))
     assert targets.series.to_numpy().tolist() == [["1.1", "A", 0], ["1.2", "A", 0], ["1.3", "B", 1], ["1.4", "1.4", 2]]
     assert targets.nodules["nodule_id"].tolist() == ["1.1#0", "1.3#0", "1.1#1"]
     assert targets.nodules["center_x_mm"].tolist() == [1.0, -128.6994211, 10.0]
@@ -78,7 +82,7 @@ def test_targets_by_hand(root):
 
 
 def test_targets_come_back_from_disk(root, tmp_path):
-    targets = collect_targets(root, 3)
+    targets = collect_targets(root, subsets_of(root, 3))
     write_targets(targets, tmp_path / "targets")
     again = read_targets(tmp_path / "targets")
     for name in ("series", "nodules", "exclusions"):
@@ -88,7 +92,7 @@ def test_targets_come_back_from_disk(root, tmp_path):
 def test_the_patient_with_two_scans_is_known_without_a_table(root):
     for subset, uid in zip((0, 1), SERIES_OF_LIDC_IDRI_0332, strict=True):
         (root / f"subset{subset}/{uid}.mhd").write_text("")
-    series = collect_targets(root, 3).series
+    series = collect_targets(root, subsets_of(root, 3)).series
     assert (series["patient_id"] == "LIDC-IDRI-0332").sum() == 2
 
 
@@ -169,18 +173,20 @@ def test_series_twice_is_refused(root, place):
 def test_rating_without_its_nodule_is_refused(root, rows, message):
     (root / "nodule_ratings.csv").write_text(RATED + rows)
     with pytest.raises(DatasetError, match=message):
-        collect_targets(root, 3)
+        collect_targets(root, subsets_of(root, 3))
 
 
 def test_two_ratings_of_one_nodule_are_refused(root):
     (root / "nodule_ratings.csv").write_text(RATED + "1.1,1,2,3,4,5\n1.1,1,2,3.001,4,5\n")
     with pytest.raises(DatasetError, match=r"line 3.*found two"):
-        collect_targets(root, 3)
+        collect_targets(root, subsets_of(root, 3))
 
 
 def test_coordinates_are_the_doubles_nearest_to_the_text(root):
     text = ["-128.6994211", "0.1", "345.39999999999998", "1e-3"]
     rows = "".join(f"1.1,{value},2,{i},4\n" for i, value in enumerate(text))
     (root / "annotations.csv").write_text(MARKS + rows)
-    assert collect_targets(root, 3).nodules["center_x_mm"].tolist() == [float(value) for value in text]
-    assert np.isfinite(collect_targets(root, 3).nodules["center_z_mm"]).all()
+    assert collect_targets(root, subsets_of(root, 3)).nodules["center_x_mm"].tolist() == [
+        float(value) for value in text
+    ]
+    assert np.isfinite(collect_targets(root, subsets_of(root, 3)).nodules["center_z_mm"]).all()

@@ -84,13 +84,27 @@ def test_a_dataset_that_cannot_be_used_is_refused(luna16):
         RawScans.of(study_of(luna16))
 
 
-def test_the_listing_digest_tells_which_series_lies_where_and_nothing_else(luna16):
-    before = RawScans.of(study_of(luna16)).listing_digest()
-    (luna16 / "subset0/1.1.raw").write_bytes(b"other voxels")
-    assert RawScans.of(study_of(luna16)).listing_digest() == before
-    for suffix in (".mhd", ".raw"):
-        (luna16 / f"subset0/1.2{suffix}").rename(luna16 / f"subset1/1.2{suffix}")
-    assert RawScans.of(study_of(luna16)).listing_digest() != before
+def test_a_listing_has_the_files_of_every_scan_and_comes_back(luna16):
+    raw = RawScans.of(study_of(luna16))
+    headers, voxels = ([f"{luna16}/subset0/{uid}.{ending}" for uid in ("1.1", "1.2")] for ending in ("mhd", "raw"))
+    assert raw.listing(0) == [["1.1", headers[0], voxels[0]], ["1.2", headers[1], voxels[1]]]
+    assert tuple(map(ScanFiles.from_texts, raw.listing(0))) == raw.by_subset[0]
+
+
+def test_a_listing_names_references_where_it_is_asked_to(luna16):
+    folder = luna16 / "seg-lungs-LUNA16"
+    folder.mkdir()
+    (folder / "1.2.mhd").write_text("NDims = 3\nElementDataFile = 1.2.zraw\n")
+    (folder / "1.2.zraw").write_bytes(b"")
+    raw = RawScans.of(study_of(luna16))
+    listing = raw.listing(0, with_references=True)
+    assert listing[1][3:] == [f"{folder}/1.2.mhd", f"{folder}/1.2.zraw"]
+    assert tuple(map(ScanFiles.from_texts, listing)) == raw.by_subset[0]
+    assert [len(texts) for texts in raw.listing(0)] == [3, 3]
+
+
+def test_every_series_has_its_subset(luna16):
+    assert RawScans.of(study_of(luna16)).subset_of() == {"1.1": 0, "1.2": 0, "1.3": 1, "1.4": 2}
 
 
 def test_the_phantoms_files_are_known_before_they_are_written(tmp_path):
@@ -118,8 +132,8 @@ def test_the_phantoms_listing_follows_its_seed_and_not_its_place(tmp_path):
         )
     )
     assert moved.root == tmp_path / "elsewhere"
-    assert one.listing_digest() == moved.listing_digest()
-    assert one.listing_digest() != other.listing_digest()
+    assert one.subset_of() == moved.subset_of()
+    assert set(one.subset_of()).isdisjoint(other.subset_of())
 
 
 def test_a_scan_of_one_file_has_one_path():

@@ -117,6 +117,6 @@ def test_targets_take_the_table_in_place_of_the_datasets_own(annotations, readin
     annotations.rename(columns=luna16).to_csv(root / "annotations.csv", index=False)
     (root / "annotations_excluded.csv").write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n")
     write_ratings(rate_nodules(annotations, readings, Anchors({"1.2": GRID})), tmp_path / "ratings.csv")
-    assert collect_targets(root, 2).nodules["malignancy_ratings"].isna().all()
-    rated = collect_targets(root, 2, tmp_path / "ratings.csv").nodules["malignancy_ratings"]
+    assert collect_targets(root, {"1.2": 0, "1.9": 1}).nodules["malignancy_ratings"].isna().all()
+    rated = collect_targets(root, {"1.2": 0, "1.9": 1}, tmp_path / "ratings.csv").nodules["malignancy_ratings"]
     assert [None if value is None or value != value else value for value in rated] == ["2;4", None, None]

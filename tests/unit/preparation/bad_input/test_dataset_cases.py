@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from lungpipe.datasets.annotations import DatasetError
-from lungpipe.datasets.luna16 import check_dataset
+from lungpipe.datasets.luna16 import check_dataset, find_subsets, list_scans
 from lungpipe.datasets.targets import collect_targets
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
@@ -13,6 +13,14 @@ GOOD = {
     "annotations.csv": MARKS + "1.2.1,22,17,12,6\n",
     "annotations_excluded.csv": MARKS + "1.2.2,22,17,12,-1\n1.2.2,22,17,12,-1\n",
 }
+
+
+def subsets_of(root, num_subsets):
+    return find_subsets(root, {subset: list_scans(root, subset) for subset in range(num_subsets)})
+
+
+def list_and_collect(root, num_subsets):
+    return collect_targets(root, subsets_of(root, num_subsets))
 
 
 @pytest.fixture
@@ -30,7 +38,7 @@ def root(subset):
 
 def test_the_dataset_that_the_cases_break_is_good(root):
     check_dataset(root, 3)
-    targets = collect_targets(root, 3)
+    targets = collect_targets(root, subsets_of(root, 3))
     assert len(targets.nodules) == 1
     # LUNA16's own table of exclusions has rows twice, and unknown diameters
     assert targets.exclusions["diameter_mm"].tolist() == [-1.0, -1.0]
@@ -200,7 +208,7 @@ TABLES = {
 def refusal(root):
     """Check and collect; return the message after checking that both refuse with it."""
     messages = []
-    for work in (check_dataset, collect_targets):
+    for work in (check_dataset, list_and_collect):
         with pytest.raises(DatasetError) as caught:
             work(root, 3)
         messages.append(str(caught.value))
@@ -243,7 +251,7 @@ def test_ratings_that_fit_no_nodule_are_refused(root, name):
     rows, message = RATINGS[name]
     (root / "nodule_ratings.csv").write_text(RATED + rows)
     with pytest.raises(DatasetError) as caught:
-        collect_targets(root, 3)
+        collect_targets(root, subsets_of(root, 3))
     assert str(caught.value) == f"{root}/nodule_ratings.csv{message}"
 
 
@@ -281,5 +289,5 @@ def test_subset_that_was_unpacked_one_folder_too_deep_is_refused(root):
 def test_byte_order_mark_and_crlf_of_a_spreadsheet_are_read(root):
     text = MARKS.replace("\n", "\r\n") + "1.2.1, 22.5, 17, 12, 6\r\n"
     (root / "annotations.csv").write_bytes(text.encode("utf-8-sig"))
-    nodules = collect_targets(root, 3).nodules
+    nodules = collect_targets(root, subsets_of(root, 3)).nodules
     np.testing.assert_array_equal(nodules[["center_x_mm", "diameter_mm"]].to_numpy(), [[22.5, 6.0]])
