@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from lungpipe.evaluation.comparison import compare_submissions
+from lungpipe.evaluation.evaluate import evaluate
 from lungpipe.evaluation.froc import cpm, froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import match
 from lungpipe.evaluation.protocol import protocol_warnings
 from lungpipe.evaluation.submission import read_findings, read_series_list, read_submission
-from lungpipe.evaluation.verdict import evaluate
 
 pytestmark = pytest.mark.real_data
 
@@ -86,9 +86,9 @@ def test_the_submission_is_recognised_as_mirrored_swapped_or_in_voxels(luna16):
 
 
 def test_the_interval_of_the_cpm_is_reproducible_and_plausible(luna16):
-    report = evaluate(**luna16, num_bootstraps=1000, seed=0)
+    report = evaluate(**luna16, num_bootstraps=1000, seed=0).summary
     assert report["cpm_ci95"] == pytest.approx([0.8116, 0.8679], abs=5e-5)
-    assert evaluate(**luna16, num_bootstraps=1000, seed=0)["cpm_ci95"] == report["cpm_ci95"]
+    assert evaluate(**luna16, num_bootstraps=1000, seed=0).summary["cpm_ci95"] == report["cpm_ci95"]
     assert sum(part["num_hit"] for part in report["strata"]["diameter"]) == 1136
 
 

@@ -2,7 +2,8 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungpipe.evaluation.judge_study import StudyTables, headline, judge_study, write_study
+from lungpipe.evaluation.evaluate_study import evaluate_study, headline, write_study
+from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.services.job import open_job
 from lungpipe.services.tracking import RunReference, finish_study
 from lungpipe.settings import EvaluationSettings
@@ -18,10 +19,10 @@ with open_job(snakemake) as job:
     truth = {"series": SERIES, "nodules": NODULES, "exclusions": EXCLUSIONS}
     tables = StudyTables(**joined, **{name: read_table(Path(snakemake.input[name]), truth[name]) for name in truth})
     params = snakemake.params
-    verdict = judge_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
-    evaluation = Path(snakemake.output.evaluation)
-    write_study(verdict, tables.patients, evaluation.parent)
-    job.log(0, headline(verdict.report))
+    evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
+    folder = Path(snakemake.output.evaluation).parent
+    write_study(evaluation, tables.patients, folder)
+    job.log(0, headline(evaluation.summary))
     reference, data = RunReference.read(Path(params.run)), [Path(snakemake.input.series), Path(snakemake.input.nodules)]
     # not evaluation.json: its warnings name series, and no identifier leaves the results folder
-    finish_study(reference, headline(verdict.report), [Path(snakemake.output.froc)], data)
+    finish_study(reference, headline(evaluation.summary), [Path(snakemake.output.froc)], data)

@@ -10,7 +10,7 @@ from lungpipe.services.provenance import environment, git_commit
 with open_job(snakemake) as job:
     page = Path(snakemake.output.page)
     inputs = PageInputs(
-        report=json.loads(Path(snakemake.input.evaluation).read_text()),
+        summary=json.loads(Path(snakemake.input.evaluation).read_text()),
         study=snakemake.params.study,
         accounting=pd.read_csv(snakemake.input.accounting),
         patients=pd.read_csv(snakemake.input.patients, dtype={"patient_id": "str"}),

@@ -43,15 +43,15 @@ def evaluate(
 
     For an official result give the excluded findings and the list of all scans; warnings go to stderr.
     """
-    from lungpipe.cli.verdict_text import print_verdict
+    from lungpipe.cli.evaluation_text import print_evaluation
+    from lungpipe.evaluation.evaluate import evaluate, write_evaluation
     from lungpipe.evaluation.submission import fingerprints, read_submission, read_subsets
-    from lungpipe.evaluation.verdict import judge, write_evaluation
     from lungpipe.reporting.froc_figure import draw_froc
     from lungpipe.tables.errors import InputError
 
     with refusing(InputError):
         marks = read_submission(submission)
-        verdict = judge(
+        evaluation = evaluate(
             marks,
             *_read_reference(annotations, excluded, series),
             num_bootstraps=bootstraps,
@@ -59,10 +59,10 @@ def evaluate(
             subset_of=read_subsets(subsets) if subsets else None,
         )
         files = {"submission": submission, "annotations": annotations, "excluded": excluded, "series": series}
-        verdict = replace(verdict, report=verdict.report | {"inputs": fingerprints(files)})
-        write_evaluation(verdict, out)
-        draw_froc(verdict.froc, verdict.band, out / "froc.png")
-    print_verdict(verdict.report, out)
+        evaluation = replace(evaluation, summary=evaluation.summary | {"inputs": fingerprints(files)})
+        write_evaluation(evaluation, out)
+        draw_froc(evaluation.froc, evaluation.band, out / "froc.png")
+    print_evaluation(evaluation.summary, out)
 
 
 def compare(
@@ -77,7 +77,7 @@ def compare(
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json.")] = None,
 ) -> None:
     """Compare two submissions on the same scans: difference in CPM (B minus A), 95 % interval and p, paired."""
-    from lungpipe.cli.verdict_text import print_comparison
+    from lungpipe.cli.evaluation_text import print_comparison
     from lungpipe.evaluation.comparison import compare_submissions
     from lungpipe.evaluation.matching import match, named_series
     from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
@@ -90,15 +90,15 @@ def compare(
         nodules, exclusions, listed = _read_reference(annotations, excluded, series)
         scans = named_series(nodules, exclusions, marks_a, marks_b) if listed is None else listed
         a, b = (match(marks, nodules, exclusions, scans) for marks in (marks_a, marks_b))
-        report = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed)
-        report["warnings"] = [
+        summary = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed)
+        summary["warnings"] = [
             *([MISSING_SERIES_LIST] if listed is None else []),
             *(f"A: {text}" for text in protocol_warnings(marks_a, nodules, exclusions, a)),
             *(f"B: {text}" for text in protocol_warnings(marks_b, nodules, exclusions, b)),
         ]
         if out is not None:
-            write_json(out / "comparison.json", report)
-    print_comparison(report, str(submission_a), str(submission_b))
+            write_json(out / "comparison.json", summary)
+    print_comparison(summary, str(submission_a), str(submission_b))
 
 
 def _read_reference(

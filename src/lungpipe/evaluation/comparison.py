@@ -6,9 +6,9 @@ from typing import Any
 import numpy as np
 
 from lungpipe.evaluation.bootstrap import bootstrap_froc, compare, interval
-from lungpipe.evaluation.froc import froc_curve, sensitivity_at
+from lungpipe.evaluation.froc import RATE_NAMES, froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import Matches
-from lungpipe.evaluation.plain_data import RATE_NAMES, plain
+from lungpipe.evaluation.result_tables import plain
 from lungpipe.tables.errors import InputError
 
 
@@ -29,7 +29,7 @@ def compare_submissions(a: Matches, b: Matches, *, num_bootstraps: int, seed: in
     }
     means = [each.mean(axis=1) for each in samples]
     overall = compare(means[0], means[1], float(at_rates[1].mean() - at_rates[0].mean()))
-    report = {
+    summary = {
         "cpm_a": at_rates[0].mean(),
         "cpm_b": at_rates[1].mean(),
         "cpm_ci95_a": interval(means[0]),
@@ -40,4 +40,4 @@ def compare_submissions(a: Matches, b: Matches, *, num_bootstraps: int, seed: in
         "num_nodules": a.num_nodules,
         "bootstrap": {"num_samples": num_bootstraps, "seed": seed, "unit": "scan", "level": 0.95},
     }
-    return plain(report)
+    return plain(summary)

@@ -11,6 +11,8 @@ FloatArray = NDArray[np.float64]
 
 FP_RATES = (0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0)
 """False positives per scan at which the CPM averages the sensitivity (Niemeijer et al., IEEE TMI 2011)."""
+RATE_NAMES = tuple(f"{rate:g}" for rate in FP_RATES)
+"""The official rates as keys: 0.125, 0.25, 0.5, 1, 2, 4, 8."""
 
 
 @dataclass(frozen=True, slots=True)

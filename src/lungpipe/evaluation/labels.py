@@ -3,8 +3,10 @@
 from collections.abc import Iterable
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from lungpipe.evaluation.matching import Matches
 from lungpipe.settings.study import MalignancyRule
 
 
@@ -38,3 +40,20 @@ def malignancy_labels(ratings: Iterable[object], rule: MalignancyRule) -> NDArra
     """Return the label (see `malignancy_label`) of every entry of a column of ratings; what is missing is not known."""
     known = (text if isinstance(text, str) else None for text in ratings)
     return np.array([malignancy_label(text, rule) for text in known], dtype=np.float64)
+
+
+def hit_malignancy(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame, rule: MalignancyRule) -> pd.DataFrame:
+    """Return the hit nodules: series_uid, malignancy (of the mark), malignancy_label, diameter_mm (annotated).
+
+    `marks` and `nodules` are the tables that were matched, with the columns malignancy and malignancy_ratings.
+    """
+    hit = np.flatnonzero(matches.nodule_mark >= 0)
+    found = nodules.iloc[hit]
+    return pd.DataFrame(
+        {
+            "series_uid": found["series_uid"].to_numpy(),
+            "malignancy": marks["malignancy"].to_numpy(dtype=np.float64)[matches.nodule_mark[hit]],
+            "malignancy_label": malignancy_labels(found["malignancy_ratings"], rule),
+            "diameter_mm": found["diameter_mm"].to_numpy(dtype=np.float64),
+        }
+    )

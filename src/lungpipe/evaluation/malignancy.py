@@ -10,47 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from lungpipe.evaluation.bootstrap import compare, interval
 from lungpipe.evaluation.calibration import brier, calibration_curve, ece
-from lungpipe.evaluation.cutoffs import Cuts, choose_cuts, decisions
-from lungpipe.evaluation.labels import malignancy_label, malignancy_labels
-from lungpipe.evaluation.matching import Matches
-from lungpipe.evaluation.ranking import auc, auc_ci, auc_samples, average_precision
+from lungpipe.evaluation.cutoffs import Cuts, decisions
+from lungpipe.evaluation.ranking import auc, auc_samples, average_precision
 from lungpipe.evaluation.strata import diameter_bin_names, diameter_bins
 from lungpipe.settings.study import MalignancyRule
 
-__all__ = [
-    "Cuts",
-    "auc",
-    "auc_ci",
-    "average_precision",
-    "brier",
-    "calibration_curve",
-    "choose_cuts",
-    "ece",
-    "hit_malignancy",
-    "malignancy_figures",
-    "malignancy_label",
-    "malignancy_labels",
-    "patient_figures",
-]
-
 FloatArray = NDArray[np.float64]
-
-
-def hit_malignancy(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame, rule: MalignancyRule) -> pd.DataFrame:
-    """Return the hit nodules: series_uid, malignancy (of the mark), malignancy_label, diameter_mm (annotated).
-
-    `marks` and `nodules` are the tables that were matched, with the columns malignancy and malignancy_ratings.
-    """
-    hit = np.flatnonzero(matches.nodule_mark >= 0)
-    found = nodules.iloc[hit]
-    return pd.DataFrame(
-        {
-            "series_uid": found["series_uid"].to_numpy(),
-            "malignancy": marks["malignancy"].to_numpy(dtype=np.float64)[matches.nodule_mark[hit]],
-            "malignancy_label": malignancy_labels(found["malignancy_ratings"], rule),
-            "diameter_mm": found["diameter_mm"].to_numpy(dtype=np.float64),
-        }
-    )
 
 
 def malignancy_figures(

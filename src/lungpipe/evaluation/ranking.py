@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lungpipe.evaluation.intervals import interval
+from lungpipe.evaluation.bootstrap import interval
 
 FloatArray = NDArray[np.float64]
 

@@ -1,6 +1,8 @@
-"""The tables of a verdict: what happened to every mark and every nodule, the curve's corners, and its band."""
+"""An evaluation as tables and plain data: fates of marks and nodules, the curve's corners, its band, the summary."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -70,6 +72,17 @@ def froc_table(froc: Froc) -> pd.DataFrame:
 def band_table(rates: Sequence[float], band: NDArray[np.float64]) -> pd.DataFrame:
     """Return the interval of the sensitivity (`band`: rates x lower, upper) at false positives per scan."""
     return pd.DataFrame({"fp_per_scan": rates, "sensitivity_low": band[:, 0], "sensitivity_high": band[:, 1]})
+
+
+def plain(value: Any) -> Any:
+    """Return nested data for JSON: numpy scalars and arrays as numbers and lists, what is not finite as None."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple, np.ndarray)):
+        return [plain(item) for item in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def _rows(kind: str, table: pd.DataFrame) -> pd.DataFrame:

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungpipe.reporting.candidates_figure import draw_candidates
+from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.examples import pick_examples
 from lungpipe.reporting.froc_figure import draw_froc
-from lungpipe.reporting.judged import Judged
 from lungpipe.reporting.style import house_style
 from lungpipe.reporting.training_figure import Histories, draw_training
 
@@ -19,7 +19,7 @@ NUM_EXAMPLES = 6
 class FigureInputs:
     """What the figures show: the evaluation, every network's histories, and the volumes by series."""
 
-    judged: Judged
+    stored: StoredEvaluation
     histories: Histories
     stores: Mapping[str, Path]
 
@@ -28,7 +28,7 @@ def draw_figures(inputs: FigureInputs, folder: Path) -> None:
     """Write froc.png, training.png and candidates.png; the same inputs give the same bytes."""
     folder = Path(folder)
     with house_style():
-        draw_froc(inputs.judged.froc, inputs.judged.band, folder / "froc.png")
+        draw_froc(inputs.stored.froc, inputs.stored.band, folder / "froc.png")
         draw_training(inputs.histories, folder / "training.png")
-        examples = pick_examples(inputs.judged.matches, NUM_EXAMPLES)
+        examples = pick_examples(inputs.stored.matches, NUM_EXAMPLES)
         draw_candidates(examples, inputs.stores, NUM_EXAMPLES, folder / "candidates.png")

@@ -6,8 +6,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lungpipe.evaluation.evaluate import BAND_RATES
 from lungpipe.evaluation.froc import FP_RATES, Froc, cpm, sensitivity_at
-from lungpipe.evaluation.verdict import BAND_RATES
 from lungpipe.tables import replacing
 
 _RATE_LABELS = ("1/8", "1/4", "1/2", "1", "2", "4", "8")

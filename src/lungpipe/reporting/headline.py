@@ -18,25 +18,25 @@ class Card:
     lines: tuple[str, ...]
 
 
-def headline_cards(report: Figures, malignancy_rule: str) -> tuple[Card, ...]:
+def headline_cards(summary: Figures, malignancy_rule: str) -> tuple[Card, ...]:
     """Return the CPM with what it divides by, and the AUCs of nodules and patients beside the diameter alone."""
     rule = f"label: {label_rule(malignancy_rule)}"
-    patients = report["patients"] or {}
+    patients = summary["patients"] or {}
     return (
-        _cpm_card(report),
-        _nodule_card(report["nodule_auc"]),
-        _malignancy_card("AUC, malignant nodule", report["malignancy"] or {}, "model", (rule,)),
+        _cpm_card(summary),
+        _nodule_card(summary["nodule_auc"]),
+        _malignancy_card("AUC, malignant nodule", summary["malignancy"] or {}, "model", (rule,)),
         _malignancy_card("AUC, malignant patient", patients, "max", (f"noisy-OR: {_auc(patients, 'noisy_or')}", rule)),
     )
 
 
-def _cpm_card(report: Figures) -> Card:
+def _cpm_card(summary: Figures) -> Card:
     lines = (
-        f"95 %: {interval(report['cpm_ci95'])}",
-        f"divides by {report['num_scans']} scans",
-        f"{report['num_nodules']} nodules",
+        f"95 %: {interval(summary['cpm_ci95'])}",
+        f"divides by {summary['num_scans']} scans",
+        f"{summary['num_nodules']} nodules",
     )
-    return Card("CPM", number(report["cpm"]), lines)
+    return Card("CPM", number(summary["cpm"]), lines)
 
 
 def _nodule_card(figures: Figures) -> Card:

@@ -30,12 +30,12 @@ _PLACES = ("dataset.root", "dataset.lidc_xml", "preprocessing.scheduler_address"
 class PageInputs:
     """What the page is made of.
 
-    `report` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
+    `summary` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
     `patients` the table of patients (counted, never listed), `figures` PNG files by name (one that does not exist is
     named as missing), `software` versions and commit.
     """
 
-    report: Mapping[str, Any]
+    summary: Mapping[str, Any]
     study: Mapping[str, Any]
     accounting: pd.DataFrame
     patients: pd.DataFrame
@@ -57,21 +57,21 @@ def render_page(inputs: PageInputs) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    report, study = inputs.report, inputs.study
+    summary, study = inputs.summary, inputs.study
     patient_ids = inputs.patients["patient_id"].astype(str).tolist()
     return environment.get_template("report.html").render(
         dataset=study["dataset"]["name"],
         recipe=study["recipe"],
-        num_scans=report["num_scans"],
+        num_scans=summary["num_scans"],
         accounting_line=accounting_line(inputs.accounting),
         lung_notes=list(lung_notes(inputs.accounting)),
         is_complete=is_complete(inputs.accounting),
-        folds=f"{len(report['folds'])} of {study['dataset']['num_subsets']} folds judged",
-        fold_names=", ".join(map(str, report["folds"])),
-        warnings=[without_identifiers(text, patient_ids) for text in report["warnings"]],
+        folds=f"{len(summary['folds'])} of {study['dataset']['num_subsets']} folds judged",
+        fold_names=", ".join(map(str, summary["folds"])),
+        warnings=[without_identifiers(text, patient_ids) for text in summary["warnings"]],
         # `whole` takes a volume as it is, because it is a crop without a chest to find lungs in
         is_crops=study["preprocessing"]["lung_mask"] == "whole",
-        cards=headline_cards(report, study["evaluation"]["malignancy_rule"]),
+        cards=headline_cards(summary, study["evaluation"]["malignancy_rule"]),
         figures=[(name, text, data_uri(inputs.figures.get(name))) for name, text in FIGURES.items()],
         tables=_tables(inputs),
         notes=list(_malignancy_notes(inputs)),
@@ -130,22 +130,22 @@ def _figure(total: pd.Series, name: str) -> str:
 
 
 def _tables(inputs: PageInputs) -> dict[str, list[tables.Table]]:
-    report = inputs.report
+    summary = inputs.summary
     every: dict[str, list[tables.Table | None]] = {
-        "detection": [tables.sensitivity_table(report), tables.counts_table(report), tables.accuracy_table(report)],
+        "detection": [tables.sensitivity_table(summary), tables.counts_table(summary), tables.accuracy_table(summary)],
         "malignancy": [
-            tables.ranking_table(report["malignancy"], "Nodules that were hit"),
-            tables.ranking_table(report["patients"], "Patients"),
-            tables.malignancy_by_diameter(report["malignancy"]),
+            tables.ranking_table(summary["malignancy"], "Nodules that were hit"),
+            tables.ranking_table(summary["patients"], "Patients"),
+            tables.malignancy_by_diameter(summary["malignancy"]),
         ],
-        "strata": [*tables.strata_tables(report)],
+        "strata": [*tables.strata_tables(summary)],
         "accounting": [tables.accounting_table(inputs.accounting), tables.lungs_table(inputs.accounting)],
     }
     return {section: [table for table in found if table is not None] for section, found in every.items()}
 
 
 def _malignancy_notes(inputs: PageInputs) -> Iterator[str]:
-    nodules, patients = inputs.report["malignancy"], inputs.report["patients"]
+    nodules, patients = inputs.summary["malignancy"], inputs.summary["patients"]
     rule = label_rule(inputs.study["evaluation"]["malignancy_rule"])
     yield f"Labelled malignant: {rule} (readers rate from 1 to 5)."
     if nodules is None:
@@ -158,5 +158,5 @@ def _malignancy_notes(inputs: PageInputs) -> Iterator[str]:
         model = nodules["model"]
         yield f"Brier score {number(model['brier'])}, expected calibration error {number(model['ece'])}."
     labels = inputs.patients["is_malignant"]
-    counted = f"{len(labels)} judged, {int((labels == 1).sum())} malignant, {int(labels.isna().sum())} without a label"
+    counted = f"{len(labels)} stored, {int((labels == 1).sum())} malignant, {int(labels.isna().sum())} without a label"
     yield f"Patients: {counted}." if patients else f"Patients: {counted}; not defined without labels of both classes."

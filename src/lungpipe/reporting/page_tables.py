@@ -8,7 +8,7 @@ import pandas as pd
 
 from lungpipe.reporting.wording import UNDEFINED, interval, number, words
 
-Report = Mapping[str, Any]
+Summary = Mapping[str, Any]
 
 _SCORES = {
     "model": "model",
@@ -45,26 +45,26 @@ class Table:
     rows: tuple[tuple[str, ...], ...]
 
 
-def sensitivity_table(report: Report) -> Table:
+def sensitivity_table(summary: Summary) -> Table:
     """Return the sensitivities at the seven official rates and their mean, with intervals."""
     rows = [
-        (rate, number(value), interval(report["sensitivity_ci95"][rate]))
-        for rate, value in report["sensitivity"].items()
+        (rate, number(value), interval(summary["sensitivity_ci95"][rate]))
+        for rate, value in summary["sensitivity"].items()
     ]
-    rows.append(("CPM (mean)", number(report["cpm"]), interval(report["cpm_ci95"])))
-    caption = f"Sensitivity ({report['bootstrap']['num_samples']} bootstrap samples over scans)"
+    rows.append(("CPM (mean)", number(summary["cpm"]), interval(summary["cpm_ci95"])))
+    caption = f"Sensitivity ({summary['bootstrap']['num_samples']} bootstrap samples over scans)"
     return Table(caption, ("FP per scan", "Sensitivity", "95 % interval"), tuple(rows))
 
 
-def counts_table(report: Report) -> Table:
+def counts_table(summary: Summary) -> Table:
     """Return the official counts of marks and nodules."""
-    rows = tuple((words(name.removeprefix("num_")), str(report[name])) for name in _COUNTS if name in report)
+    rows = tuple((words(name.removeprefix("num_")), str(summary[name])) for name in _COUNTS if name in summary)
     return Table("Counts by the official rules", ("", "Number"), rows)
 
 
-def accuracy_table(report: Report) -> Table | None:
+def accuracy_table(summary: Summary) -> Table | None:
     """Return distances and diameter errors of the hits; None without hits."""
-    place, diameter = report.get("localisation"), report.get("diameter_error")
+    place, diameter = summary.get("localisation"), summary.get("diameter_error")
     rows: list[tuple[str, ...]] = []
     if place:
         rows.append(("distance from centre, median", number(place["median_mm"], 2)))
@@ -114,9 +114,9 @@ def malignancy_by_diameter(figures: Mapping[str, Any] | None) -> Table | None:
     )
 
 
-def strata_tables(report: Report) -> tuple[Table, ...]:
+def strata_tables(summary: Summary) -> tuple[Table, ...]:
     """Return a table for every grouping of nodules or scans that the judge made."""
-    return tuple(_strata_table(name, strata) for name, strata in report["strata"].items() if strata)
+    return tuple(_strata_table(name, strata) for name, strata in summary["strata"].items() if strata)
 
 
 def accounting_table(accounting: pd.DataFrame) -> Table:

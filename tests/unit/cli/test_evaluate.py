@@ -69,7 +69,7 @@ def test_warnings_are_loud_and_on_stderr(files):
 def test_bad_input_ends_with_two_and_one_clear_message(files, tmp_path):
     result = evaluate(files, "broken")
     assert result.exit_code == 2
-    expected = f"{files['broken']}, row 1 (line 2), column coordZ: expected a number, found 'here'"
+    expected = f"{files['broken']}, row 1 (line 2), column coordZ: expected a finite number, found 'here'"
     assert result.output == f"lungpipe: {expected}\n"
     assert not (tmp_path / "out").exists()
 
@@ -123,7 +123,7 @@ def test_the_module_is_the_command_and_its_help_loads_no_room():
 
 def test_the_judge_needs_no_deep_learning_and_no_imaging_library():
     code = (
-        "import sys, lungpipe.evaluation.verdict, lungpipe.evaluation.comparison, lungpipe.evaluation.malignancy\n"
+        "import sys, lungpipe.evaluation.evaluate, lungpipe.evaluation.comparison, lungpipe.evaluation.malignancy\n"
         "sys.stdout.write(' '.join(sorted(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -5,13 +5,9 @@ import pandas as pd
 import pytest
 
 from lungpipe.datasets.leaks import LeakError
-from lungpipe.evaluation.malignancy import (
-    choose_cuts,
-    hit_malignancy,
-    malignancy_figures,
-    malignancy_label,
-    patient_figures,
-)
+from lungpipe.evaluation.cutoffs import choose_cuts
+from lungpipe.evaluation.labels import hit_malignancy, malignancy_label
+from lungpipe.evaluation.malignancy import malignancy_figures, patient_figures
 from lungpipe.evaluation.matching import match
 
 NAN = float("nan")

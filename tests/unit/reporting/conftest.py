@@ -6,11 +6,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.evaluation.judge_study import StudyTables, judge_study, write_study
+from lungpipe.evaluation.evaluate_study import evaluate_study, write_study
+from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.patients.aggregate import aggregate_patients
+from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.figures import FigureInputs, draw_figures
-from lungpipe.reporting.judged import Judged
 from lungpipe.settings import EvaluationSettings, StudySettings
 from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES
 from lungpipe.volumes.writer import write_volume
@@ -105,22 +106,22 @@ def tables():
 
 
 @pytest.fixture(scope="session")
-def verdict(tables):
-    return judge_study(tables, EvaluationSettings(num_bootstraps=50), folds=[0, 1], num_subsets=3, seed=7)
+def evaluation(tables):
+    return evaluate_study(tables, EvaluationSettings(num_bootstraps=50), folds=[0, 1], num_subsets=3, seed=7)
 
 
 @pytest.fixture(scope="session")
-def judged(verdict, tables, tmp_path_factory):
+def stored(evaluation, tables, tmp_path_factory):
     """The evaluation of the study, written and read back."""
     folder = tmp_path_factory.mktemp("study")
-    write_study(verdict, tables.patients, folder)
-    return Judged.read(folder)
+    write_study(evaluation, tables.patients, folder)
+    return StoredEvaluation.read(folder)
 
 
 @pytest.fixture(scope="session")
-def figure_inputs(judged, stores):
+def figure_inputs(stored, stores):
     histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("segmenter", "classifier")}
-    return FigureInputs(judged, histories, stores)
+    return FigureInputs(stored, histories, stores)
 
 
 @pytest.fixture(scope="session")
@@ -132,7 +133,7 @@ def figure_folder(figure_inputs, tmp_path_factory):
 
 
 @pytest.fixture
-def page_parts(judged):
+def page_parts(stored):
     """The keyword arguments of PageInputs, without any figure."""
     study = StudySettings(folds=(0, 1)).model_dump(mode="json")
     accounting = pd.DataFrame(
@@ -151,7 +152,7 @@ def page_parts(judged):
         }
     )
     return {
-        "report": judged.report,
+        "summary": stored.summary,
         "study": study,
         "accounting": accounting,
         "patients": make_tables().patients,

@@ -1,8 +1,8 @@
 import matplotlib.image
 import numpy as np
 
+from lungpipe.evaluation.evaluate import BAND_RATES
 from lungpipe.evaluation.froc import Froc
-from lungpipe.evaluation.verdict import BAND_RATES
 from lungpipe.reporting.froc_figure import draw_froc
 
 NO_BAND = np.full((len(BAND_RATES), 2), np.nan)

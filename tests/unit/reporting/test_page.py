@@ -41,12 +41,12 @@ def read(parts, **changes):
     return html, reader
 
 
-def without_figures(report):
+def without_figures(summary):
     """The report of a study that has nothing to rank: no nodule hit, one class of patients."""
     undefined = {"auc": None, "auc_ci95": None, "num_nodules": 0, "num_false_positives": 0}
-    nothing = dict.fromkeys(report["sensitivity"])
+    nothing = dict.fromkeys(summary["sensitivity"])
     return {
-        **report,
+        **summary,
         "cpm": None,
         "cpm_ci95": [None, None],
         "sensitivity": nothing,
@@ -66,28 +66,28 @@ def test_the_headline_says_what_the_cpm_divides_by_and_how_many_folds_ran(page_p
     assert "flagship on phantom" in page.text
     assert "2 of 10 folds judged (0, 1)" in page.text
     assert "divides by 3 scans" in page.text
-    assert f"CPM {page_parts['report']['cpm']:.3f}" in page.text
+    assert f"CPM {page_parts['summary']['cpm']:.3f}" in page.text
 
 
 def test_malignancy_stands_beside_the_diameter_and_the_label_rule(page_parts):
-    report = page_parts["report"]
+    summary = page_parts["summary"]
     _, page = read(page_parts)
-    assert f"diameter only: {report['malignancy']['diameter_only']['auc']:.3f}" in page.text
-    assert f"noisy-OR: {report['patients']['noisy_or']['auc']:.3f}" in page.text
+    assert f"diameter only: {summary['malignancy']['diameter_only']['auc']:.3f}" in page.text
+    assert f"noisy-OR: {summary['patients']['noisy_or']['auc']:.3f}" in page.text
     assert page.text.count("label: mean rating above 3") == 2
-    assert "3 judged, 1 malignant, 0 without a label" in page.text
+    assert "3 stored, 1 malignant, 0 without a label" in page.text
 
 
 def test_every_official_rate_has_its_row_with_an_interval(page_parts):
     _, page = read(page_parts)
-    for rate, value in page_parts["report"]["sensitivity"].items():
-        low, high = page_parts["report"]["sensitivity_ci95"][rate]
+    for rate, value in page_parts["summary"]["sensitivity"].items():
+        low, high = page_parts["summary"]["sensitivity_ci95"][rate]
         assert f"{rate} {value:.3f} {low:.3f} to {high:.3f}" in page.text
 
 
 def test_warnings_come_before_the_headline_and_name_nobody(page_parts):
     html, page = read(page_parts)
-    assert any("1.3.6.1.4.1" in text for text in page_parts["report"]["warnings"])
+    assert any("1.3.6.1.4.1" in text for text in page_parts["summary"]["warnings"])
     assert page.text.index("scans_without_predictions: 1 of 3") < page.text.index("divides by 3 scans")
     for identifier in (*page_parts["patients"]["patient_id"], "1.3.6.1.4.1"):
         assert identifier not in html
@@ -129,7 +129,7 @@ def test_crops_are_told_from_whole_chests(page_parts):
 
 def test_a_study_without_figures_still_has_a_page(page_parts):
     patients = page_parts["patients"].assign(is_malignant=float("nan"))
-    _, page = read(page_parts, report=without_figures(page_parts["report"]), patients=patients)
+    _, page = read(page_parts, summary=without_figures(page_parts["summary"]), patients=patients)
     assert page.text.count("was not drawn") == 3
     assert "CPM not defined" in page.text
     assert "3 without a label; not defined" in page.text
@@ -155,8 +155,8 @@ def test_every_picture_has_words_for_those_who_do_not_see_it(page_parts, figure_
 
 
 def test_text_from_outside_is_escaped(page_parts):
-    hostile = {**page_parts["report"], "warnings": ["odd: <script>alert(1)</script>"]}
-    html, page = read(page_parts, report=hostile)
+    hostile = {**page_parts["summary"], "warnings": ["odd: <script>alert(1)</script>"]}
+    html, page = read(page_parts, summary=hostile)
     assert "&lt;script&gt;" in html
     assert "script" not in {tag for tag, _ in page.tags}
 

@@ -20,8 +20,8 @@ def test_ranking_puts_the_baseline_last_and_only_what_there_is():
     assert ranking_table(None, "Nodules") is None
 
 
-def test_strata_have_a_column_for_each_of_the_seven_rates(judged):
-    by_name = {table.headings[0]: table for table in strata_tables(judged.report)}
+def test_strata_have_a_column_for_each_of_the_seven_rates(stored):
+    by_name = {table.headings[0]: table for table in strata_tables(stored.summary)}
     assert set(by_name) == {"Diameter", "Readers", "Subset"}
     subsets = by_name["Subset"]
     assert subsets.headings == (
@@ -33,16 +33,16 @@ def test_strata_have_a_column_for_each_of_the_seven_rates(judged):
     assert all(len(row) == len(table.headings) for table in by_name.values() for row in table.rows)
 
 
-def test_an_undefined_auc_within_a_class_of_diameter_is_named(judged):
-    table = malignancy_by_diameter(judged.report["malignancy"])
+def test_an_undefined_auc_within_a_class_of_diameter_is_named(stored):
+    table = malignancy_by_diameter(stored.summary["malignancy"])
     assert [row[:3] for row in table.rows] == [("6 to 8 mm", "1", "0"), ("8 to 15 mm", "1", "1")]
     assert {cell for row in table.rows for cell in row[3:]} == {"not defined"}
     assert malignancy_by_diameter(None) is None
 
 
-def test_accuracy_of_the_hits_in_millimetres(judged):
+def test_accuracy_of_the_hits_in_millimetres(stored):
     # distances 1 and 0 mm; diameters 9 for 10 and 7 for 6 mm
-    rows = dict(accuracy_table(judged.report).rows)
+    rows = dict(accuracy_table(stored.summary).rows)
     assert rows["distance from centre, median"] == "0.50"
     assert rows["diameter, mean error"] == "0.00"
     assert rows["diameter, mean absolute error"] == "1.00"

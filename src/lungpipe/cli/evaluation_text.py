@@ -1,4 +1,4 @@
-"""What the judge's commands show: tables on stdout, warnings on stderr."""
+"""Print evaluation results: tables to stdout, warnings to stderr."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -19,40 +19,40 @@ _COUNTS = (
 )
 
 
-def print_verdict(report: Mapping[str, Any], out_dir: Path) -> None:
+def print_evaluation(summary: Mapping[str, Any], out_dir: Path) -> None:
     """Show the report of an evaluation and where its files are."""
     console = Console(highlight=False)
-    samples = report["bootstrap"]["num_samples"]
+    samples = summary["bootstrap"]["num_samples"]
     curve = Table(title=f"Sensitivity, 95 % interval of {samples} bootstrap samples over scans")
     for heading in ("false positives per scan", "sensitivity", "95 % interval"):
         curve.add_column(heading, justify="right")
-    for rate, sensitivity in report["sensitivity"].items():
-        curve.add_row(rate, _number(sensitivity), _interval(report["sensitivity_ci95"][rate]))
+    for rate, sensitivity in summary["sensitivity"].items():
+        curve.add_row(rate, _number(sensitivity), _interval(summary["sensitivity_ci95"][rate]))
     curve.add_section()
-    curve.add_row("CPM", _number(report["cpm"], 5), _interval(report["cpm_ci95"]), style="bold")
+    curve.add_row("CPM", _number(summary["cpm"], 5), _interval(summary["cpm_ci95"]), style="bold")
     console.print(curve)
     for name in _COUNTS:
-        console.print(f"{name.replace('_', ' '):>22}  {report[name]}")
-    for name, strata in report["strata"].items():
+        console.print(f"{name.replace('_', ' '):>22}  {summary[name]}")
+    for name, strata in summary["strata"].items():
         console.print(_strata_table(name, strata))
     console.print(f"written to {out_dir}", soft_wrap=True)
-    _warn(report["warnings"])
+    _warn(summary["warnings"])
 
 
-def print_comparison(report: Mapping[str, Any], name_a: str, name_b: str) -> None:
+def print_comparison(summary: Mapping[str, Any], name_a: str, name_b: str) -> None:
     """Show the report of a comparison."""
     console = Console(highlight=False)
     for letter, name in (("a", name_a), ("b", name_b)):
-        cpm, bounds = _number(report[f"cpm_{letter}"], 5), _interval(report[f"cpm_ci95_{letter}"])
+        cpm, bounds = _number(summary[f"cpm_{letter}"], 5), _interval(summary[f"cpm_ci95_{letter}"])
         console.print(f"{letter.upper()}: CPM {cpm} ({bounds})  {name}", soft_wrap=True)
-    table = Table(title=f"B minus A on the same {report['num_scans']} scans, paired bootstrap over scans")
+    table = Table(title=f"B minus A on the same {summary['num_scans']} scans, paired bootstrap over scans")
     for heading in ("false positives per scan", "difference", "95 % interval", "p"):
         table.add_column(heading, justify="right")
-    for rate, row in (*report["sensitivity_difference"].items(), ("CPM", report["cpm_difference"])):
+    for rate, row in (*summary["sensitivity_difference"].items(), ("CPM", summary["cpm_difference"])):
         bounds = _interval((row["low"], row["high"]))
         table.add_row(rate, _number(row["difference"]), bounds, _number(row["p_value"]))
     console.print(table)
-    _warn(report["warnings"])
+    _warn(summary["warnings"])
 
 
 def _strata_table(name: str, strata: Sequence[Mapping[str, Any]]) -> Table:

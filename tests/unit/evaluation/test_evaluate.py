@@ -5,11 +5,10 @@ import pandas as pd
 import pytest
 
 from lungpipe.evaluation.comparison import compare_submissions
-from lungpipe.evaluation.froc import FP_RATES, interpolate, sensitivity_at
+from lungpipe.evaluation.evaluate import BAND_RATES, evaluate, write_evaluation
+from lungpipe.evaluation.froc import FP_RATES, RATE_NAMES, interpolate, sensitivity_at
 from lungpipe.evaluation.matching import match
-from lungpipe.evaluation.plain_data import RATE_NAMES, plain
-from lungpipe.evaluation.result_tables import MATCHES, froc_table
-from lungpipe.evaluation.verdict import BAND_RATES, evaluate, judge, write_evaluation
+from lungpipe.evaluation.result_tables import MATCHES, froc_table, plain
 from lungpipe.tables import read_table
 from lungpipe.tables.errors import InputError
 
@@ -42,7 +41,7 @@ def case(marks, findings):
 
 
 def test_the_report_has_its_keys_and_adds_up(case):
-    report = evaluate(*case, num_bootstraps=50, seed=1)
+    report = evaluate(*case, num_bootstraps=50, seed=1).summary
     assert set(report) >= KEYS
     assert tuple(report["sensitivity"]) == RATE_NAMES == ("0.125", "0.25", "0.5", "1", "2", "4", "8")
     assert report["cpm"] == pytest.approx(np.mean(list(report["sensitivity"].values())))
@@ -55,25 +54,27 @@ def test_the_report_has_its_keys_and_adds_up(case):
 
 
 def test_the_report_is_plain_data_and_the_seed_decides_it(case):
-    first, again, other = (evaluate(*case, num_bootstraps=50, seed=seed) for seed in (1, 1, 2))
+    first, again, other = (evaluate(*case, num_bootstraps=50, seed=seed).summary for seed in (1, 1, 2))
     assert json.loads(json.dumps(first, allow_nan=False)) == first == again
     assert first["cpm"] == other["cpm"]
     assert first["cpm_ci95"] != other["cpm_ci95"]
 
 
 def test_the_band_contains_the_official_intervals(case):
-    verdict = judge(*case, num_bootstraps=50, seed=1)
+    evaluation = evaluate(*case, num_bootstraps=50, seed=1)
     assert BAND_RATES[::8] == FP_RATES
-    assert verdict.band.shape == (49, 2)
-    assert verdict.band[::8].tolist() == list(verdict.report["sensitivity_ci95"].values())
+    assert evaluation.band.shape == (49, 2)
+    assert evaluation.band[::8].tolist() == list(evaluation.summary["sensitivity_ci95"].values())
 
 
 def test_strata_appear_with_what_the_tables_know(case):
     marks, nodules, exclusions, scans = case
     known = nodules.assign(malignancy_ratings="4;5", texture_ratings="5;5")
-    report = evaluate(marks, known, exclusions, scans, num_bootstraps=5, seed=0, subset_of=dict.fromkeys(scans, "3"))
+    report = evaluate(
+        marks, known, exclusions, scans, num_bootstraps=5, seed=0, subset_of=dict.fromkeys(scans, "3")
+    ).summary
     assert set(report["strata"]) == {"diameter", "readers", "texture", "subset"}
-    assert set(evaluate(*case, num_bootstraps=5, seed=0)["strata"]) == {"diameter"}
+    assert set(evaluate(*case, num_bootstraps=5, seed=0).summary["strata"]) == {"diameter"}
     assert sum(part["num_nodules"] for part in report["strata"]["diameter"]) == 20
     assert report["strata"]["texture"][0]["name"] == "solid"
     assert report["strata"]["subset"][0]["cpm"] == pytest.approx(report["cpm"])
@@ -81,35 +82,35 @@ def test_strata_appear_with_what_the_tables_know(case):
 
 def test_without_a_list_the_named_scans_are_judged_under_a_warning(case):
     marks, nodules, exclusions, _ = case
-    report = evaluate(marks, nodules, exclusions, None, num_bootstraps=5, seed=0)
+    report = evaluate(marks, nodules, exclusions, None, num_bootstraps=5, seed=0).summary
     assert report["num_scans"] == 20
     assert [text.split(":")[0] for text in report["warnings"]] == ["missing_series_list"]
 
 
 def test_figures_that_are_not_defined_are_none_and_said(case):
     marks, nodules, exclusions, scans = case
-    report = evaluate(marks, nodules.iloc[:0], exclusions, scans, num_bootstraps=5, seed=0)
+    report = evaluate(marks, nodules.iloc[:0], exclusions, scans, num_bootstraps=5, seed=0).summary
     assert (report["cpm"], report["cpm_ci95"], report["num_nodules"]) == (None, [None, None], 0)
     assert any(text.startswith("no_nodules") for text in report["warnings"])
 
 
 def test_the_files_hold_the_verdict(case, tmp_path):
-    verdict = judge(*case, num_bootstraps=20, seed=1)
-    write_evaluation(verdict, tmp_path / "deep")
+    evaluation = evaluate(*case, num_bootstraps=20, seed=1)
+    write_evaluation(evaluation, tmp_path / "deep")
     assert {path.name for path in (tmp_path / "deep").iterdir()} == {
         "evaluation.json",
         "froc.csv",
         "froc_band.csv",
         "matches.parquet",
     }
-    assert json.loads((tmp_path / "deep" / "evaluation.json").read_text()) == verdict.report
+    assert json.loads((tmp_path / "deep" / "evaluation.json").read_text()) == evaluation.summary
     curve = pd.read_csv(tmp_path / "deep" / "froc.csv")
     read_back = interpolate(curve["fp_per_scan"].to_numpy(), curve["sensitivity"].to_numpy(), np.array(FP_RATES))
-    np.testing.assert_allclose(read_back, sensitivity_at(verdict.froc), atol=1e-12)
+    np.testing.assert_allclose(read_back, sensitivity_at(evaluation.froc), atol=1e-12)
 
 
 def test_the_matches_say_what_happened_to_every_mark_and_nodule(case, tmp_path):
-    write_evaluation(judge(*case, num_bootstraps=5, seed=1), tmp_path)
+    write_evaluation(evaluate(*case, num_bootstraps=5, seed=1), tmp_path)
     table = read_table(tmp_path / "matches.parquet", MATCHES)
     counts = table.groupby(["kind", "fate"]).size().to_dict()
     assert counts == {
@@ -127,7 +128,7 @@ def test_the_matches_say_what_happened_to_every_mark_and_nodule(case, tmp_path):
 
 
 def test_the_written_curve_keeps_only_corners_and_changes_nothing(case):
-    froc = judge(*case, num_bootstraps=1, seed=0).froc
+    froc = evaluate(*case, num_bootstraps=1, seed=0).froc
     corners = froc_table(froc)
     assert len(corners) < len(froc.fp_per_scan)
     rates = np.linspace(0, 3, 500)

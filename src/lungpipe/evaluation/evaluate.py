@@ -1,4 +1,4 @@
-"""The verdict on a set of marks: facts, curve, figures with intervals, strata, warnings, and their files."""
+"""Evaluate a set of marks: fates, curve, figures with intervals, strata, warnings, and their files."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -10,11 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lungpipe.evaluation.bootstrap import bootstrap_froc, interval
-from lungpipe.evaluation.froc import Froc, cpm, froc_curve, sensitivity_at
+from lungpipe.evaluation.froc import RATE_NAMES, Froc, cpm, froc_curve, sensitivity_at
 from lungpipe.evaluation.matching import Fate, Matches, match, named_series
-from lungpipe.evaluation.plain_data import RATE_NAMES, plain
 from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
-from lungpipe.evaluation.result_tables import MATCHES, band_table, froc_table, matches_table
+from lungpipe.evaluation.result_tables import MATCHES, band_table, froc_table, matches_table, plain
 from lungpipe.evaluation.strata import (
     by_nodule_group,
     by_scan_group,
@@ -34,13 +33,13 @@ BAND_RATES = tuple(float(2.0 ** (step / 8)) for step in range(-24, 25))
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
-    """Everything the judge says: matches, curve, the band (49 rates x lower, upper) and the report as plain data."""
+class Evaluation:
+    """A result: matches, curve, its band (49 rates x lower, upper), and every figure as plain data (`summary`)."""
 
     matches: Matches
     froc: Froc
     band: FloatArray
-    report: dict[str, Any]
+    summary: dict[str, Any]
     marks: pd.DataFrame
     nodules: pd.DataFrame
 
@@ -54,23 +53,7 @@ def evaluate(
     num_bootstraps: int,
     seed: int,
     subset_of: Mapping[str, str] | None = None,
-) -> dict[str, Any]:
-    """Return the report of `judge`, as plain data for JSON."""
-    return judge(
-        marks, nodules, exclusions, series_uids, num_bootstraps=num_bootstraps, seed=seed, subset_of=subset_of
-    ).report
-
-
-def judge(
-    marks: pd.DataFrame,
-    nodules: pd.DataFrame,
-    exclusions: pd.DataFrame | None,
-    series_uids: Sequence[str] | None,
-    *,
-    num_bootstraps: int,
-    seed: int,
-    subset_of: Mapping[str, str] | None = None,
-) -> Verdict:
+) -> Evaluation:
     """Judge marks (series_uid, center_*_mm, probability) by the official LUNA16 rules.
 
     `nodules` may carry malignancy_ratings and texture_ratings, `marks` diameter_mm: then the strata and errors that
@@ -86,7 +69,7 @@ def judge(
     samples = bootstrap_froc(matches, num_bootstraps, np.random.default_rng(seed), BAND_RATES)
     official = samples[:, ::8]
     cpm_ci, sensitivity_ci = interval(official.mean(axis=1)), interval(official).T
-    report = {
+    summary = {
         **matches.counts(),
         "cpm": cpm(froc),
         "cpm_ci95": cpm_ci,
@@ -106,20 +89,22 @@ def judge(
             *protocol_warnings(marks, nodules, exclusions, matches),
         ],
     }
-    return Verdict(matches, froc, interval(samples).T, plain(report), marks, nodules)
+    return Evaluation(matches, froc, interval(samples).T, plain(summary), marks, nodules)
 
 
-def write_evaluation(verdict: Verdict, out_dir: Path) -> None:
+def write_evaluation(evaluation: Evaluation, out_dir: Path) -> None:
     """Write evaluation.json, froc.csv, froc_band.csv and matches.parquet into `out_dir`, each whole.
 
     froc.csv has the corners of the curve, froc_band.csv the 95 % interval of the sensitivity at `BAND_RATES`.
     """
     out_dir = Path(out_dir)
-    write_json(out_dir / "evaluation.json", verdict.report)
-    for name, table in (("froc", froc_table(verdict.froc)), ("froc_band", band_table(BAND_RATES, verdict.band))):
+    write_json(out_dir / "evaluation.json", evaluation.summary)
+    for name, table in (("froc", froc_table(evaluation.froc)), ("froc_band", band_table(BAND_RATES, evaluation.band))):
         with replacing(out_dir / f"{name}.csv") as temporary:
             table.to_csv(temporary, index=False, lineterminator="\n")
-    write_table(matches_table(verdict.matches, verdict.marks, verdict.nodules), out_dir / "matches.parquet", MATCHES)
+    write_table(
+        matches_table(evaluation.matches, evaluation.marks, evaluation.nodules), out_dir / "matches.parquet", MATCHES
+    )
 
 
 def _strata(matches: Matches, nodules: pd.DataFrame, subset_of: Mapping[str, str] | None) -> dict[str, Any]:

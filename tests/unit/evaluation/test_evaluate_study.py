@@ -6,7 +6,7 @@ from dataclasses import replace
 import pandas as pd
 import pytest
 
-from lungpipe.evaluation.judge_study import headline, judge_study, write_study
+from lungpipe.evaluation.evaluate_study import evaluate_study, headline, write_study
 from lungpipe.settings import EvaluationSettings
 
 SETTINGS = EvaluationSettings(num_bootstraps=20)
@@ -14,11 +14,11 @@ SETTINGS = EvaluationSettings(num_bootstraps=20)
 
 def judged(study, **changes):
     arguments = {"folds": [0, 2], "num_subsets": 4, "seed": 1, **changes}
-    return judge_study(study, SETTINGS, **arguments)
+    return evaluate_study(study, SETTINGS, **arguments)
 
 
 def test_everything_found_and_nothing_else_is_a_perfect_study(study):
-    report = judged(study).report
+    report = judged(study).summary
     assert report["cpm"] == 1.0
     assert (report["num_scans"], report["num_nodules"], report["true_positives"]) == (2, 4, 4)
     assert report["folds"] == [0, 2]
@@ -26,7 +26,7 @@ def test_everything_found_and_nothing_else_is_a_perfect_study(study):
 
 
 def test_malignancy_is_decided_fold_by_fold(study):
-    malignancy = judged(study).report["malignancy"]
+    malignancy = judged(study).summary["malignancy"]
     # one threshold for both folds could not do it: 0.4 is malignant in fold 0, 0.6 benign in fold 2
     assert (malignancy["model"]["accuracy"], malignancy["model"]["f1"]) == (1.0, 1.0)
     assert malignancy["model"]["auc"] == 0.75
@@ -42,13 +42,13 @@ def test_malignancy_is_decided_fold_by_fold(study):
 def test_a_threshold_is_not_read_off_the_judged_nodules(study):
     # the test subset's malignant nodule falls below the threshold of validation: it is missed, not rescued
     scored = study.scored.assign(malignancy=study.scored["malignancy"].replace(0.9, 0.8))
-    model = judged(replace(study, scored=scored)).report["malignancy"]["model"]
+    model = judged(replace(study, scored=scored)).summary["malignancy"]["model"]
     assert model["accuracy"] == 0.75
     assert model["f1"] == pytest.approx(2 / 3)
 
 
 def test_without_validation_the_figures_are_none_and_a_warning_says_why(study):
-    report = judged(replace(study, validation=study.validation.iloc[:0])).report
+    report = judged(replace(study, validation=study.validation.iloc[:0])).summary
     assert [text.split(":")[0] for text in report["warnings"]] == ["no_malignancy_cuts"] * 2
     assert report["malignancy"]["model"]["auc"] == 0.75
     assert report["malignancy"]["model"]["brier"] == pytest.approx(0.205)
@@ -60,45 +60,45 @@ def test_a_fold_with_nothing_to_decide_needs_no_thresholds(study, without):
     # fold 2 hits nothing, and its validation has nothing either
     silent = without(study, "scored", lambda row: row["fold"] == 2)
     silent = without(silent, "validation", lambda row: row["fold"] == 2)
-    report = judged(silent).report
+    report = judged(silent).summary
     assert report["malignancy"]["model"]["accuracy"] == 1.0
     assert not [text for text in report["warnings"] if text.startswith("no_malignancy_cuts")]
 
 
 def test_hits_of_one_class_have_no_malignancy_and_no_warning_about_it(study):
     benign = study.nodules.assign(malignancy_ratings="1;1")
-    report = judged(replace(study, nodules=benign)).report
+    report = judged(replace(study, nodules=benign)).summary
     assert report["malignancy"] is None
     assert report["warnings"] == []
 
 
 def test_a_scan_that_was_not_prepared_counts_as_missed(study, without):
-    report = judged(without(study, "scored", lambda row: row["series_uid"] == "1.2.2")).report
+    report = judged(without(study, "scored", lambda row: row["series_uid"] == "1.2.2")).summary
     assert report["num_scans"] == 2
     assert report["false_negatives"] == 2
     assert report["cpm"] == 0.5
 
 
 def test_only_the_folds_that_ran_are_judged(study):
-    report = judged(study, folds=[0]).report
+    report = judged(study, folds=[0]).summary
     assert (report["num_scans"], report["num_nodules"]) == (1, 2)
 
 
 def test_the_headline_leaves_out_what_a_study_does_not_have(study):
-    whole = headline(judged(study).report)
+    whole = headline(judged(study).summary)
     assert whole["malignancy_accuracy"] == whole["malignancy_f1"] == whole["malignancy_f1_diameter_only"] == 1.0
-    part = headline(judged(replace(study, validation=study.validation.iloc[:0])).report)
+    part = headline(judged(replace(study, validation=study.validation.iloc[:0])).summary)
     assert whole.keys() - part.keys() == {"malignancy_accuracy", "malignancy_f1", "malignancy_f1_diameter_only"}
 
 
 def test_the_same_seed_gives_the_same_report(study):
-    assert judged(study).report == judged(study).report
+    assert judged(study).summary == judged(study).summary
 
 
 def test_the_files_hold_the_report(study, tmp_path):
-    verdict = judged(study)
-    write_study(verdict, study.patients, tmp_path)
-    assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(verdict.report))
+    evaluation = judged(study)
+    write_study(evaluation, study.patients, tmp_path)
+    assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(evaluation.summary))
     submission = pd.read_csv(tmp_path / "submission.csv")
     assert submission.columns.tolist() == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
     assert len(submission) == 4

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from lungpipe.datasets.leaks import LeakError
-from lungpipe.evaluation.fold_cuts import choose_fold_cuts, validation_hits
+from lungpipe.evaluation.cutoffs import choose_fold_cuts, validation_hits
 
 
 def chosen(study, folds=(0, 2)):

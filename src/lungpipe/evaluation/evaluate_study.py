@@ -6,32 +6,31 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from lungpipe.evaluation.fold_cuts import choose_fold_cuts
-from lungpipe.evaluation.malignancy import hit_malignancy, malignancy_figures, patient_figures
+from lungpipe.evaluation.cutoffs import choose_fold_cuts
+from lungpipe.evaluation.evaluate import Evaluation, evaluate, write_evaluation
+from lungpipe.evaluation.labels import hit_malignancy
+from lungpipe.evaluation.malignancy import malignancy_figures, patient_figures
 from lungpipe.evaluation.matching import Fate
-from lungpipe.evaluation.plain_data import plain
 from lungpipe.evaluation.ranking import auc, auc_ci
+from lungpipe.evaluation.result_tables import plain
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
-from lungpipe.evaluation.verdict import Verdict, judge, write_evaluation
 from lungpipe.settings import EvaluationSettings
 from lungpipe.tables import replacing
 
-__all__ = ["StudyTables", "headline", "judge_study", "nodule_auc", "write_study"]
 
-
-def judge_study(
+def evaluate_study(
     tables: StudyTables, settings: EvaluationSettings, *, folds: list[int], num_subsets: int, seed: int
-) -> Verdict:
+) -> Evaluation:
     """Judge the folds together: every scan of their test subsets counts, also one that could not be prepared.
 
-    The report is that of the judge, with `folds`, `nodule_auc`, `malignancy` (of the nodules that were hit, at
+    The summary is that of `evaluate`, with `folds`, `nodule_auc`, `malignancy` (of the nodules that were hit, at
     thresholds that each fold's validation subset chose) and `patients` beside it. Figures that a study cannot have
     (one class only) are None.
     """
     judged = tables.of_subsets(folds)
     subset_of = {row.series_uid: str(row.subset) for row in judged.series.itertuples()}
-    verdict = judge(
+    evaluation = evaluate(
         judged.scored,
         judged.nodules,
         judged.exclusions,
@@ -41,23 +40,25 @@ def judge_study(
         subset_of=subset_of,
     )
     rng = np.random.default_rng([seed, 1])
-    ranked = nodule_auc(verdict, settings.num_bootstraps, rng)
-    malignancy, warnings = _malignancy(verdict, tables, settings, num_subsets=num_subsets, rng=rng)
+    ranked = nodule_auc(evaluation, settings.num_bootstraps, rng)
+    malignancy, warnings = _malignancy(evaluation, tables, settings, num_subsets=num_subsets, rng=rng)
     patients = _patients(judged.patients, settings, rng)
-    verdict.report["warnings"] += warnings
-    verdict.report.update(plain({"folds": folds, "nodule_auc": ranked, "malignancy": malignancy, "patients": patients}))
-    return verdict
+    evaluation.summary["warnings"] += warnings
+    evaluation.summary.update(
+        plain({"folds": folds, "nodule_auc": ranked, "malignancy": malignancy, "patients": patients})
+    )
+    return evaluation
 
 
-def nodule_auc(verdict: Verdict, num_bootstraps: int, rng: np.random.Generator) -> dict[str, Any]:
+def nodule_auc(evaluation: Evaluation, num_bootstraps: int, rng: np.random.Generator) -> dict[str, Any]:
     """Return the AUC of nodules against false positives over the candidates, with its interval.
 
     Candidates on excluded findings, second marks of a nodule and marks above the cap count as neither.
     """
-    fate = verdict.matches.mark_fate
+    fate = evaluation.matches.mark_fate
     counted = (fate == Fate.HIT) | (fate == Fate.FALSE_POSITIVE)
     labels = (fate[counted] == Fate.HIT).astype(np.float64)
-    scores = verdict.matches.mark_probability[counted]
+    scores = evaluation.matches.mark_probability[counted]
     figures: dict[str, Any] = {"num_nodules": int(labels.sum()), "num_false_positives": int((labels == 0).sum())}
     if 0 < labels.sum() < len(labels):
         figures["auc"] = auc(labels, scores)
@@ -65,40 +66,45 @@ def nodule_auc(verdict: Verdict, num_bootstraps: int, rng: np.random.Generator) 
     return {"auc": None, "auc_ci95": None} | figures
 
 
-def write_study(verdict: Verdict, patients: pd.DataFrame, folder: Path) -> None:
+def write_study(evaluation: Evaluation, patients: pd.DataFrame, folder: Path) -> None:
     """Write the files of `write_evaluation`, submission.csv (LUNA16's columns) and patients.csv."""
-    write_evaluation(verdict, folder)
-    write_submission(verdict.marks, folder / "submission.csv")
+    write_evaluation(evaluation, folder)
+    write_submission(evaluation.marks, folder / "submission.csv")
     with replacing(folder / "patients.csv") as temporary:
         patients.to_csv(temporary, index=False)
 
 
-def headline(report: dict[str, Any]) -> dict[str, float]:
+def headline(summary: dict[str, Any]) -> dict[str, float]:
     """Return the figures that compare recipes; those that a study does not have are left out."""
     figures = {
-        "cpm": report["cpm"],
-        "cpm_low": report["cpm_ci95"][0],
-        "cpm_high": report["cpm_ci95"][1],
-        "sensitivity_max": report["sensitivity_max"],
-        "num_scans": report["num_scans"],
-        "nodule_auc": report["nodule_auc"]["auc"],
-        "malignancy_auc": _nested(report, "malignancy", "model", "auc"),
-        "malignancy_auc_diameter_only": _nested(report, "malignancy", "diameter_only", "auc"),
-        "malignancy_accuracy": _nested(report, "malignancy", "model", "accuracy"),
-        "malignancy_f1": _nested(report, "malignancy", "model", "f1"),
-        "malignancy_f1_diameter_only": _nested(report, "malignancy", "diameter_only", "f1"),
-        "patient_auc_max": _nested(report, "patients", "max", "auc"),
-        "patient_auc_noisy_or": _nested(report, "patients", "noisy_or", "auc"),
-        "patient_auc_diameter_only": _nested(report, "patients", "diameter_only", "auc"),
+        "cpm": summary["cpm"],
+        "cpm_low": summary["cpm_ci95"][0],
+        "cpm_high": summary["cpm_ci95"][1],
+        "sensitivity_max": summary["sensitivity_max"],
+        "num_scans": summary["num_scans"],
+        "nodule_auc": summary["nodule_auc"]["auc"],
+        "malignancy_auc": _nested(summary, "malignancy", "model", "auc"),
+        "malignancy_auc_diameter_only": _nested(summary, "malignancy", "diameter_only", "auc"),
+        "malignancy_accuracy": _nested(summary, "malignancy", "model", "accuracy"),
+        "malignancy_f1": _nested(summary, "malignancy", "model", "f1"),
+        "malignancy_f1_diameter_only": _nested(summary, "malignancy", "diameter_only", "f1"),
+        "patient_auc_max": _nested(summary, "patients", "max", "auc"),
+        "patient_auc_noisy_or": _nested(summary, "patients", "noisy_or", "auc"),
+        "patient_auc_diameter_only": _nested(summary, "patients", "diameter_only", "auc"),
     }
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 
 def _malignancy(
-    verdict: Verdict, tables: StudyTables, settings: EvaluationSettings, *, num_subsets: int, rng: np.random.Generator
+    evaluation: Evaluation,
+    tables: StudyTables,
+    settings: EvaluationSettings,
+    *,
+    num_subsets: int,
+    rng: np.random.Generator,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     rule = settings.malignancy_rule
-    hits = hit_malignancy(verdict.matches, verdict.marks, verdict.nodules, rule)
+    hits = hit_malignancy(evaluation.matches, evaluation.marks, evaluation.nodules, rule)
     for column in ("patient_id", "subset"):
         hits[column] = hits["series_uid"].map(tables.series.set_index("series_uid")[column])
     known = hits[hits["malignancy_label"].notna()]
@@ -117,8 +123,8 @@ def _patients(patients: pd.DataFrame, settings: EvaluationSettings, rng: np.rand
     return patient_figures(patients, num_bootstraps=settings.num_bootstraps, rng=rng)
 
 
-def _nested(report: dict[str, Any], *keys: str) -> float | None:
-    value: Any = report
+def _nested(summary: dict[str, Any], *keys: str) -> float | None:
+    value: Any = summary
     for key in keys:
         value = value.get(key) if isinstance(value, dict) else None
     return value

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lungpipe.cli.verdict_text import print_comparison, print_verdict
+from lungpipe.cli.evaluation_text import print_comparison, print_evaluation
 
 RATES = ("0.125", "8")
 COUNTS = ("num_scans", "num_nodules", "num_candidates", "true_positives", "false_positives", "false_negatives")
@@ -25,7 +25,7 @@ def report():
 
 
 def test_a_verdict_shows_figures_counts_strata_and_place(report, capsys):
-    print_verdict(report, Path("some/folder"))
+    print_evaluation(report, Path("some/folder"))
     shown = capsys.readouterr()
     for text in ("0.84197", "0.8000 to 0.9000", "0.4000 to 0.6000", "ignored on excluded  7", "solid", "some/folder"):
         assert text in shown.out
@@ -35,7 +35,7 @@ def test_a_verdict_shows_figures_counts_strata_and_place(report, capsys):
 
 def test_what_is_not_defined_is_called_so(report, capsys):
     nothing = report | {"cpm": None, "cpm_ci95": [None, None]}
-    print_verdict(nothing, Path("out"))
+    print_evaluation(nothing, Path("out"))
     assert "not defined to not defined" in capsys.readouterr().out
 
 

@@ -15,19 +15,19 @@ from lungpipe.tables import read_table
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
-    """What an evaluation wrote: report, corners of the curve, its band, and the fates of marks and nodules.
+class StoredEvaluation:
+    """What an evaluation wrote: summary, corners of the curve, its band, and the fates of marks and nodules.
 
     `band` holds lower and upper sensitivity (len(BAND_RATES), 2); NaN where there is no nodule.
     """
 
-    report: dict[str, Any]
+    summary: dict[str, Any]
     froc: Froc
     band: NDArray[np.float64]
     matches: pd.DataFrame
 
     @classmethod
-    def read(cls, folder: Path) -> "Judged":
+    def read(cls, folder: Path) -> "StoredEvaluation":
         """Read evaluation.json, froc.csv, froc_band.csv and matches.parquet of a folder."""
         folder = Path(folder)
         # pandas' own parser is off by one bit now and then
@@ -36,7 +36,7 @@ class Judged:
             for name in ("froc.csv", "froc_band.csv")
         )
         return cls(
-            report=json.loads((folder / "evaluation.json").read_text()),
+            summary=json.loads((folder / "evaluation.json").read_text()),
             froc=Froc(*(curve[name].to_numpy() for name in ("fp_per_scan", "sensitivity", "threshold"))),
             band=band[["sensitivity_low", "sensitivity_high"]].to_numpy(),
             matches=read_table(folder / "matches.parquet", MATCHES),
