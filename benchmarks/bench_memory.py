@@ -26,7 +26,7 @@ from lungpipe.phantom import FULL_SIZE, write_phantom
 from lungpipe.phantom.metaimage import write_metaimage
 from lungpipe.preparation.compare_lungs import CompareRequest, compare_lungs
 from lungpipe.preparation.memory import PROGRAM_BYTES, count_cores, require_comparison_memory, require_memory
-from lungpipe.preparation.scan_job import ScanJob, run_job
+from lungpipe.preparation.volume import ScanTask, run_task
 from lungpipe.preparation.workers import Workers
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.manifest import MANIFEST_FILE, read_manifest, write_manifest
@@ -132,11 +132,11 @@ def report_step(name, case, arguments):
 
 def prepare(root, target_mm):
     settings = PreprocessingSettings(spacing_zyx_mm=(target_mm,) * 3)
-    job = ScanJob(list_scans(root, 0)[0], root / "out", settings, "bench", 0, np.empty((0, 3)))
+    job = ScanTask(list_scans(root, 0)[0], root / "out", settings, "bench", 0, np.empty((0, 3)))
     estimate = require_memory(job.scan, settings, 2**60) - PROGRAM_BYTES
 
     def run():
-        outcome = run_job(job)
+        outcome = run_task(job)
         assert outcome.entry is not None, outcome.row["reason"]
         return outcome.entry
 

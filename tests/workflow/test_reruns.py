@@ -65,7 +65,7 @@ def test_one_edited_scan_is_computed_alone_and_reruns_the_folds_that_read_it(cop
     stores = {path for path in changed if ".ome.zarr/" in path}
     assert stores
     assert {path.split("/")[1] for path in stores} == {f"{raw.stem}.ome.zarr"}
-    assert changed - stores <= {f"subset2/{name}" for name in ("manifest.json", "qc.parquet", "sources.json")}
+    assert changed - stores <= {f"subset2/{name}" for name in ("manifest.json", "qc.parquet", "raw_files.json")}
 
 
 def test_comments_docstrings_and_layout_rerun_nothing(copy, edit):

@@ -13,7 +13,7 @@ from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking import TrackingError, close_runs, open_runs
 from lungpipe.settings import SettingsError, load_study
 from lungpipe.preparation.memory import list_refused
-from lungpipe.preparation.prepare import unchanged_sources
+from lungpipe.preparation.raw_files import unchanged_files
 
 try:
     STUDY = load_study(config, Path(workflow.basedir) / "recipes")
@@ -53,7 +53,7 @@ def raw_files(wildcards):
     """The raw scans of a subset; content that is known to be unchanged reruns nothing."""
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
-    unchanged = {path.as_posix() for path in unchanged_sources(RAW.by_subset[subset], folder)}
+    unchanged = {path.as_posix() for path in unchanged_files(RAW.by_subset[subset], folder)}
     return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
 
 

@@ -27,8 +27,8 @@ rule prepare_subset:
         run=f"{D}/tracking/run.json",
         code=code_of("prepare_subset", METAIMAGE, aside=PLACES),
         # a volume is computed again, and a row of the QC table judged again, only where these change
-        volume_code=fingerprint("lungpipe.preparation.scan_job:prepare_volume", METAIMAGE),
-        row_code=fingerprint("lungpipe.preparation.scan_job:judge"),
+        volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
+        row_code=fingerprint("lungpipe.preparation.qc:make_row"),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
         settings=STUDY.preprocessing.model_dump(mode="json", exclude=SURROUNDINGS),

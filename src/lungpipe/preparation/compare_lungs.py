@@ -16,7 +16,7 @@ from lungpipe.geometry import Grid
 from lungpipe.lungs.measures import count_overlap, dice
 from lungpipe.lungs.sides import LEFT, RIGHT
 from lungpipe.preparation.memory import require_comparison_memory
-from lungpipe.preparation.workers import Task, Workers, spread
+from lungpipe.preparation.workers import Work, Workers, spread
 from lungpipe.resampling.labels import resample_labels
 from lungpipe.tables import REFERENCES
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, read_manifest
@@ -61,7 +61,7 @@ def compare_lungs(
         for row in rows:
             log(_describe(row))
     else:
-        rows = spread(Task(_compare, _need, _refuse), pairs, lambda row: log(_describe(row)), workers)
+        rows = spread(Work(_compare, _need, _refuse), pairs, lambda row: log(_describe(row)), workers)
     return REFERENCES.conform(pd.DataFrame([row | {"subset": request.subset} for row in rows], columns=_COLUMNS))
 
 

@@ -11,8 +11,8 @@ from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.preparation.image_files import IMAGE_ENDINGS, read_reference_grid, write_image
-from lungpipe.preparation.make_volume import fill_draft, find_lungs, require_lungs
 from lungpipe.preparation.memory import count_cores
+from lungpipe.preparation.volume import fill_draft, find_lungs, require_lungs
 from lungpipe.resampling.labels import resample_labels
 from lungpipe.resampling.resample import resample
 from lungpipe.settings import PreprocessingSettings

@@ -1,12 +1,9 @@
-"""How much memory a scan takes, told from headers, and a gate that keeps the scans at work within a limit."""
+"""Estimate from headers how much memory a scan takes, and refuse scans that take more than a worker has."""
 
 import math
 import os
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Condition
 
 import numpy as np
 
@@ -15,12 +12,12 @@ from lungpipe.datasets.metaimage_header import DTYPES, Header, read_header
 from lungpipe.datasets.scan import ScanError, check_grid
 from lungpipe.geometry import Grid
 from lungpipe.lungs.coarse import count_cells
+from lungpipe.preparation.workers import GIB
 from lungpipe.resampling.resample import anti_alias_sigma_mm
 from lungpipe.resampling.separable import match_axes
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
 
-GIB = 2**30
 HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
 PROGRAM_BYTES = 640 * 2**20
 """What a process takes beside a scan: interpreter and libraries, and what the allocator keeps of earlier ones."""
@@ -148,46 +145,6 @@ def _is_refused(scan: ScanFiles, settings: PreprocessingSettings) -> bool:
 def worker_bytes(settings: PreprocessingSettings) -> int:
     """Return the memory of one worker."""
     return int(settings.worker_memory_gib * GIB)
-
-
-class MemoryGate:
-    """Lets the threads of one process begin in their order, each once its bytes fit beside those of the others."""
-
-    def __init__(self) -> None:
-        self._changed = Condition()
-        self._waiting: deque[object] = deque()
-        self._held_bytes = 0
-
-    @contextmanager
-    def hold(self, num_bytes: int, capacity_bytes: int) -> Iterator[None]:
-        """Hold so many of the process's bytes; waits until they are free.
-
-        Raises:
-            ValueError: more bytes than there ever are.
-        """
-        if num_bytes > capacity_bytes:
-            raise ValueError(f"expected at most {capacity_bytes} bytes to hold, found {num_bytes}")
-        self._enter(num_bytes, capacity_bytes)
-        try:
-            yield
-        finally:
-            with self._changed:
-                self._held_bytes -= num_bytes
-                self._changed.notify_all()
-
-    def _enter(self, num_bytes: int, capacity_bytes: int) -> None:
-        ticket = object()
-        with self._changed:
-            self._waiting.append(ticket)
-            try:
-                # in their order: a large scan is not overtaken for ever by small ones
-                self._changed.wait_for(
-                    lambda: self._waiting[0] is ticket and self._held_bytes + num_bytes <= capacity_bytes
-                )
-                self._held_bytes += num_bytes
-            finally:
-                self._waiting.remove(ticket)
-                self._changed.notify_all()
 
 
 def _slice_vox(grid: Grid) -> int:

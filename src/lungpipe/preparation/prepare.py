@@ -1,4 +1,4 @@
-"""Prepare a subset: every scan resampled, its lungs found, stored and judged; what is up to date is kept."""
+"""Prepare a subset: resample every scan, find its lungs, store it and write its QC row; keep what is up to date."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -11,15 +11,14 @@ import pandas as pd
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.read import METAIMAGE
 from lungpipe.preparation.memory import require_memory, worker_bytes
-from lungpipe.preparation.raw_changes import SOURCES_FILE, read_sources, unchanged_sources
-from lungpipe.preparation.scan_job import Outcome, ScanJob, failure, run_job
-from lungpipe.preparation.up_to_date import QC_FILE, find_kept, remove_others
-from lungpipe.preparation.workers import Task, Workers, spread
+from lungpipe.preparation.qc import make_failed_row, make_row
+from lungpipe.preparation.raw_files import RECORDS_FILE, read_records, stat_scan
+from lungpipe.preparation.up_to_date import QC_FILE, Outcome, find_up_to_date, make_record, remove_others
+from lungpipe.preparation.volume import ScanTask, prepare_volume
+from lungpipe.preparation.workers import Work, Workers, spread
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import CENTER_COLUMNS, QC, write_json, write_table
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
-
-__all__ = ["PrepareRequest", "PrepareResult", "prepare_subset", "unchanged_sources"]
 
 Log = Callable[[str], None]
 
@@ -29,7 +28,7 @@ class PrepareRequest:
     """How a subset is prepared: settings, annotated nodules (contract NODULES), fingerprints, subset number.
 
     `code` is the fingerprint of what makes a volume (`prepare_volume` and the reader), `row_code` that of what makes
-    its row of the QC table (`judge`); `reader` names the reader of the scans' format.
+    its row of the QC table (`make_row`); `reader` names the reader of the scans' format.
     """
 
     settings: PreprocessingSettings
@@ -61,7 +60,7 @@ def prepare_subset(
     log: Log,
     on_done: Log | None = None,
 ) -> PrepareResult:
-    """Prepare the scans of one subset into `folder`: stores, manifest.json, qc.parquet and sources.json.
+    """Prepare the scans of one subset into `folder`: stores, manifest.json, qc.parquet and raw_files.json.
 
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
     QC table with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
@@ -74,15 +73,15 @@ def prepare_subset(
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
-    jobs = _list_jobs(scans, folder, request)
-    kept = find_kept(jobs, folder)
-    num_missing = len(jobs) - len(kept)
+    tasks = _list_tasks(scans, folder, request)
+    kept = find_up_to_date(tasks, folder)
+    num_missing = len(tasks) - len(kept)
     # workers that have no scan of their own lend their cores to those that have
     threads = max(num_workers // max(num_missing, 1), 1)
-    missing = [replace(job, threads=threads) for job in jobs if job.scan.series_uid not in kept]
-    log(f"subset {request.subset}: {len(jobs)} scans, {len(kept)} kept, {num_missing} to compute")
+    missing = [replace(task, threads=threads) for task in tasks if task.scan.series_uid not in kept]
+    log(f"subset {request.subset}: {len(tasks)} scans, {len(kept)} kept, {num_missing} to compute")
     computed = spread(
-        Task(run_job, _need, _fail),
+        Work(run_task, _need, _fail),
         missing,
         lambda outcome: (on_done or log)(f"{outcome.series_uid}: {_describe(outcome)}"),
         Workers(num_workers, worker_bytes(request.settings), request.settings.scheduler_address),
@@ -90,20 +89,32 @@ def prepare_subset(
     outcomes = {**kept, **{outcome.series_uid: outcome for outcome in computed}}
     result = _write(folder, [outcomes[uid] for uid in sorted(outcomes)], len(kept))
     log(
-        f"subset {request.subset}: {len(result.entries)} of {len(jobs)} scans ready: {result.num_kept} kept,"
+        f"subset {request.subset}: {len(result.entries)} of {len(tasks)} scans ready: {result.num_kept} kept,"
         f" {result.num_computed} computed, {result.num_failed} failed; {result.num_removed} stores removed"
     )
     return result
 
 
-def _list_jobs(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest) -> list[ScanJob]:
+def run_task(task: ScanTask) -> Outcome:
+    """Prepare one scan; whatever goes wrong becomes the reason in its QC row."""
+    uid = task.scan.series_uid
+    try:
+        stat = stat_scan(task.scan)
+        entry, lungs = prepare_volume(task, stat)
+        return Outcome(uid, entry, make_row(task, entry, lungs), make_record(task, entry, stat))
+    except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row names the reason
+        reason = str(error) or type(error).__name__
+        return Outcome(uid, None, make_failed_row(task, reason), {})
+
+
+def _list_tasks(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest) -> list[ScanTask]:
     doubles = [uid for uid, count in Counter(scan.series_uid for scan in scans).items() if count > 1]
     if doubles:
         raise ValueError(f"subset {request.subset}: expected every series once, found {doubles[0]} twice")
     centers = {uid: rows[list(CENTER_COLUMNS)].to_numpy(float) for uid, rows in request.nodules.groupby("series_uid")}
     none = np.empty((0, 3))
     return [
-        ScanJob(
+        ScanTask(
             scan,
             folder,
             request.settings,
@@ -117,12 +128,12 @@ def _list_jobs(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest
     ]
 
 
-def _need(job: ScanJob, limit_bytes: int) -> int:
-    return require_memory(job.scan, job.settings, limit_bytes, threads=job.threads)
+def _need(task: ScanTask, limit_bytes: int) -> int:
+    return require_memory(task.scan, task.settings, limit_bytes, threads=task.threads)
 
 
-def _fail(job: ScanJob, reason: str) -> Outcome:
-    return Outcome(job.scan.series_uid, None, failure(job, reason), {})
+def _fail(task: ScanTask, reason: str) -> Outcome:
+    return Outcome(task.scan.series_uid, None, make_failed_row(task, reason), {})
 
 
 def _describe(outcome: Outcome) -> str:
@@ -133,9 +144,9 @@ def _write(folder: Path, outcomes: list[Outcome], num_kept: int) -> PrepareResul
     entries = tuple(outcome.entry for outcome in outcomes if outcome.entry is not None)
     num_removed = remove_others(folder, {entry.store for entry in entries})
     qc = QC.conform(pd.DataFrame([outcome.row for outcome in outcomes], columns=list(QC.columns)))
-    sources = {outcome.series_uid: outcome.source for outcome in outcomes if outcome.source}
-    if sources != read_sources(folder):
-        write_json(folder / SOURCES_FILE, sources)
+    records = {outcome.series_uid: outcome.record for outcome in outcomes if outcome.record}
+    if records != read_records(folder):
+        write_json(folder / RECORDS_FILE, records)
     write_table(qc, folder / QC_FILE, QC)
     # last: whoever sees the manifest sees a finished subset
     write_manifest(folder / MANIFEST_FILE, entries)

@@ -7,9 +7,37 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window, window_around
+from lungpipe.lungs.measures import side_volumes
+from lungpipe.preparation.volume import ScanTask, digest
 from lungpipe.tables import QC
+from lungpipe.volumes.manifest import VolumeEntry
 
 ReadLungs = Callable[[Window], NDArray[Any]]
+
+
+def make_row(task: ScanTask, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> dict[str, Any]:
+    """Return the QC row of a stored volume and its lung labels (uint8, zyx)."""
+    grid = entry.grid
+    counts = count_nodules(task.centers_zyx_mm, grid, lambda window: window.cut(lungs, 0), task.settings.lung_margin_mm)
+    row = qc_row(entry.series_uid, task.subset, task.scan.header_path.name, counts)
+    measured = {"lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
+    if task.settings.lung_mask == "whole":
+        return {**row, **measured}  # such a mask has no sides
+    left_ml, right_ml = side_volumes(lungs, grid)
+    return {**row, **measured, "left_lung_ml": round(left_ml, 3), "right_lung_ml": round(right_ml, 3)}
+
+
+def digest_row_inputs(task: ScanTask) -> str:
+    """Return the SHA-256 of what the QC row depends on beside the volume: nodules, margin, subset, file name, code."""
+    centers = task.centers_zyx_mm.tolist()
+    return digest([centers, task.settings.lung_margin_mm, task.subset, task.scan.header_path.name, task.row_code])
+
+
+def make_failed_row(task: ScanTask, reason: str) -> dict[str, Any]:
+    """Return the QC row of a scan that could not be prepared."""
+    name = task.scan.header_path.name
+    num_nodules = len(task.centers_zyx_mm)
+    return failed_row(task.scan.series_uid, task.subset, name, num_nodules=num_nodules, reason=reason)
 
 
 def count_nodules(

@@ -1,15 +1,17 @@
-"""What of an earlier run still holds: stores of unchanged scans are kept, leftovers and strangers are removed."""
+"""Which volumes of an earlier run are up to date; stores that no scan of the subset needs are removed."""
 
 import re
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
-from lungpipe.preparation.raw_changes import is_same_source, read_sources, stat_source
-from lungpipe.preparation.scan_job import RECORD_KEY, Outcome, ScanJob, digest_judged, judge, record, with_files
+from lungpipe.preparation.qc import digest_row_inputs, make_row
+from lungpipe.preparation.raw_files import is_unchanged, read_records, stat_scan
+from lungpipe.preparation.volume import RECORD_KEY, ScanTask, with_files
 from lungpipe.tables import QC, ContractError, read_table
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
 from lungpipe.volumes.store import VolumeError, check_files, open_volume, read_own_attributes
@@ -18,25 +20,41 @@ QC_FILE = "qc.parquet"
 _TEMPORARY = re.compile(r"\..*\.ome\.zarr\.\d+-[0-9a-f]{8}")
 
 
-def find_kept(jobs: Sequence[ScanJob], folder: Path) -> dict[str, Outcome]:
+@dataclass(frozen=True, slots=True, eq=False)
+class Outcome:
+    """What came of a task: the manifest's entry (none if it failed), the QC row, and the raw files' record."""
+
+    series_uid: str
+    entry: VolumeEntry | None
+    row: dict[str, Any]
+    record: dict[str, Any]
+
+
+def make_record(task: ScanTask, entry: VolumeEntry, stat: list[list[int]]) -> dict[str, Any]:
+    """Return what `raw_files.json` keeps of a scan: sizes and times of its files, their SHA-256, and `row_inputs`."""
+    return {"stat": stat, "sha256": entry.source_sha256, "row_inputs": digest_row_inputs(task)}
+
+
+def find_up_to_date(tasks: Sequence[ScanTask], folder: Path) -> dict[str, Outcome]:
     """Return the outcomes of the scans whose raw files, parameters, volume code and store are unchanged."""
-    sources, rows = read_sources(folder), _read_rows(folder)
-    outcomes = (_keep(job, sources.get(job.scan.series_uid, {}), rows.get(job.scan.series_uid)) for job in jobs)
+    records, rows = read_records(folder), _read_rows(folder)
+    outcomes = (_keep(task, records.get(task.scan.series_uid, {}), rows.get(task.scan.series_uid)) for task in tasks)
     return {outcome.series_uid: outcome for outcome in outcomes if outcome is not None}
 
 
-def _keep(job: ScanJob, known: dict[str, Any], row: dict[str, Any] | None) -> Outcome | None:
-    entry = _recorded_entry(job, known)
+def _keep(task: ScanTask, known: dict[str, Any], row: dict[str, Any] | None) -> Outcome | None:
+    entry = _recorded_entry(task, known)
     if entry is None:
         return None
     try:
         # the old row holds while its nodules, margin and code do
-        is_judged = row is not None and row["is_ok"] and known.get("judged") == digest_judged(job)
-        judged = row if row is not None and is_judged else judge(job, entry, open_volume(job.store_path).read_lungs())
-        source = record(job, entry, stat_source(job.scan))
+        is_same = row is not None and row["is_ok"] and known.get("row_inputs") == digest_row_inputs(task)
+        if row is None or not is_same:
+            row = make_row(task, entry, open_volume(task.store_path).read_lungs())
+        record = make_record(task, entry, stat_scan(task.scan))
     except (VolumeError, OSError):
         return None  # a store whose labels cannot be read is made anew
-    return Outcome(entry.series_uid, entry, judged, source)
+    return Outcome(entry.series_uid, entry, row, record)
 
 
 def remove_others(folder: Path, stores: set[str]) -> int:
@@ -48,18 +66,18 @@ def remove_others(folder: Path, stores: set[str]) -> int:
     return len(others)
 
 
-def _recorded_entry(job: ScanJob, known: dict[str, Any]) -> VolumeEntry | None:
-    path = job.store_path
+def _recorded_entry(task: ScanTask, known: dict[str, Any]) -> VolumeEntry | None:
+    path = task.store_path
     try:
         own = read_own_attributes(path)
         entry = VolumeEntry.from_json(own[RECORD_KEY])
         check_files(path, own["files"])
     except (VolumeError, LookupError, TypeError, ValueError):
         return None  # no store, or one that is not whole: it is made anew
-    wanted = (job.scan.series_uid, path.name, job.parameters, job.code)
+    wanted = (task.scan.series_uid, path.name, task.parameters, task.code)
     if (entry.series_uid, entry.store, entry.parameters, entry.code) != wanted:
         return None
-    return with_files(entry, path) if is_same_source(job.scan, entry.source_sha256, known) else None
+    return with_files(entry, path) if is_unchanged(task.scan, entry.source_sha256, known) else None
 
 
 def _read_rows(folder: Path) -> dict[str, dict[str, Any]]:
@@ -67,7 +85,7 @@ def _read_rows(folder: Path) -> dict[str, dict[str, Any]]:
     try:
         table = read_table(path, QC)
     except (OSError, ValueError, ContractError):
-        return {}  # without a table every kept volume is judged again
+        return {}  # without a table the row of every kept volume is made again
     return {str(row["series_uid"]): row for row in _records(table)}
 
 

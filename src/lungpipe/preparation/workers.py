@@ -1,22 +1,22 @@
-"""Spread jobs over cores or over a dask cluster; each job waits until the memory that it needs is free.
+"""Do work on threads of this process or on a dask cluster; each item waits until the memory that it needs is free.
 
-A job that needs more than a worker has is not begun. That is all there is to hold the threads of one process back: a
-limit on the process itself (RLIMIT_DATA) would turn some of what goes beyond it into an error of that job, but the
-codecs end the process, with the jobs of the other threads, when they are refused memory. A cluster's workers are ended
-one by one by their nannies, so that no other worker suffers: without these, a cluster is refused.
+dask runs both: the same delayed calls go to its threaded scheduler or to the cluster's. An item that needs more than a
+worker has is not begun. A process has no further limit (RLIMIT_DATA would end it, with the items of its other threads,
+when a codec is refused memory); the workers of a cluster are ended one by one by their nannies, so a cluster without
+nannies is refused.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
+from threading import Condition
 from typing import Any, Generic, TypeVar
 
-from lungpipe.preparation.memory import GIB, MemoryGate
+GIB = 2**30
 
-Job = TypeVar("Job")
+Item = TypeVar("Item")
 Result = TypeVar("Result")
-
-_GATE = MemoryGate()
-"""One for each process: all threads that prepare scans in it share its memory."""
 
 
 class WorkerError(ValueError):
@@ -24,17 +24,17 @@ class WorkerError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
-class Task(Generic[Job, Result]):
-    """What is done with every job.
+class Work(Generic[Item, Result]):
+    """What is done with every item.
 
     `run` does it. `need` returns the bytes that it takes, given the most that it may take, and raises ValueError or
-    OSError for a job that cannot be done with so much, or at all. `fail` makes the result of a job that was not done,
-    from the reason.
+    OSError for an item that cannot be done with so much, or at all. `fail` makes the result of an item that was not
+    done, from the reason.
     """
 
-    run: Callable[[Job], Result]
-    need: Callable[[Job, int], int]
-    fail: Callable[[Job, str], Result]
+    run: Callable[[Item], Result]
+    need: Callable[[Item, int], int]
+    fail: Callable[[Item, str], Result]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,94 +47,99 @@ class Workers:
 
 
 def spread(
-    task: Task[Job, Result], jobs: Sequence[Job], done: Callable[[Result], None], workers: Workers
+    work: Work[Item, Result], items: Sequence[Item], done: Callable[[Result], None], workers: Workers
 ) -> list[Result]:
-    """Do `task` with every job and return the results in order; `done` hears of each as it comes.
+    """Do `work` with every item and return the results in order; `done` is called with each result as it comes.
 
-    Without an address, threads of this process work (the numerical libraries leave the interpreter's lock); with one,
-    the workers of that dask.distributed scheduler. A job whose worker died is tried once more, alone, since the worker
-    may have died of another job; if it dies again, the job has failed.
+    Without an address, threads of this process work (the numerical libraries release the interpreter's lock); with
+    one, the workers of that dask.distributed scheduler.
 
     Raises:
         WorkerError: a worker of the cluster has no memory limit, a lower one than `workers`, or no nanny to keep it.
     """
-    if not jobs:
+    if not items:
         return []
-    if workers.scheduler_address is not None:
-        return _spread_over_cluster(task, jobs, done, workers)
+    compute = _compute_here if workers.scheduler_address is None else _compute_on_cluster
+    return compute(_Attempt(work, workers), items, done)
+
+
+@dataclass(frozen=True, slots=True)
+class _Attempt(Generic[Item, Result]):
+    """Does one item in the thread that calls it, once the item's bytes are free in the thread's process."""
+
+    work: Work[Item, Result]
+    workers: Workers
+
+    def __call__(self, item: Item) -> Result:
+        try:
+            process_bytes = self._process_bytes()
+            num_bytes = self.work.need(item, min(self.workers.memory_bytes, process_bytes))
+        except (ValueError, OSError) as error:
+            return self.work.fail(item, str(error))
+        with _GATE.hold(num_bytes, process_bytes):
+            return self.work.run(item)
+
+    def _process_bytes(self) -> int:
+        if self.workers.scheduler_address is None:
+            return self.workers.num_threads * self.workers.memory_bytes
+        # here, too: a worker may join, or start anew, after the cluster was checked
+        return _own_bytes(self.workers.memory_bytes)
+
+
+def _call(attempt: _Attempt[Item, Result], item: Item) -> Any:
+    """Return the delayed call of dask that does one item."""
+    import dask
+
+    return dask.delayed(attempt, pure=False, traverse=False)(dask.delayed(item, traverse=False))
+
+
+def _compute_here(
+    attempt: _Attempt[Item, Result], items: Sequence[Item], done: Callable[[Result], None]
+) -> list[Result]:
     import dask
     from dask.callbacks import Callback
 
-    function = _Thread(task, workers.memory_bytes, workers.num_threads * workers.memory_bytes)
-    tasks = [dask.delayed(function, pure=False, traverse=False)(dask.delayed(job, traverse=False)) for job in jobs]
-    keys = {task.key for task in tasks}
+    calls = [_call(attempt, item) for item in items]
+    keys = {call.key for call in calls}
 
-    def hear(key: Any, result: Any, *_: Any) -> None:
+    def tell(key: Any, result: Any, *_: Any) -> None:
         if key in keys:
             done(result)
 
-    with Callback(posttask=hear):
-        return list(dask.compute(*tasks, scheduler="threads", num_workers=workers.num_threads, optimize_graph=False))
+    num_threads = attempt.workers.num_threads
+    with Callback(posttask=tell):
+        return list(dask.compute(*calls, scheduler="threads", num_workers=num_threads, optimize_graph=False))
 
 
-@dataclass(frozen=True, slots=True)
-class _Thread(Generic[Job, Result]):
-    """Does one job in a thread of this process, which may hold `process_bytes` in all, and `job_bytes` for a job."""
-
-    task: Task[Job, Result]
-    job_bytes: int
-    process_bytes: int
-
-    def __call__(self, job: Job) -> Result:
-        try:
-            num_bytes = self.task.need(job, min(self.job_bytes, self.process_bytes))
-        except (ValueError, OSError) as error:
-            return self.task.fail(job, str(error))
-        with _GATE.hold(num_bytes, self.process_bytes):
-            return self.task.run(job)
-
-
-@dataclass(frozen=True, slots=True)
-class _ClusterThread(Generic[Job, Result]):
-    """Does one job in a thread of a cluster's worker, within that worker's own limit."""
-
-    task: Task[Job, Result]
-    memory_bytes: int
-
-    def __call__(self, job: Job) -> Result:
-        try:
-            # here, too: a worker may join, or start anew, after the cluster was looked at
-            process_bytes = _own_bytes(self.memory_bytes)
-        except WorkerError as error:
-            return self.task.fail(job, str(error))
-        return _Thread(self.task, self.memory_bytes, process_bytes)(job)
-
-
-def _spread_over_cluster(
-    task: Task[Job, Result], jobs: Sequence[Job], done: Callable[[Result], None], workers: Workers
+def _compute_on_cluster(
+    attempt: _Attempt[Item, Result], items: Sequence[Item], done: Callable[[Result], None]
 ) -> list[Result]:
+    """Compute on the cluster.
+
+    An item whose worker died is tried once more, alone, since the worker may have died of another item. If the worker
+    dies again, the item has failed.
+    """
     from distributed import Client, as_completed
 
     results: dict[int, Result] = {}
-    function = _ClusterThread(task, workers.memory_bytes)
-    with Client(workers.scheduler_address) as client:
+    with Client(attempt.workers.scheduler_address) as client:
         for address, found in sorted(client.scheduler_info(n_workers=-1)["workers"].items()):
-            check_worker(address, found, workers.memory_bytes)
-        places = {future: place for place, future in enumerate(client.map(function, jobs, pure=False))}
+            check_worker(address, found, attempt.workers.memory_bytes)
+        futures = client.compute([_call(attempt, item) for item in items], optimize_graph=False)
+        places = {future: place for place, future in enumerate(futures)}
         lost = []
         for future in as_completed(places):
-            place = places[future]
             if future.exception() is not None:
-                lost.append(place)
+                lost.append(places[future])
                 continue
-            results[place] = future.result()
-            done(results[place])
+            results[places[future]] = future.result()
+            done(future.result())
         for place in sorted(lost):
-            future = client.submit(function, jobs[place], pure=False)
+            future = client.compute(_call(attempt, items[place]), optimize_graph=False)
             error = future.exception()
-            results[place] = task.fail(jobs[place], _describe(error)) if error else future.result()
+            results[place] = attempt.work.fail(items[place], _describe(error)) if error else future.result()
             done(results[place])
-    return [results[place] for place in range(len(jobs))]
+    return [results[place] for place in range(len(items))]
 
 
 def _describe(error: BaseException) -> str:
@@ -176,3 +181,47 @@ def _own_bytes(memory_bytes: int) -> int:
             f"dask worker {worker.address}: distributed.worker.memory.terminate: expected {expected}, found {share}"
         )
     return int(share * limit_bytes)
+
+
+class MemoryGate:
+    """Lets the threads of one process begin in their order, each once its bytes fit beside those of the others."""
+
+    def __init__(self) -> None:
+        self._changed = Condition()
+        self._waiting: deque[object] = deque()
+        self._held_bytes = 0
+
+    @contextmanager
+    def hold(self, num_bytes: int, capacity_bytes: int) -> Iterator[None]:
+        """Hold so many of the process's bytes; waits until they are free.
+
+        Raises:
+            ValueError: more bytes than there ever are.
+        """
+        if num_bytes > capacity_bytes:
+            raise ValueError(f"expected at most {capacity_bytes} bytes to hold, found {num_bytes}")
+        self._enter(num_bytes, capacity_bytes)
+        try:
+            yield
+        finally:
+            with self._changed:
+                self._held_bytes -= num_bytes
+                self._changed.notify_all()
+
+    def _enter(self, num_bytes: int, capacity_bytes: int) -> None:
+        ticket = object()
+        with self._changed:
+            self._waiting.append(ticket)
+            try:
+                # in their order: a large scan is not overtaken for ever by small ones
+                self._changed.wait_for(
+                    lambda: self._waiting[0] is ticket and self._held_bytes + num_bytes <= capacity_bytes
+                )
+                self._held_bytes += num_bytes
+            finally:
+                self._waiting.remove(ticket)
+                self._changed.notify_all()
+
+
+_GATE = MemoryGate()
+"""One memory gate per process, shared by all preparation threads."""

@@ -2,8 +2,6 @@ import json
 import math
 import subprocess
 import sys
-import threading
-import time
 from dataclasses import replace
 
 import numpy as np
@@ -16,10 +14,8 @@ from lungpipe.lungs.coarse import coarsen, count_cells, orient
 from lungpipe.preparation.memory import (
     CELL_BYTES,
     FIXED_BYTES,
-    GIB,
     PACKED_BYTES,
     PROGRAM_BYTES,
-    MemoryGate,
     estimate_comparison_bytes,
     estimate_peak_bytes,
     list_refused,
@@ -27,6 +23,7 @@ from lungpipe.preparation.memory import (
     require_memory,
     worker_bytes,
 )
+from lungpipe.preparation.workers import GIB
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
 
@@ -202,66 +199,13 @@ def test_refused_scans_are_listed_but_for_prepared_ones_and_files_still_to_come(
     assert list_refused([replace(scan, series_uid="1.4")], out, SETTINGS) == ["1.4"]
 
 
-def enter(gate, num_bytes, capacity_bytes, entered, name):
-    """Hold bytes in a thread of its own until the returned event is set."""
-    leave = threading.Event()
-
-    def hold():
-        with gate.hold(num_bytes, capacity_bytes):
-            entered.append(name)
-            leave.wait(10)
-
-    thread = threading.Thread(target=hold)
-    thread.start()
-    return leave, thread
-
-
-def wait_for(condition):
-    deadline = time.monotonic() + 10
-    while not condition() and time.monotonic() < deadline:
-        time.sleep(0.001)
-    assert condition()
-
-
-def test_the_gate_lets_in_what_fits_and_keeps_the_order():
-    gate, entered = MemoryGate(), []
-    first = enter(gate, 60, 100, entered, "first")
-    wait_for(lambda: entered == ["first"])
-    large = enter(gate, 50, 100, entered, "large")
-    wait_for(lambda: len(gate._waiting) == 1)
-    # would fit at once, but would keep the large one waiting
-    small = enter(gate, 30, 100, entered, "small")
-    wait_for(lambda: len(gate._waiting) == 2)
-    assert entered == ["first"]
-    first[0].set()
-    wait_for(lambda: entered == ["first", "large", "small"])
-    for leave, _ in (large, small):
-        leave.set()
-    for _, thread in (first, large, small):
-        thread.join(10)
-    assert gate._held_bytes == 0
-
-
-def test_the_gate_opens_after_an_error():
-    gate = MemoryGate()
-    with pytest.raises(KeyError), gate.hold(100, 100):
-        raise KeyError("a")
-    with gate.hold(100, 100):
-        pass
-
-
-def test_the_gate_refuses_what_would_never_fit():
-    with pytest.raises(ValueError, match="expected at most 100 bytes to hold, found 101"), MemoryGate().hold(101, 100):
-        pass
-
-
 _MEASURE = """
 import json, sys
 from pathlib import Path
 import numpy as np
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.preparation.scan_job import ScanJob, run_job
+from lungpipe.preparation.volume import ScanTask, run_task
 from lungpipe.preparation.memory import PROGRAM_BYTES, require_memory
 
 def read(key):
@@ -271,7 +215,7 @@ def read(key):
 header, settings = Path(sys.argv[1]), PreprocessingSettings()
 scan = ScanFiles("1.2.3", header, header.with_suffix(".raw"))
 baseline = read("VmRSS")
-outcome = run_job(ScanJob(scan, header.parent / "out", settings, "", 0, np.empty((0, 3))))
+outcome = run_task(ScanTask(scan, header.parent / "out", settings, "", 0, np.empty((0, 3))))
 peak = read("VmHWM") - baseline
 print(json.dumps([outcome.row["reason"], peak, require_memory(scan, settings, 2**40) - PROGRAM_BYTES]))
 """

@@ -11,8 +11,8 @@ import time
 import numpy as np
 import pytest
 
-from lungpipe.preparation.prepare import PrepareRequest, prepare_subset, unchanged_sources
-from lungpipe.preparation.raw_changes import hash_source
+from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
+from lungpipe.preparation.raw_files import hash_scan, unchanged_files
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import QC, read_table
 from lungpipe.volumes.manifest import read_manifest
@@ -73,7 +73,7 @@ def test_entry_tells_what_the_store_holds(subset, tmp_path):
         hu, lungs = volume.read_hu(), volume.read_lungs()
         content = repr(volume.grid).encode() + hu.tobytes() + lungs.tobytes()
         assert entry.content_sha256 == hashlib.sha256(content).hexdigest()
-        assert entry.source_sha256 == hash_source(scan)
+        assert entry.source_sha256 == hash_scan(scan)
         assert (entry.min_hu, entry.max_hu) == (hu.min(), hu.max())
         assert entry.lungs_ml == pytest.approx((lungs > 0).sum() * 8 / 1000)
         assert set(np.unique(lungs)) == {0, 1, 2}
@@ -98,7 +98,7 @@ def test_touched_files_compute_nothing(subset, tmp_path):
     for scan in subset[0]:
         touch(scan.header_path)
         touch(scan.data_path)
-    assert len(unchanged_sources(subset[0], tmp_path / "out")) == 6
+    assert len(unchanged_files(subset[0], tmp_path / "out")) == 6
     assert counts(run(subset, tmp_path / "out")) == (3, 0, 0, 0)
     assert (tmp_path / "out/manifest.json").read_bytes() == manifest
 
@@ -106,7 +106,7 @@ def test_touched_files_compute_nothing(subset, tmp_path):
 def test_one_edited_scan_is_computed_alone(subset, tmp_path):
     first = run(subset, tmp_path / "out")
     edit(subset[0][1])
-    assert unchanged_sources(subset[0], tmp_path / "out") == {
+    assert unchanged_files(subset[0], tmp_path / "out") == {
         path for scan in (subset[0][0], subset[0][2]) for path in (scan.header_path, scan.data_path)
     }
     second = run(subset, tmp_path / "out")
@@ -179,7 +179,7 @@ def test_store_that_cannot_be_judged_again_is_computed_again(subset, tmp_path):
 def test_lost_records_are_restored_without_computing(subset, tmp_path):
     first = run(subset, tmp_path / "out")
     content = (tmp_path / "out/manifest.json").read_bytes()
-    for name in ("manifest.json", "sources.json", "qc.parquet"):
+    for name in ("manifest.json", "raw_files.json", "qc.parquet"):
         (tmp_path / "out" / name).unlink()
     second = run(subset, tmp_path / "out")
     assert counts(second) == (3, 0, 0, 0)
@@ -193,7 +193,7 @@ def test_store_of_a_series_that_left_is_removed(subset, tmp_path):
     result = run((subset[0][:2], subset[1]), tmp_path / "out")
     assert counts(result) == (2, 0, 0, 1)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["1.2.0.ome.zarr", "1.2.1.ome.zarr", "manifest.json", "qc.parquet", "sources.json"]
+    assert names == ["1.2.0.ome.zarr", "1.2.1.ome.zarr", "manifest.json", "qc.parquet", "raw_files.json"]
 
 
 def test_series_twice_is_refused(subset, tmp_path):
@@ -215,7 +215,7 @@ def test_number_of_workers_does_not_change_the_manifest(subset, tmp_path):
 
 
 def test_nothing_is_known_without_a_manifest(subset, tmp_path):
-    assert unchanged_sources(subset[0], tmp_path) == set()
+    assert unchanged_files(subset[0], tmp_path) == set()
 
 
 def test_manifest_names_no_place_and_no_time(subset, tmp_path):

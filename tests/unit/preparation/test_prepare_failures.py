@@ -57,7 +57,7 @@ def test_scan_that_changes_while_it_is_read_is_a_row(subset, tmp_path, monkeypat
             scan.data_path.write_bytes(b"\0" + scan.data_path.read_bytes()[1:])
         return found
 
-    monkeypatch.setattr("lungpipe.preparation.scan_job.read_with", read_and_edit)
+    monkeypatch.setattr("lungpipe.preparation.volume.read_with", read_and_edit)
     result = run(subset, tmp_path / "out", workers=1)
     assert counts(result) == (0, 2, 1, 0)
     assert f"{scan.header_path}: expected a scan that stays as it is" in result.qc["reason"][1]

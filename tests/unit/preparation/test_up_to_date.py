@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from lungpipe.preparation.prepare import PrepareRequest, prepare_subset, unchanged_sources
+from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
+from lungpipe.preparation.raw_files import unchanged_files
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.tables import QC, read_table, write_table
 
@@ -69,7 +70,7 @@ def test_no_row_and_no_source_knows_of_references(subset, marked, draw, write_re
     drawn = draw(spacing=(3.0, 3.0, 3.0), scale=0.4, seed=0)
     referenced = [write_reference(scan, np.array([0, 3, 4], dtype=np.uint8)[drawn.lungs], drawn.grid) for scan in scans]
     for _ in range(2):
-        assert unchanged_sources(referenced, marked) == files
+        assert unchanged_files(referenced, marked) == files
         assert run(referenced, nodules, marked)[0].num_kept == 3
         assert {path: path.read_bytes() for path in marked.rglob("*") if path.is_file()} == before
         referenced[0].reference.data_path.write_bytes(b"no labels")

@@ -3,13 +3,13 @@ import time
 
 import pytest
 
-from lungpipe.preparation.workers import Task, WorkerError, Workers, check_worker, spread
+from lungpipe.preparation.workers import MemoryGate, Work, WorkerError, Workers, check_worker, spread
 
 MB = 10**6
 
 
 def run(function, jobs, workers, heard=None, need=lambda job, limit: 0, memory_bytes=100):
-    task = Task(function, need, lambda job, reason: f"{job} failed: {reason}")
+    task = Work(function, need, lambda job, reason: f"{job} failed: {reason}")
     return spread(task, jobs, (heard if heard is not None else []).append, Workers(workers, memory_bytes))
 
 
@@ -71,6 +71,59 @@ def test_what_jobs_need_together_is_never_more_than_all_workers_have():
     assert together.most == 280
 
 
+def enter(gate, num_bytes, capacity_bytes, entered, name):
+    """Hold bytes in a thread of its own until the returned event is set."""
+    leave = threading.Event()
+
+    def hold():
+        with gate.hold(num_bytes, capacity_bytes):
+            entered.append(name)
+            leave.wait(10)
+
+    thread = threading.Thread(target=hold)
+    thread.start()
+    return leave, thread
+
+
+def wait_for(condition):
+    deadline = time.monotonic() + 10
+    while not condition() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    assert condition()
+
+
+def test_the_gate_lets_in_what_fits_and_keeps_the_order():
+    gate, entered = MemoryGate(), []
+    first = enter(gate, 60, 100, entered, "first")
+    wait_for(lambda: entered == ["first"])
+    large = enter(gate, 50, 100, entered, "large")
+    wait_for(lambda: len(gate._waiting) == 1)
+    # would fit at once, but would keep the large one waiting
+    small = enter(gate, 30, 100, entered, "small")
+    wait_for(lambda: len(gate._waiting) == 2)
+    assert entered == ["first"]
+    first[0].set()
+    wait_for(lambda: entered == ["first", "large", "small"])
+    for leave, _ in (large, small):
+        leave.set()
+    for _, thread in (first, large, small):
+        thread.join(10)
+    assert gate._held_bytes == 0
+
+
+def test_the_gate_opens_after_an_error():
+    gate = MemoryGate()
+    with pytest.raises(KeyError), gate.hold(100, 100):
+        raise KeyError("a")
+    with gate.hold(100, 100):
+        pass
+
+
+def test_the_gate_refuses_what_would_never_fit():
+    with pytest.raises(ValueError, match="expected at most 100 bytes to hold, found 101"), MemoryGate().hold(101, 100):
+        pass
+
+
 def worker(memory_limit, nanny="tcp://10.0.0.1:7"):
     return {"memory_limit": memory_limit, "nanny": nanny}
 
@@ -118,7 +171,7 @@ def cluster():
 
 def test_a_worker_without_a_nanny_is_refused_before_any_job(cluster, tmp_path):
     address = cluster(processes=False, memory_limit="900MB")
-    task = Task(lambda job: (tmp_path / job).touch(), lambda job, limit: 0, lambda job, reason: reason)
+    task = Work(lambda job: (tmp_path / job).touch(), lambda job, limit: 0, lambda job, reason: reason)
     with pytest.raises(WorkerError, match=r"inproc://.*expected a nanny"):
         spread(task, ["a"], [].append, Workers(1, 500 * MB, address))
     assert not list(tmp_path.iterdir())
@@ -143,7 +196,7 @@ def test_a_job_that_outgrows_its_worker_is_lost_and_the_others_finish(cluster):
     heard = []
     # one worker: whatever waits there is lost with it, and must be tried again
     workers = Workers(1, 700 * MB, cluster(memory_limit="800MB"))
-    task = Task(grow, need, lambda job, reason: f"{job} failed: {reason}")
+    task = Work(grow, need, lambda job, reason: f"{job} failed: {reason}")
     results = spread(task, ["a", "hungry", "b", "large", "c"], heard.append, workers)
     assert results[0::2] == ["a done", "b done", "c done"]
     assert results[1].startswith("hungry failed: worker lost: all that tried died, the last was tcp://127.0.0.1:")
@@ -160,7 +213,7 @@ def test_the_threads_of_one_worker_share_its_limit(cluster):
 
     # up to 95 % of 1 GB, so that two of three threads work at a time
     workers = Workers(1, 450 * MB, cluster(memory_limit="1GB", threads_per_worker=3))
-    task = Task(stay, lambda job, limit: limit, lambda job, reason: pytest.fail(reason))
+    task = Work(stay, lambda job, limit: limit, lambda job, reason: pytest.fail(reason))
     spans = spread(task, list(range(6)), [].append, workers)
     most = max(sum(began <= moment < ended for began, ended in spans) for moment, _ in spans)
     assert most == 2
@@ -172,14 +225,14 @@ def test_the_threads_of_one_worker_share_its_limit(cluster):
     [({"memory_limit": 0}, "found 0, which is no limit"), ({"memory_limit": "600MB"}, r"found 0\.56 GiB")],
 )
 def test_a_cluster_without_sufficient_limits_is_refused(cluster, options, message):
-    task = Task(str, lambda job, limit: 0, lambda job, reason: reason)
+    task = Work(str, lambda job, limit: 0, lambda job, reason: reason)
     with pytest.raises(WorkerError, match=message):
         spread(task, [1], [].append, Workers(1, 700 * MB, cluster(**options)))
 
 
 @pytest.mark.slow
 def test_a_nanny_that_ends_no_worker_is_no_limit(cluster):
-    task = Task(str, lambda job, limit: 0, lambda job, reason: reason)
+    task = Work(str, lambda job, limit: 0, lambda job, reason: reason)
     address = cluster({"distributed.worker.memory.terminate": False}, memory_limit="800MB")
     (reason,) = spread(task, [1], [].append, Workers(1, 700 * MB, address))
     assert "distributed.worker.memory.terminate: expected a share at which its nanny ends it, found False" in reason

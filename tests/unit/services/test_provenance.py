@@ -55,7 +55,7 @@ def test_every_module_and_all_that_it_reaches_has_a_digest() -> None:
 def test_of_the_settings_only_methods_count() -> None:
     tree = source_tree()
     key = ("lungpipe.settings.study", "PreprocessingSettings")
-    assert key in tree.closure(["lungpipe.preparation.scan_job:prepare_volume"])
+    assert key in tree.closure(["lungpipe.preparation.volume:prepare_volume"])
     whole = SourceTree(PACKAGE_DIR)
     assert whole.digest(key) != tree.digest(key)
 

@@ -91,7 +91,7 @@ class Subset:
         assert [entry.series_uid for entry in read_manifest(self.out / "manifest.json")] == [GOOD]
         np.testing.assert_array_equal(open_volume(self.out / f"{GOOD}.ome.zarr").read_hu(), HU)
         left = sorted(path.name for path in self.out.iterdir())
-        assert left == [f"{GOOD}.ome.zarr", "manifest.json", "qc.parquet", "sources.json"]
+        assert left == [f"{GOOD}.ome.zarr", "manifest.json", "qc.parquet", "raw_files.json"]
         rows = read_table(self.out / "qc.parquet", QC).set_index("series_uid")
         assert rows["is_ok"].to_dict() == {GOOD: True, uid: False}
         row = rows.loc[uid]

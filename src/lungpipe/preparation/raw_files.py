@@ -1,4 +1,4 @@
-"""Recognise raw files whose content has not changed: by size and time where they match, by SHA-256 where not."""
+"""Decide whether raw files changed. Size and modification time are compared first; SHA-256 only if they differ."""
 
 import errno
 import hashlib
@@ -12,11 +12,11 @@ from typing import Any
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
 
-SOURCES_FILE = "sources.json"
+RECORDS_FILE = "raw_files.json"
 """Sizes and times lie beside the manifest, not in it: touching a raw file must not change the manifest's bytes."""
 
 
-def hash_source(scan: ScanFiles) -> str:
+def hash_scan(scan: ScanFiles) -> str:
     """Return the SHA-256 of the header's bytes followed by the data file's."""
     digest = hashlib.sha256()
     for path in _files(scan):
@@ -25,38 +25,38 @@ def hash_source(scan: ScanFiles) -> str:
     return digest.hexdigest()
 
 
-def stat_source(scan: ScanFiles) -> list[list[int]]:
+def stat_scan(scan: ScanFiles) -> list[list[int]]:
     """Return size and time (ns) of the header and the data file; raises OSError, naming it, where one is no file."""
     stats = [_stat(path) for path in _files(scan)]
     return [[found.st_size, found.st_mtime_ns] for found in stats]
 
 
-def read_sources(folder: Path) -> dict[str, Any]:
-    """Return what is known of each series' raw files; empty where the side file is missing or damaged.
+def read_records(folder: Path) -> dict[str, Any]:
+    """Load the recorded size, time and SHA-256 of each series' raw files.
 
-    The side file only saves time: without it every raw file is hashed again.
+    Returns an empty mapping if the record is missing or unreadable; every raw file is then hashed again.
     """
     try:
-        content = json.loads((Path(folder) / SOURCES_FILE).read_text())
+        content = json.loads((Path(folder) / RECORDS_FILE).read_text())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}
 
 
-def is_same_source(scan: ScanFiles, sha256: str, known: Mapping[str, Any]) -> bool:
+def is_unchanged(scan: ScanFiles, sha256: str, known: Mapping[str, Any]) -> bool:
     """Tell whether the raw files still hold the content of that SHA-256; False where they cannot be read.
 
-    `known` is the series' record in `sources.json`: with equal size and time the files are not read.
+    `known` is the series' record in `raw_files.json`: with equal size and time the files are not read.
     """
     try:
-        if known.get("sha256") == sha256 and known.get("stat") == stat_source(scan):
+        if known.get("sha256") == sha256 and known.get("stat") == stat_scan(scan):
             return True
-        return hash_source(scan) == sha256
+        return hash_scan(scan) == sha256
     except OSError:
         return False
 
 
-def unchanged_sources(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
+def unchanged_files(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
     """Return the raw files (headers and data) whose content is what the folder's manifest was made from.
 
     Looks at sizes and times, and reads only files that these do not vouch for. Empty without a readable manifest.
@@ -65,12 +65,12 @@ def unchanged_sources(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
         entries = {entry.series_uid: entry for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
     except ManifestError:
         return set()
-    known = read_sources(folder)
+    known = read_records(folder)
     same = [
         scan
         for scan in scans
         if scan.series_uid in entries
-        and is_same_source(scan, entries[scan.series_uid].source_sha256, known.get(scan.series_uid, {}))
+        and is_unchanged(scan, entries[scan.series_uid].source_sha256, known.get(scan.series_uid, {}))
     ]
     return {path for scan in same for path in _files(scan)}
 
