@@ -26,7 +26,8 @@ from lungpipe.phantom import FULL_SIZE, write_phantom
 from lungpipe.phantom.metaimage import write_metaimage
 from lungpipe.preparation.compare_lungs import CompareRequest, compare_lungs
 from lungpipe.preparation.memory import PROGRAM_BYTES, count_cores, require_comparison_memory, require_memory
-from lungpipe.preparation.volume import ScanTask, run_task
+from lungpipe.preparation.prepare import run_task
+from lungpipe.preparation.volume import ScanTask
 from lungpipe.preparation.workers import Workers
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.manifest import MANIFEST_FILE, read_manifest, write_manifest

@@ -205,7 +205,8 @@ from pathlib import Path
 import numpy as np
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.preparation.volume import ScanTask, run_task
+from lungpipe.preparation.prepare import run_task
+from lungpipe.preparation.volume import ScanTask
 from lungpipe.preparation.memory import PROGRAM_BYTES, require_memory
 
 def read(key):
