@@ -1,9 +1,11 @@
 """Files that follow from the settings are the ones that are committed."""
 
+import json
 from pathlib import Path
 
 import pytest
 import yaml
+from jsonschema import Draft202012Validator
 
 from lungpipe.settings import StudySettings, load_study
 from lungpipe.settings.generate import generated, write
@@ -40,6 +42,16 @@ def test_the_default_config_is_the_default_study_apart_from_its_recipe(root: Pat
     study = load_study(yaml.safe_load((root / "config.yaml").read_text()), root / "recipes")
     dropped = set(RECIPE_SECTIONS)
     assert study.model_dump(exclude=dropped) == StudySettings().model_dump(exclude=dropped)
+
+
+def test_an_editor_checks_the_config_and_every_study_by_the_schema(root: Path) -> None:
+    files = [root / "config.yaml", *sorted((root / "studies").glob("*.yaml"))]
+    assert len(files) > 3
+    for file in files:
+        text = file.read_text()
+        name = text.splitlines()[0].removeprefix("# yaml-language-server: $schema=")
+        schema = json.loads((file.parent / name).read_text())
+        Draft202012Validator(schema).validate(yaml.safe_load(text))
 
 
 def test_every_recipe_and_every_study_can_be_loaded(root: Path) -> None:

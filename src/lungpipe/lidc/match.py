@@ -7,8 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import hits
-from lungpipe.lidc.geometry import PixelMap
 from lungpipe.lidc.outlines import measure
+from lungpipe.lidc.pixel_map import PixelMap
 from lungpipe.lidc.xml import Reading, ReadNodule
 
 MIN_READERS = 3

@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from lungpipe.geometry import Grid
-from lungpipe.lidc.geometry import PixelMap, fit_pixel_map
 from lungpipe.lidc.match import NoduleGroup, group_nodules, match_groups, match_heights
+from lungpipe.lidc.pixel_map import PixelMap, fit_pixel_map
 from lungpipe.lidc.xml import CHARACTERISTICS, Reading
 from lungpipe.tables import CENTER_COLUMNS, replacing
 

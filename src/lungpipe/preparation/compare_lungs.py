@@ -17,7 +17,7 @@ from lungpipe.lungs.measures import count_overlap, dice
 from lungpipe.lungs.sides import LEFT, RIGHT
 from lungpipe.preparation.memory import require_comparison_memory
 from lungpipe.preparation.workers import Work, Workers, spread
-from lungpipe.resampling.labels import resample_labels
+from lungpipe.resampling.resample import resample_labels
 from lungpipe.tables import REFERENCES
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, read_manifest
 from lungpipe.volumes.store import open_volume

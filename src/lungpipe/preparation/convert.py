@@ -13,8 +13,7 @@ from lungpipe.geometry import Grid
 from lungpipe.preparation.image_files import IMAGE_ENDINGS, read_reference_grid, write_image
 from lungpipe.preparation.memory import count_cores
 from lungpipe.preparation.volume import fill_draft, find_lungs, require_lungs
-from lungpipe.resampling.labels import resample_labels
-from lungpipe.resampling.resample import resample
+from lungpipe.resampling.resample import resample, resample_labels
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import open_volume, read_own_attributes

@@ -1,4 +1,4 @@
-"""Resample a scan onto another grid through the full direction matrix."""
+"""Resample a scan, or labels, onto another grid through the full direction matrix."""
 
 import numpy as np
 import SimpleITK
@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
-from lungpipe.resampling.separable import match_axes, resample_along_axes
+from lungpipe.resampling.separable import match_axes, resample_along_axes, take_along_axes
 from lungpipe.volumes.hounsfield import AIR_HU
 
 ANTI_ALIAS_FACTOR = 2.0
@@ -44,6 +44,14 @@ def _resample_oblique(image: SimpleITK.Image, grid: Grid, threads: int) -> NDArr
     for index in range(hu.shape[0]):
         hu[index] = np.rint(values[index])
     return hu
+
+
+def resample_labels(labels: NDArray[np.uint8], source: Grid, target: Grid) -> NDArray[np.uint8]:
+    """Return labels (uint8, zyx) on another grid by nearest neighbour, 0 outside."""
+    if match_axes(source, target) is not None:
+        return take_along_axes(labels, source, target)
+    resampler = make_resampler(target, SimpleITK.sitkNearestNeighbor)
+    return SimpleITK.GetArrayFromImage(resampler.Execute(to_image(labels, source)))
 
 
 def anti_alias_sigma_mm(source: Grid, target: Grid) -> tuple[float, float, float]:

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from lungpipe.lidc.geometry import PixelMap
 from lungpipe.lidc.match import NoduleGroup, group_nodules, match_groups, match_heights
+from lungpipe.lidc.pixel_map import PixelMap
 from lungpipe.lidc.xml import CHARACTERISTICS, Contour, Reading, ReadNodule
 
 PIXELS = PixelMap((0.5, 0.5), (0.0, 0.0), "scan")

@@ -3,7 +3,7 @@
 import numpy as np
 
 from lungpipe.geometry import Grid
-from lungpipe.resampling.labels import resample_labels
+from lungpipe.resampling.resample import resample_labels
 
 
 def test_nearest_neighbour_by_hand():

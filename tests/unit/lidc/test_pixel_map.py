@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 from lungpipe.geometry import Grid
-from lungpipe.lidc.geometry import PixelMap, fit_pixel_map
+from lungpipe.lidc.pixel_map import PixelMap, fit_pixel_map
 from lungpipe.lidc.xml import PointMark, Reading
 
 MARKS = [(-10.0, 100, 200), (-12.5, 300, 50), (-12.5, 120, 220), (40.0, 7, 9)]
