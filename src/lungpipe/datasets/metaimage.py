@@ -8,13 +8,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.metaimage_header import DTYPES, Header, read_header
-from lungpipe.datasets.scan import Scan, ScanError, check_grid, check_hu
+from lungpipe.datasets.padding import accept_scan, whole_hu
+from lungpipe.datasets.scan import Scan, ScanError, check_grid
+
+_ZLIB_OR_GZIP = zlib.MAX_WBITS | 32
+"""Window bits with which zlib reads both kinds of stream."""
 
 
 def read_metaimage(path: Path, series_uid: str | None = None) -> Scan:
     """Read a MetaImage scan: int16 HU (zyx) and the full grid; the file's name is the series UID unless one is given.
 
-    Only MET_SHORT is taken for HU: any other type would have to be guessed into HU.
+    Voxels of the signed types (MET_SHORT, MET_INT, MET_FLOAT, MET_DOUBLE) are HU, fractions of HU are rounded; an
+    unsigned type would have to be guessed into HU.
 
     Raises:
         ScanError: a header or data file that breaks the format, or values that cannot be HU.
@@ -22,7 +27,9 @@ def read_metaimage(path: Path, series_uid: str | None = None) -> Scan:
     header = read_header(Path(path))
     check_grid(header.grid, header.path)
     uid = series_uid or header.path.name[: -len(header.path.suffix)]
-    return check_hu(Scan(uid, read_voxels(header), header.grid), header.path)
+    voxels = read_voxels(header)
+    hu = voxels if voxels.dtype == np.int16 else whole_hu(voxels, header.path)
+    return accept_scan(Scan(uid, hu, header.grid, header.remarks), header.path)
 
 
 def read_voxels(header: Header) -> NDArray[Any]:
@@ -55,7 +62,7 @@ def _inflate(header: Header) -> NDArray[Any]:
     with header.data_path.open("rb") as stream:
         stream.seek(header.data_offset)
         packed = stream.read()
-    inflater = zlib.decompressobj()
+    inflater = zlib.decompressobj(_ZLIB_OR_GZIP)
     try:
         content = inflater.decompress(packed, expected)
         surplus = b"" if inflater.eof else inflater.decompress(inflater.unconsumed_tail, 1)

@@ -1,8 +1,9 @@
 """Strict reading of MetaImage headers: nothing is guessed, nothing outside the header's folder is opened."""
 
+import os
 import re
 import stat
-from collections.abc import Set
+from collections.abc import Iterable, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,7 +12,9 @@ import numpy as np
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
-MAX_HEADER_BYTES = 65536
+MAX_HEADER_BYTES = 1 << 24
+"""Programs copy whole DICOM headers into a MetaImage header; what is longer is no header."""
+MAX_LINE_BYTES = 1 << 20
 HEADER_ENDINGS = (".mhd", ".mha")
 VOXELS_ENDINGS = (".raw", ".zraw")
 _ORIGIN_KEYS = ("Offset", "Position", "Origin")
@@ -19,9 +22,44 @@ _DIRECTION_KEYS = ("TransformMatrix", "Rotation", "Orientation")
 _BYTE_ORDER_KEYS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
 _RESCALE_KEYS = {"ElementToIntensityFunctionSlope": 1.0, "ElementToIntensityFunctionOffset": 0.0}
 _LOCAL = "LOCAL"
-DTYPES = {"MET_SHORT": "<i2", "MET_USHORT": "<u2", "MET_CHAR": "i1", "MET_UCHAR": "u1"}
+DTYPES = {
+    "MET_SHORT": "<i2",
+    "MET_USHORT": "<u2",
+    "MET_CHAR": "i1",
+    "MET_UCHAR": "u1",
+    "MET_INT": "<i4",
+    "MET_FLOAT": "<f4",
+    "MET_DOUBLE": "<f8",
+}
 """What a voxel of each type that can be read is in NumPy, little-endian."""
-HU_TYPES = frozenset({"MET_SHORT"})
+HU_TYPES = frozenset({"MET_SHORT", "MET_INT", "MET_FLOAT", "MET_DOUBLE"})
+LABEL_TYPES = frozenset({"MET_SHORT", "MET_USHORT", "MET_CHAR", "MET_UCHAR"})
+_SPACING_KEYS = ("ElementSpacing", "ElementSize")
+"""The distance of voxels; a voxel's own size stands for it where the distance is missing."""
+_NEEDED = frozenset(
+    {
+        "ObjectType",
+        "NDims",
+        "DimSize",
+        "ElementType",
+        "ElementNumberOfChannels",
+        "BinaryData",
+        "Modality",
+        "DistanceUnits",
+        "CompressedData",
+        "CompressedDataSize",
+        "HeaderSize",
+        "ElementDataFile",
+        *_SPACING_KEYS,
+        *_ORIGIN_KEYS,
+        *_DIRECTION_KEYS,
+        *_BYTE_ORDER_KEYS,
+        *_RESCALE_KEYS,
+    }
+)
+"""Fields that are read; of all others only the names are kept, whatever their content is."""
+_MAX_NAMED = 12
+"""Fields that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +73,7 @@ class Header:
     element_type: str
     is_compressed: bool
     is_big_endian: bool
+    remarks: tuple[str, ...] = ()
 
     @property
     def num_bytes(self) -> int:
@@ -62,6 +101,7 @@ def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
     _expect(path, fields, "DistanceUnits", {"mm", "?"}, default="mm")
     _check_plain(path, fields)
     data_path = find_data(path, fields)
+    is_renamed = data_path != path and data_path.name != fields["ElementDataFile"]
     header = Header(
         path=path,
         grid=_read_grid(path, fields),
@@ -70,6 +110,7 @@ def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
         element_type=fields["ElementType"],
         is_compressed=_flag(path, fields, "CompressedData"),
         is_big_endian=_is_big_endian(path, fields),
+        remarks=(f"voxels read from {data_path.name}; the header names {fields['ElementDataFile']}",) * is_renamed,
     )
     _check_size(header, fields.get("CompressedDataSize"))
     return header
@@ -78,28 +119,32 @@ def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
 def read_fields(path: Path) -> tuple[dict[str, str], int]:
     """Return the header's `key = value` fields and the byte offset behind the ElementDataFile line.
 
-    Reads no further than that line. Raises ScanError for what is no MetaImage header.
+    Reads no further than that line. Of fields that nobody reads only the name is kept: their content may be of any
+    encoding, and go on over several lines. Raises ScanError for what is no MetaImage header.
     """
     fields: dict[str, str] = {}
+    last_key = ""
     try:
         # looked at before it is opened: opening a pipe would wait for ever
         if not stat.S_ISREG(path.stat().st_mode):
             raise ScanError(f"{path}: expected a readable file, found a folder, a pipe or a device")
         with path.open("rb") as stream:
             while stream.tell() < MAX_HEADER_BYTES:
-                line = stream.readline(MAX_HEADER_BYTES)
+                line = stream.readline(MAX_LINE_BYTES)
                 if not line:
                     break
+                if b"=" not in line and last_key not in ("", *_NEEDED):
+                    continue  # the text of such a field goes on
                 key, value = _split_line(path, line)
-                if key in fields:
+                if key in fields and key in _NEEDED:
                     raise ScanError(f"{path}: expected one field {key}, found two")
                 if key:
-                    fields[key] = value
+                    fields[key], last_key = value, key
                 if key == "ElementDataFile":
                     return fields, stream.tell()
     except OSError as error:
         raise ScanError(f"{path}: expected a readable file, found {error.strerror}") from None
-    found = ", ".join(fields) or "an empty file"
+    found = _name_some(fields) or "an empty file"
     raise ScanError(f"{path}: expected a MetaImage header that ends with ElementDataFile, found {found}")
 
 
@@ -112,19 +157,39 @@ def find_data(path: Path, fields: dict[str, str]) -> Path:
         raise ScanError(f"{path}: ElementDataFile: expected one file name or LOCAL, found {name!r}")
     if Path(name).name != name or "\\" in name:
         raise ScanError(f"{path}: ElementDataFile: expected a file in the header's folder, found {name!r}")
-    return path.with_name(name)
+    return _in_other_case(path.with_name(name))
+
+
+def _in_other_case(named: Path) -> Path:
+    """Return the one file whose name differs from a missing one's in upper and lower case only, else `named`."""
+    if os.path.lexists(named):
+        return named
+    wanted = named.name.casefold()
+    found = [entry for entry in named.parent.iterdir() if entry.name.casefold() == wanted]
+    return found[0] if len(found) == 1 else named
+
+
+def _name_some(names: Iterable[str]) -> str:
+    """List names for a message: all of a few, the first ones of many."""
+    listed = list(names)
+    more = f" and {len(listed) - _MAX_NAMED} more" if len(listed) > _MAX_NAMED else ""
+    return ", ".join(listed[:_MAX_NAMED]) + more
 
 
 def _split_line(path: Path, line: bytes) -> tuple[str, str]:
+    # editors of some systems put a byte order mark before the text
+    start, mark, rest = line.removeprefix(b"\xef\xbb\xbf").partition(b"=")
+    key = start.strip().decode("utf-8", errors="replace")
+    if mark and key not in _NEEDED and key.isprintable():
+        return key, ""
     try:
-        # editors of some systems put a byte order mark before the text
-        text = line.decode("utf-8-sig").strip()
+        value = rest.decode("utf-8").strip()
+        start.decode("utf-8")
     except UnicodeDecodeError:
         raise ScanError(f"{path}: expected lines 'key = value' in UTF-8, found {line[:40]!r}") from None
-    if "\0" in text or (text and "=" not in text):
+    if b"\0" in line or (key and not mark) or not key.isprintable():
         raise ScanError(f"{path}: expected lines 'key = value', found {line[:40]!r}")
-    key, _, value = text.partition("=")
-    return key.strip(), value.strip()
+    return key, value
 
 
 def _expect(path: Path, fields: dict[str, str], key: str, allowed: Set[str], *, default: str | None = None) -> None:
@@ -164,15 +229,16 @@ def _numbers(path: Path, key: str, text: str, count: int) -> list[float]:
 
 
 def _read_grid(path: Path, fields: dict[str, str]) -> Grid:
-    for key in ("DimSize", "ElementSpacing"):
+    spacing_key = next((key for key in _SPACING_KEYS if key in fields), _SPACING_KEYS[0])
+    for key in ("DimSize", spacing_key):
         if key not in fields:
-            raise ScanError(f"{path}: expected the field {key}, found {', '.join(fields)}")
+            raise ScanError(f"{path}: expected the field {key}, found {_name_some(fields)}")
     size = fields["DimSize"].split()
     if len(size) != 3 or not all(re.fullmatch(r"[1-9]\d{0,5}", word) for word in size):
         raise ScanError(f"{path}: DimSize: expected three positive sizes, found {fields['DimSize']!r}")
     origin = _first(path, fields, _ORIGIN_KEYS, [0.0] * 3)
     axes = _first(path, fields, _DIRECTION_KEYS, [1.0, 0, 0, 0, 1, 0, 0, 0, 1])
-    spacing = _numbers(path, "ElementSpacing", fields["ElementSpacing"], 3)
+    spacing = _numbers(path, spacing_key, fields[spacing_key], 3)
     # MetaImage lists the world vector of each axis in a row; a direction matrix holds them in its columns
     direction = np.reshape(axes, (3, 3)).T.ravel().tolist()
     try:

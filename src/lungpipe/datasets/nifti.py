@@ -10,17 +10,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.nifti_header import HEADER_BYTES, parse_header
-from lungpipe.datasets.scan import Scan, ScanError, check_grid, check_hu
+from lungpipe.datasets.padding import accept_scan, whole_hu
+from lungpipe.datasets.scan import Scan, ScanError, check_grid
 
-_INT16 = np.iinfo(np.int16)
 _BLOCK_BYTES = 1 << 24
+_GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_nifti(path: Path, series_uid: str | None = None) -> Scan:
     """Read a NIfTI scan: HU of any stored type, rescaled and rounded to int16 (zyx); the file's name is the series UID.
 
     Header and voxels are read here and not by SimpleITK, which turns NaN and what a truncated file lacks into 0 HU,
-    and takes any file without a place in the world.
+    and takes any file without a place in the world. A file named .nii may be compressed by gzip.
 
     Raises:
         ScanError: an unreadable file, an image that is not three-dimensional and scalar, values that are not HU.
@@ -40,9 +41,9 @@ def read_nifti(path: Path, series_uid: str | None = None) -> Scan:
         found = f"{min(len(content), expected)}{'+' if len(content) > expected else ''}"
         raise ScanError(f"{path}: expected a whole NIfTI image with {expected} bytes of voxels, found {found}")
     voxels = np.frombuffer(content, header.dtype).reshape(header.grid.shape_zyx)
-    hu = _to_hu(path, voxels, header.slope, header.intercept)
+    hu = whole_hu(_rescaled(voxels, header.slope, header.intercept), path)
     uid = series_uid or re.sub(r"\.nii(\.gz)?$", "", path.name, flags=re.IGNORECASE)
-    return check_hu(Scan(uid, hu, header.grid), path)
+    return accept_scan(Scan(uid, hu, header.grid), path)
 
 
 def _read(stream: IO[bytes], num_bytes: int) -> bytearray:
@@ -54,11 +55,10 @@ def _read(stream: IO[bytes], num_bytes: int) -> bytearray:
 
 
 def _open(path: Path) -> IO[bytes]:
-    return gzip.open(path) if path.name.lower().endswith(".gz") else path.open("rb")  # type: ignore[return-value]
+    with path.open("rb") as stream:
+        is_packed = path.name.lower().endswith(".gz") or stream.read(2) == _GZIP_MAGIC
+    return gzip.open(path) if is_packed else path.open("rb")  # type: ignore[return-value]
 
 
-def _to_hu(path: Path, voxels: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
-    values = voxels if (slope, intercept) == (1.0, 0.0) else voxels * slope + intercept
-    if not np.all(np.isfinite(values)) or values.min() < _INT16.min or values.max() > _INT16.max:
-        raise ScanError(f"{path}: expected finite HU within int16, found values outside")
-    return np.rint(values).astype(np.int16) if values.dtype.kind == "f" else values.astype(np.int16)
+def _rescaled(voxels: NDArray[Any], slope: float, intercept: float) -> NDArray[Any]:
+    return voxels if (slope, intercept) == (1.0, 0.0) else voxels * slope + intercept

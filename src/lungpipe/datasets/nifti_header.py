@@ -10,11 +10,13 @@ from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 HEADER_BYTES = 348
+FIRST_VOXEL_BYTE = 352
+"""Where voxels begin in a file without extensions: behind the header and four bytes that say so."""
 _MAGIC = b"n+1\0"
 _MILLIMETRES = (0, 2)
 """Unit codes for lengths: unknown, which every tool takes for mm, and mm."""
 _LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0])
-_CODES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4"}
+_CODES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _FIELDS = {
     "dim": (40, "i2", 8),
     "datatype": (70, "i2", 1),
@@ -58,7 +60,8 @@ def parse_header(path: Path, content: bytes) -> NiftiHeader:
     """
     fields = _Fields(path, content)
     sizes = _sizes(fields)
-    code, start = int(fields.one("datatype")), fields.one("vox_offset")
+    # a .nii file of some writers leaves vox_offset at 0, as only the header of a pair may
+    code, start = int(fields.one("datatype")), fields.one("vox_offset") or float(FIRST_VOXEL_BYTE)
     if code not in _CODES:
         raise ScanError(f"{path}: expected NIfTI-1 voxels of a plain number type, found type {code}")
     # a float32 counts single bytes up to 2^24

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.metaimage import read_voxels
-from lungpipe.datasets.metaimage_header import DTYPES, read_header
+from lungpipe.datasets.metaimage_header import LABEL_TYPES, read_header
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
@@ -25,7 +25,7 @@ def read_reference_lungs(path: Path, scan_grid: Grid) -> NDArray[np.uint8]:
     Raises:
         ScanError: a file that cannot be read, another grid than the scan's, or labels that are not LUNA16's.
     """
-    header = read_header(Path(path), DTYPES.keys())
+    header = read_header(Path(path), LABEL_TYPES)
     _check_grid(header.path, header.grid, scan_grid)
     labels = read_voxels(header)
     left, right = labels == LEFT, labels == RIGHT

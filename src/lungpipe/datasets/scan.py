@@ -37,7 +37,9 @@ class ScanError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """One CT series: int16 HU (zyx) on its native grid.
+    """One CT series: int16 HU (zyx) on its native grid, and what its reader took otherwise than its files say.
+
+    `remarks` are sentences for the user: what was left out, or which of the files' claims was not believed.
 
     Raises:
         ValueError: an array of another dtype or of another shape than the grid's.
@@ -46,6 +48,7 @@ class Scan:
     series_uid: str
     hu: NDArray[np.int16]
     grid: Grid
+    remarks: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         if self.hu.dtype != np.int16 or self.hu.shape != self.grid.shape_zyx:

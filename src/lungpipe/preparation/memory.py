@@ -166,10 +166,11 @@ def _lungs_bytes(grid: Grid) -> int:
 
 
 def _reading_bytes(header: Header) -> int:
-    """Return what decompression takes: the file, and the voxels once more; or the swapping of bytes."""
+    """Return what the file's voxels take beside their HU: decompression, swapped bytes, and a type of other size."""
+    other_type = 0 if header.element_type == "MET_SHORT" else header.num_bytes
     if header.is_compressed:
-        return header.data_path.stat().st_size + header.num_bytes
-    return header.num_bytes if header.is_big_endian else 0
+        return header.data_path.stat().st_size + header.num_bytes + other_type
+    return other_type + (header.num_bytes if header.is_big_endian else 0)
 
 
 def _say_limit(limit_bytes: int) -> str:

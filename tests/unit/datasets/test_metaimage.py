@@ -97,15 +97,16 @@ def test_names_with_spaces_and_umlauts(tmp_path):
 
 PACKED = zlib.compress(HU.tobytes())
 ZIPPED = {"CompressedData": "True", "CompressedDataSize": str(len(PACKED))}
+TYPES = "ElementType: expected MET_DOUBLE or MET_FLOAT or MET_INT or MET_SHORT"
 MALFORMED = {
     "no dimensions": ({"NDims": None}, None, "NDims: expected 3, found nothing"),
     "two dimensions": ({"NDims": "2"}, None, "NDims: expected 3, found 2"),
     "four dimensions": ({"NDims": "4"}, None, "NDims: expected 3, found 4"),
     "not an image": ({"ObjectType": "Mesh"}, None, "ObjectType: expected Image"),
-    "unsigned": ({"ElementType": "MET_USHORT"}, None, "ElementType: expected MET_SHORT, found MET_USHORT"),
-    "bytes": ({"ElementType": "MET_UCHAR"}, None, "ElementType: expected MET_SHORT"),
-    "floats": ({"ElementType": "MET_FLOAT"}, None, "ElementType: expected MET_SHORT"),
-    "no type": ({"ElementType": None}, None, "ElementType: expected MET_SHORT, found nothing"),
+    "unsigned": ({"ElementType": "MET_USHORT"}, None, f"{TYPES}, found MET_USHORT"),
+    "bytes": ({"ElementType": "MET_UCHAR"}, None, f"{TYPES}, found MET_UCHAR"),
+    "floats": ({"ElementType": "MET_FLOAT"}, None, "expected .* bytes of voxels, found"),
+    "no type": ({"ElementType": None}, None, f"{TYPES}, found nothing"),
     "rgb": ({"ElementNumberOfChannels": "3"}, None, "ElementNumberOfChannels: expected 1, found 3"),
     "text voxels": ({"BinaryData": "False"}, None, "BinaryData: expected True"),
     "zero size": ({"DimSize": "5 0 3"}, None, "DimSize: expected three positive sizes"),

@@ -12,6 +12,7 @@ PACKED = zlib.compress(PLAIN)
 ZIPPED = {"CompressedData": "True", "CompressedDataSize": str(len(PACKED))}
 PADDED = np.where(np.arange(480).reshape(6, 8, 10) % 3 == 0, -2000, HU + 1024)
 UNWRITTEN = np.where(np.arange(6)[:, None, None] < 4, HU, 0)
+TYPES = "ElementType: expected MET_DOUBLE or MET_FLOAT or MET_INT or MET_SHORT"
 AIR = "expected HU with air (voxels from -1500 to -200)"
 TISSUE = "expected HU with tissue (voxels from -199 to 4095)"
 
@@ -113,9 +114,23 @@ CASES = {
         "{h}: TransformMatrix: expected 9 finite numbers, found '1 0 0 0 nan 0 0 0 1'",
     ),
     "RGB": ({"ElementNumberOfChannels": "3"}, PLAIN * 3, "{h}: ElementNumberOfChannels: expected 1, found 3"),
-    "float voxels": ({"ElementType": "MET_FLOAT"}, None, "{h}: ElementType: expected MET_SHORT, found MET_FLOAT"),
-    "uint16 voxels": ({"ElementType": "MET_USHORT"}, None, "{h}: ElementType: expected MET_SHORT, found MET_USHORT"),
-    "uchar voxels": ({"ElementType": "MET_UCHAR"}, None, "{h}: ElementType: expected MET_SHORT, found MET_UCHAR"),
+    "short voxels called float": (
+        {"ElementType": "MET_FLOAT"},
+        None,
+        "{d}: expected 1920 bytes of voxels, found 960",
+    ),
+    "NaN within the body": (
+        {"ElementType": "MET_FLOAT"},
+        np.where(np.arange(480).reshape(6, 8, 10) == 185, np.nan, HU).astype("<f4").tobytes(),
+        "{h}: expected finite HU within int16, found values outside: NaN or -inf within the body in slice 3 of 6",
+    ),
+    "infinity": (
+        {"ElementType": "MET_DOUBLE"},
+        np.where(HU == -900, np.inf, HU).astype("<f8").tobytes(),
+        "{h}: expected finite HU within int16, found values outside",
+    ),
+    "uint16 voxels": ({"ElementType": "MET_USHORT"}, None, f"{{h}}: {TYPES}, found MET_USHORT"),
+    "uchar voxels": ({"ElementType": "MET_UCHAR"}, None, f"{{h}}: {TYPES}, found MET_UCHAR"),
     "uchar voxels called short": (
         {},
         np.zeros(480, "u1").tobytes(),

@@ -10,7 +10,15 @@ NO_HEADERS = {
     "binary junk": (b"\x89PNG\r\n\x1a\n\0\0", "expected lines 'key = value' in UTF-8, found b'\\x89PNG\\r\\n'"),
     "zeros": (b"\0" * 500, "expected lines 'key = value', found b'\\x00\\x00"),
     "one endless line": (b"x" * 200_000, "expected lines 'key = value', found b'xxxx"),
-    "Latin-1": ("Comment = größe\n".encode("latin-1"), "expected lines 'key = value' in UTF-8, found b'Comment = gr"),
+    "Latin-1 where it is needed": (
+        "ElementDataFile = größe.raw\n".encode("latin-1"),
+        "expected lines 'key = value' in UTF-8, found b'ElementDataFile = gr",
+    ),
+    "hundreds of fields and no end": (
+        b"".join(b"0010|%04d = x\n" % number for number in range(500)),
+        "expected a MetaImage header that ends with ElementDataFile, found 0010|0000, 0010|0001, 0010|0002, 0010|0003,"
+        " 0010|0004, 0010|0005, 0010|0006, 0010|0007, 0010|0008, 0010|0009, 0010|0010, 0010|0011 and 488 more",
+    ),
     "UTF-16": ("NDims = 3\n".encode("utf-16"), "expected lines 'key = value' in UTF-8, found b'\\xff\\xfeN"),
     "a field twice": (b"NDims = 3\nNDims = 3\n", "expected one field NDims, found two"),
 }

@@ -1,9 +1,13 @@
 """MetaImage: what is unusual but correct is prepared to the voxel."""
 
+import gzip
 import zlib
 
 import numpy as np
 import pytest
+
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import ScanError
 
 HU = (np.arange(480, dtype=np.int16).reshape(6, 8, 10) * 2 - 900).astype("<i2")
 PACKED = zlib.compress(HU.tobytes())
@@ -12,6 +16,13 @@ WORKING = {
     "big-endian": ({"BinaryDataByteOrderMSB": "True"}, HU.astype(">i2").tobytes()),
     "compressed": ({"CompressedData": "True", "CompressedDataSize": str(len(PACKED))}, PACKED),
     "compressed without its size": ({"CompressedData": "True"}, PACKED),
+    "gzip": ({"CompressedData": "True"}, gzip.compress(HU.tobytes())),
+    "32-bit whole numbers": ({"ElementType": "MET_INT"}, HU.astype("<i4").tobytes()),
+    "float": ({"ElementType": "MET_FLOAT"}, HU.astype("<f4").tobytes()),
+    "big-endian double": ({"ElementType": "MET_DOUBLE", "BinaryDataByteOrderMSB": "True"}, HU.astype(">f8").tobytes()),
+    "compressed float": ({"ElementType": "MET_FLOAT", "CompressedData": "True"}, zlib.compress(HU.astype("<f4"))),
+    "size of a voxel for the spacing": ({"ElementSpacing": None, "ElementSize": "5 5 5"}, None),
+    "spacing before the size of a voxel": ({"ElementSize": "1 1 1"}, None),
     "one channel": ({"ElementNumberOfChannels": "1"}, None),
     "header size": ({"HeaderSize": "7"}, b"1234567" + HU.tobytes()),
     "CT by name": ({"Modality": "MET_MOD_CT", "DistanceUnits": "mm"}, None),
@@ -86,15 +97,49 @@ def test_one_file_with_header_and_voxels(subset):
     assert subset.prepare().qc["reason"].tolist()[1] == f"{subset.raw}/{expected}"
 
 
-def test_padding_and_metal_are_no_error(subset):
+def test_padding_becomes_air_and_metal_stays(subset):
     hu = HU.copy()
     hu[:, :, :2] = -3024
     hu[2:4, 3, 4:9] = 20000
     subset.write(hu.tobytes())
-    np.testing.assert_array_equal(subset.volume(), hu)
+    expected = hu.copy()
+    expected[:, :, :2] = -1024
+    np.testing.assert_array_equal(subset.volume(), expected)
 
 
 def test_swapped_sizes_of_one_product_cannot_be_seen(subset):
     """The header is the only witness of its sizes: what it says is believed (docs/bad_input.md says so)."""
     subset.write(DimSize="8 10 6")
     assert subset.volume().shape == (6, 10, 8)
+
+
+OTHERS = {
+    "Latin-1": "0010|0010 = Müller, Jörg\n".encode("latin-1"),
+    "Shift JIS": "0010|0010 = 山田^太郎\n".encode("shift_jis"),
+    "UTF-16 in a value": b"Comment = " + "größe".encode("utf-16") + b"\n",
+    "a value of several lines": b"0010|4000 = first\nsecond, without a mark\n\nfourth\n",
+    "a field twice": b"Comment = a\nComment = b\n",
+    "a long line": b"0029|1010 = " + b"x" * 300_000 + b"\n",
+    "a header of 3 MB": b"".join(b"0029|%04x = %s\n" % (n, b"y" * 990) for n in range(3000)),
+}
+
+
+@pytest.mark.parametrize("name", OTHERS)
+def test_fields_that_nobody_needs_may_hold_anything(subset, name):
+    subset.write()
+    # behind the first field, and before the last
+    start, end = subset.text().encode().split(b"ElementSpacing")
+    subset.header.write_bytes(start + OTHERS[name] + b"ElementSpacing" + end)
+    np.testing.assert_array_equal(subset.volume(), HU)
+
+
+def test_voxels_under_the_same_name_in_other_case_are_used_and_said(subset):
+    subset.write()
+    subset.data.rename(subset.raw / "1.2.2.RAW")
+    scan = read_scan(subset.header)
+    np.testing.assert_array_equal(scan.hu, HU)
+    assert scan.remarks == ("voxels read from 1.2.2.RAW; the header names 1.2.2.raw",)
+    np.testing.assert_array_equal(subset.volume(), HU)
+    (subset.raw / "1.2.2.Raw").write_bytes(b"")
+    with pytest.raises(ScanError, match=r"1\.2\.2\.mhd: expected voxels in 1\.2\.2\.raw, found No such file"):
+        read_scan(subset.header)

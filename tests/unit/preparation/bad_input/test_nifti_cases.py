@@ -7,8 +7,11 @@ import tracemalloc
 import numpy as np
 import pytest
 
+from lungpipe.datasets.read import read_scan
+from lungpipe.datasets.scan import ScanError
+
 HU = (np.arange(480, dtype=np.int16).reshape(6, 8, 10) * 2 - 900).astype("<i2")
-DTYPES = {2: "u1", 4: "<i2", 16: "<f4", 128: "u1"}
+DTYPES = {2: "u1", 4: "<i2", 16: "<f4", 128: "u1", 1024: "<i8", 1280: "<u8"}
 # nifti1.h: offset and struct format of each field that is set here
 FIELDS = {
     "sizeof_hdr": (0, "<i"),
@@ -133,8 +136,8 @@ CASES = {
         "expected a spacing from 0.1 to 20 mm, found 0.005, 0.005, 0.005 (zyx)",
     ),
     "voxels within the header": (
-        nifti(vox_offset=(0,)),
-        "vox_offset: expected a byte behind the header (348), found 0",
+        nifti(vox_offset=(100,)),
+        "vox_offset: expected a byte behind the header (348), found 100",
     ),
     "voxels nowhere": (nifti(vox_offset=(NAN,)), "vox_offset: expected a byte behind the header (348), found nan"),
     "NaN in the rescale": (nifti(scl_slope=(1,), scl_inter=(NAN,)), "scl_inter: expected a finite number, found nan"),
@@ -223,6 +226,7 @@ WORKING = {
     "qform alone": {"sform_code": (0,)},
     "sform alone": {"qform_code": (0,)},
     "unit unknown": {"xyzt_units": (0,)},
+    "no offset of the voxels": {"vox_offset": (0,)},
     "one time point": {"dim": (4, 10, 8, 6, 1, 1, 1, 1)},
     "NaN for no slope": {"scl_slope": (NAN,), "scl_inter": (NAN,)},
 }
@@ -238,3 +242,20 @@ def test_correct_file_is_prepared(single, name, file):
     np.testing.assert_array_equal(volume.read_hu(), HU)
     assert volume.series_uid == file.split(".")[0]
     assert volume.grid.is_axis_aligned
+
+
+def test_64_bit_whole_numbers_are_hu_where_they_fit(single):
+    path = single.folder / "scan.nii"
+    path.write_bytes(nifti(HU.astype("<i8"), datatype=(1024,), bitpix=(64,)))
+    np.testing.assert_array_equal(single.volume(path).read_hu(), HU)
+    path.write_bytes(nifti(HU.astype("<i8") + 2**40, datatype=(1024,), bitpix=(64,)))
+    with pytest.raises(ScanError, match="expected finite HU within int16"):
+        read_scan(path)
+    path.write_bytes(nifti((HU + 900).astype("<u8"), datatype=(1280,), bitpix=(64,), scl_slope=(1,), scl_inter=(-900,)))
+    np.testing.assert_array_equal(read_scan(path).hu, HU)
+
+
+def test_gzip_under_the_plain_name(single):
+    path = single.folder / "scan.nii"
+    path.write_bytes(PACKED)
+    np.testing.assert_array_equal(single.volume(path).read_hu(), HU)
