@@ -1,6 +1,7 @@
 """The one door through which any supported file becomes a scan."""
 
 import stat
+import zipfile
 from pathlib import Path
 from pkgutil import resolve_name
 
@@ -10,14 +11,18 @@ from lungpipe.datasets.scan import Scan, ScanError
 DICOM = "lungpipe.datasets.dicom:read_dicom"
 METAIMAGE = "lungpipe.datasets.metaimage:read_metaimage"
 NIFTI = "lungpipe.datasets.nifti:read_nifti"
-"""The reader of each format by its name. It is imported when it is needed (pydicom and SimpleITK cost half a second
-each), and a job that reads one format alone does not depend on the code of the others."""
+ZIPPED = "lungpipe.datasets.zipped:read_zipped"
+IS_DICOM = "lungpipe.datasets.dicom.files:is_dicom"
+"""The reader of each format by its name, and the test of a file without an ending. A reader is imported when it is
+needed (pydicom and SimpleITK cost half a second each), and a job that reads one format alone does not depend on the
+code of the others."""
 
 
 def read_scan(path: Path, series_uid: str | None = None) -> Scan:
-    """Read a scan of any supported format: .mhd, .mha, .nii, .nii.gz, .dcm of many frames, or a folder with a series.
+    """Read a scan of any supported format: .mhd, .mha, .nii, .nii.gz, DICOM of many frames, a folder or a zip archive.
 
-    `series_uid` chooses among several series of a DICOM folder; elsewhere it names the scan.
+    A folder holds a DICOM series, in subfolders or not; an archive holds such a folder or one file. `series_uid`
+    chooses among several series of a DICOM folder; elsewhere it names the scan.
 
     Raises:
         ScanError: no such file, an unsupported format, or content that the format's reader refuses.
@@ -30,8 +35,12 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
         return read_with(METAIMAGE, path, series_uid)
     if name.endswith((".nii", ".nii.gz")):
         return read_with(NIFTI, path, series_uid)
+    if zipfile.is_zipfile(path):
+        return read_with(ZIPPED, path, series_uid)
+    if resolve_name(IS_DICOM)(path):
+        return read_with(DICOM, path, series_uid)
     raise ScanError(
-        f"{path}: expected .mhd, .mha, .nii, .nii.gz, .dcm or a DICOM folder, found {path.suffix or 'no ending'}"
+        f"{path}: expected .mhd, .mha, .nii, .nii.gz, .zip, .dcm or a DICOM folder, found {path.suffix or 'no ending'}"
     )
 
 

@@ -1,30 +1,44 @@
 """Enhanced CT: one file with many frames, whose geometry and rescale lie in functional groups (PS3.3 C.7.6.16)."""
 
+from collections.abc import Sequence
+
 from pydicom.dataset import Dataset
 
-from lungpipe.datasets.dicom.geometry import Slice
+from lungpipe.datasets.dicom.slice import Slice
 from lungpipe.datasets.scan import ScanError
 
-FRAME_TAGS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
+_RESCALE = "PixelValueTransformationSequence"
 _PLACES = {
     "PixelSpacing": "PixelMeasuresSequence",
     "ImagePositionPatient": "PlanePositionSequence",
     "ImageOrientationPatient": "PlaneOrientationSequence",
-    "RescaleSlope": "PixelValueTransformationSequence",
-    "RescaleIntercept": "PixelValueTransformationSequence",
-    "RescaleType": "PixelValueTransformationSequence",
+    "RescaleSlope": _RESCALE,
+    "RescaleIntercept": _RESCALE,
+    "RescaleType": _RESCALE,
 }
 _OWN = ("SeriesInstanceUID", "Modality", "Rows", "Columns", "SamplesPerPixel", "BitsAllocated")
+NO_RESCALE = "no rescale is given: the stored values are taken for HU"
 
 
-def frames_of(item: Slice) -> list[Slice]:
-    """Return the frames of one file, each with the header that a file of its own would have; else the file itself.
+def list_frames(files: Sequence[Slice]) -> tuple[list[Slice], tuple[str, ...]]:
+    """Return the frames of all files, each with the header that a file of its own would have, and remarks.
 
-    Every frame's own group goes before the shared one.
+    A file without functional groups is its own only frame. A frame's own group goes before the shared one. Where no
+    group of any file holds a rescale, the stored values are HU: the reader's tests of HU decide if that can be.
 
     Raises:
-        ScanError: frames and groups of different number, or values that are not HU.
+        ScanError: frames and groups of different number.
     """
+    frames = [frame for item in files for frame in _frames_of(item)]
+    framed = [frame for frame in frames if frame.frame is not None]
+    if not framed or any(_has_rescale(frame.header) for frame in frames):
+        return frames, ()
+    for frame in framed:
+        frame.header.RescaleSlope, frame.header.RescaleIntercept = 1, 0
+    return frames, (NO_RESCALE,)
+
+
+def _frames_of(item: Slice) -> list[Slice]:
     header = item.header
     if "PerFrameFunctionalGroupsSequence" not in header:
         return [item]
@@ -35,12 +49,11 @@ def frames_of(item: Slice) -> list[Slice]:
             f"{item.path}: expected a functional group for each of {num_frames} frames, found {len(groups)}"
         )
     shared = next(iter(header.get("SharedFunctionalGroupsSequence") or []), Dataset())
-    frames = [Slice(item.path, _flat(header, group, shared), frame) for frame, group in enumerate(groups)]
-    for frame in frames:
-        kind = frame.header.get("RescaleType", "HU")
-        if kind not in ("HU", "HU_MOD"):
-            raise ScanError(f"{frame.where}: RescaleType: expected HU, found {kind}")
-    return frames
+    return [Slice(item.path, _flat(header, group, shared), frame) for frame, group in enumerate(groups)]
+
+
+def _has_rescale(header: Dataset) -> bool:
+    return "RescaleSlope" in header or "RescaleIntercept" in header
 
 
 def _flat(header: Dataset, group: Dataset, shared: Dataset) -> Dataset:

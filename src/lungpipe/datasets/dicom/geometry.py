@@ -6,46 +6,42 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydicom.dataset import Dataset
 
+from lungpipe.datasets.dicom.rounding import fit_steps, rounding_error
+from lungpipe.datasets.dicom.slice import Slice
+from lungpipe.datasets.dicom.tilt import find_shift
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 DISTANCE_TOLERANCE = 0.05
 """Slice distances may differ from their median by this share of it (positions are written with few digits)."""
-TILT_TOLERANCE = 0.01
-"""Slices may shift sideways by this share of the distance they advance; more is a tilted gantry."""
 _SAME = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 
 
 @dataclass(frozen=True, slots=True)
-class Slice:
-    """One slice of a series and its header: a file, or one frame (from 0) of a file with many."""
+class Stack:
+    """Slices sorted along their normal, the grid of a volume of them, and by how much each shifts sideways.
 
-    path: Path
-    header: Dataset
-    frame: int | None = None
+    `shift_yx_mm` is the shift of a slice against the one before, along the array axes y and x: 0 unless the gantry was
+    tilted. `grid` is that of slices straight above the first.
+    """
 
-    @property
-    def name(self) -> str:
-        """Name the slice within its folder."""
-        return self.path.name + self._suffix
-
-    @property
-    def where(self) -> str:
-        """Name the slice with its folder."""
-        return str(self.path) + self._suffix
+    slices: list[Slice]
+    grid: Grid
+    shift_yx_mm: tuple[float, float]
+    remarks: tuple[str, ...]
 
     @property
-    def _suffix(self) -> str:
-        return "" if self.frame is None else f" frame {self.frame + 1}"
+    def is_tilted(self) -> bool:
+        """Tell whether slices shift sideways."""
+        return self.shift_yx_mm != (0.0, 0.0)
 
 
-def stack_grid(folder: Path, slices: list[Slice]) -> tuple[list[Slice], Grid]:
-    """Return the slices sorted along their normal, and the grid that they form.
+def stack_slices(folder: Path, slices: list[Slice]) -> Stack:
+    """Return the slices sorted along their normal, and the regular grid that they form.
 
     Raises:
-        ScanError: a single slice, slices of different grids or skewed ones, gaps, duplicates, or a tilted gantry.
+        ScanError: a single slice, slices of different grids or skewed ones, gaps, duplicates, or an uneven tilt.
     """
     first = slices[0]
     for item in slices[1:]:
@@ -58,15 +54,18 @@ def stack_grid(folder: Path, slices: list[Slice]) -> tuple[list[Slice], Grid]:
     positions = np.array([_floats(item, "ImagePositionPatient", 3) for item in slices])
     order = np.argsort(positions @ normal, kind="stable")
     slices, positions = [slices[i] for i in order], positions[order]
-    distance = _check_distances(folder, slices, positions @ normal)
-    _check_tilt(slices, positions, normal)
+    errors = np.array([rounding_error(item.header.ImagePositionPatient[k] for item in slices) for k in range(3)])
+    distance, lift, remarks = _find_distance(folder, slices, positions @ normal, float(np.abs(normal) @ errors))
+    shift = find_shift(slices, positions, (row, column, normal), errors)
     spacing_y, spacing_x = _floats(first, "PixelSpacing", 2)
     size = [int(first.header.Columns), int(first.header.Rows), len(slices)]
+    origin = (positions[0] + lift * normal).tolist()
     direction = np.stack([row, column, normal], axis=1).ravel().tolist()
     try:
-        return slices, Grid.from_xyz(size, [spacing_x, spacing_y, distance], positions[0].tolist(), direction)
-    except ValueError as error:
-        raise ScanError(f"{folder}: {error}") from None
+        grid = Grid.from_xyz(size, [spacing_x, spacing_y, distance], origin, direction)
+    except ValueError as error_of_grid:
+        raise ScanError(f"{folder}: {error_of_grid}") from None
+    return Stack(slices, grid, shift, remarks)
 
 
 def _floats(item: Slice, key: str, count: int) -> list[float]:
@@ -103,28 +102,24 @@ def _is_same(expected: Any, found: Any) -> bool:
         return bool(expected == found)  # no numbers: named where they are used
 
 
-def _check_distances(folder: Path, slices: list[Slice], heights: NDArray[np.float64]) -> float:
+def _find_distance(
+    folder: Path, slices: list[Slice], heights: NDArray[np.float64], error: float
+) -> tuple[float, float, tuple[str, ...]]:
+    """Return the distance of slices (mm), how far the first lies above its position, and remarks."""
     if len(slices) < 2:
         raise ScanError(f"{folder}: expected at least two slices, found {len(slices)}")
     steps = np.diff(heights)
     # the lower of two middle steps: a gap is a longer step, and must not pull the expected one up
     median = float(np.sort(steps)[(len(steps) - 1) // 2])
+    regular = float((heights[-1] - heights[0]) / len(steps))
     for index, step in enumerate(steps):
         names = f"{slices[index].name} and {slices[index + 1].name}"
         if step < 1e-3:
             raise ScanError(f"{folder}: expected slices at different positions, found {names} at {heights[index]:.3f}")
         if abs(step - median) > DISTANCE_TOLERANCE * median:
-            raise ScanError(f"{folder}: expected slices {median:.3f} mm apart, found {step:.3f} mm between {names}")
-    return float((heights[-1] - heights[0]) / len(steps))
-
-
-def _check_tilt(slices: list[Slice], positions: NDArray[np.float64], normal: NDArray[np.float64]) -> None:
-    moved = positions - positions[0]
-    advance = moved @ normal
-    sideways = np.linalg.norm(moved - advance[:, None] * normal, axis=1)
-    worst = int(np.argmax(sideways - TILT_TOLERANCE * advance))
-    if sideways[worst] > TILT_TOLERANCE * advance[worst] + 1e-2:
-        raise ScanError(
-            f"{slices[worst].where}: expected slices straight above each other, found {sideways[worst]:.2f} mm of"
-            f" sideways shift over {advance[worst]:.2f} mm (tilted gantry)"
-        )
+            fitted = fit_steps(heights, error) if 0 < error < median / 2 else None
+            if fitted is None:
+                raise ScanError(f"{folder}: expected slices {median:.3f} mm apart, found {step:.3f} mm between {names}")
+            remark = f"slice positions are rounded: distances from {steps.min():.3g} to {steps.max():.3g} mm"
+            return fitted[1], fitted[0] - float(heights[0]), (f"{remark} read as {fitted[1]:g} mm",)
+    return regular, 0.0, ()

@@ -1,22 +1,30 @@
-"""The pixels of DICOM slices and frames, and what they are in HU."""
+"""Read the pixels of DICOM slices and frames, and turn them into HU."""
 
 import math
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pydicom
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset
 from pydicom.pixels import iter_pixels
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+)
 
-from lungpipe.datasets.dicom.geometry import Slice
+from lungpipe.datasets.dicom.slice import Slice
+from lungpipe.datasets.dicom.stored import Stored, StoredFormat
+from lungpipe.datasets.padding import AIR_HU, PADDING_HU, touching_border
 from lungpipe.datasets.scan import ScanError
 
 _INT16 = np.iinfo(np.int16)
 _DEFERRED_BYTES = 1024
 """Larger elements are read when they are looked at: files of many frames are read frame by frame."""
-
 
 _TAGS = [
     "SamplesPerPixel",
@@ -29,6 +37,8 @@ _TAGS = [
     "BitsStored",
     "HighBit",
     "PixelRepresentation",
+    "PixelPaddingValue",
+    "PixelPaddingRangeLimit",
     "ExtendedOffsetTable",
     "ExtendedOffsetTableLengths",
     "PixelData",
@@ -36,23 +46,24 @@ _TAGS = [
 """What decoding looks at: a header has a hundred elements more, and reading all of them takes half of the time."""
 
 
-def read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int, NDArray[np.generic]]]:
+def read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int, Stored]]:
     """Yield a file's slices as stored, each with its place in the volume; frames come one by one.
+
+    `places` maps the number of a frame, or None for a file that is one slice, to its place.
 
     Raises:
         ScanError: pixels that cannot be decoded, or more or fewer than the header says.
     """
     found = 0
     try:
-        data = pydicom.dcmread(path, defer_size=_DEFERRED_BYTES, specific_tags=_TAGS)
-        _check_length(path, data)
-        if None in places:
-            yield places[None], data.pixel_array
-            return
-        for frame, stored in enumerate(iter_pixels(path)):
+        data = _read(path, is_single=None in places)
+        is_encapsulated = data.file_meta.TransferSyntaxUID.is_encapsulated
+        layout = StoredFormat.of(path, data, is_encapsulated=is_encapsulated)
+        for frame, bits in enumerate(_read_bits(path, data, is_encapsulated)):
             found += 1
-            if frame in places:
-                yield places[frame], stored
+            place = places.get(None if None in places else frame)
+            if place is not None:
+                yield place, layout.read(bits)
     except ScanError:
         raise
     except Exception as error:  # noqa: BLE001 - decoders raise many kinds; the file must be named in each
@@ -61,33 +72,87 @@ def read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int
         raise ScanError(f"{path}: expected pixels of {len(places)} frames, found {found}")
 
 
-def to_hu(item: Slice, stored: NDArray[np.generic]) -> NDArray[np.int16]:
-    """Return stored values (yx) as int16 HU; raises ScanError for a rescale that is none, or HU beyond int16."""
+def to_hu(item: Slice, stored: Stored) -> NDArray[np.int16]:
+    """Return a stored slice (yx) as int16 HU, its padding as PADDING_HU.
+
+    Padding that is brighter than air is padding where it is connected to the border of the slice: a value that also
+    metal or tissue can have is no hole within the body.
+
+    Raises:
+        ScanError: a rescale that is none, or HU beyond int16.
+    """
     slope, intercept = _rescale(item)
-    values = stored.astype(np.int32)
-    # whole numbers stay whole numbers: float only where the slope asks for it
-    is_whole = slope.is_integer() and intercept.is_integer()
-    hu = values * int(slope) + int(intercept) if is_whole else np.rint(values * slope + intercept)
-    low, high = int(hu.min()), int(hu.max())
-    if low < _INT16.min or high > _INT16.max:
-        raise ScanError(f"{item.where}: expected HU within int16, found {low} to {high}")
-    return hu.astype(np.int16)
+    values, is_padding = stored.values, stored.is_padding
+    if is_padding is not None:
+        if stored.brightest_padding is not None and stored.brightest_padding * slope + intercept > AIR_HU:
+            is_padding = touching_border(is_padding)
+        if is_padding.all():
+            return np.full(values.shape, PADDING_HU, np.int16)
+        # any measured value: what stands for padding must not count among the HU
+        values = np.where(is_padding, values.flat[int(is_padding.argmin())], values)
+    low, high = sorted((int(values.min()) * slope + intercept, int(values.max()) * slope + intercept))
+    if round(low) < _INT16.min or round(high) > _INT16.max:
+        raise ScanError(f"{item.where}: expected HU within int16, found {round(low)} to {round(high)}")
+    hu = _scale(values, slope, intercept)
+    if is_padding is not None:
+        hu[is_padding] = PADDING_HU
+    return hu
 
 
-def _check_length(path: Path, data: Dataset) -> None:
-    """Refuse plain pixels that are more than Rows and Columns say, which pydicom drops or takes for frames."""
-    if data.file_meta.TransferSyntaxUID.is_encapsulated or "PixelData" not in data:
+def _scale(values: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
+    if slope.is_integer() and intercept.is_integer():
+        # whole numbers stay whole numbers. The HU fit into 16 bits, so that what overflows on the way comes back
+        whole = values.astype(np.int16)
+        whole *= np.int64(slope).astype(np.int16)
+        whole += np.int64(intercept).astype(np.int16)
+        return whole
+    return np.rint(values * slope + intercept).astype(np.int16)
+
+
+def _read(path: Path, *, is_single: bool) -> Dataset:
+    data = pydicom.dcmread(path, None if is_single else _DEFERRED_BYTES, force=True, specific_tags=_TAGS)
+    if "TransferSyntaxUID" not in data.file_meta:
+        is_implicit, is_little = data.original_encoding
+        explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
+        data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
+    if data.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian and not is_single:
+        # nothing can be read later at its place in the file
+        data = pydicom.dcmread(path, specific_tags=_TAGS)
+    return data
+
+
+def _read_bits(path: Path, data: Dataset, is_encapsulated: bool) -> Iterator[NDArray[Any]]:
+    """Yield the frames (yx) as unsigned whole numbers, with every bit that was stored."""
+    if "PixelData" not in data:
+        raise ScanError(f"{path}: expected decodable pixels, found no element PixelData")
+    if is_encapsulated or data.file_meta.TransferSyntaxUID == ExplicitVRBigEndian:
+        data.BitsStored, data.HighBit, data.PixelRepresentation = data.BitsAllocated, data.BitsAllocated - 1, 0
+        if is_encapsulated:
+            # SimpleITK costs half a second, which plain pixels need not wait for
+            from lungpipe.datasets.dicom.encapsulated import decode_frames
+
+            yield from decode_frames(data)
+        else:
+            for bits in iter_pixels(data, raw=True):
+                yield bits.astype(bits.dtype.newbyteorder("="), copy=False)
         return
     sizes = [int(data.get("NumberOfFrames", 1) or 1), int(data.Rows), int(data.Columns)]
+    element = data.get_item("PixelData", keep_deferred=True)
+    is_deferred = element.value is None
+    found = min(element.length, path.stat().st_size - element.value_tell) if is_deferred else len(element.value)
     expected = math.prod(sizes) * int(data.BitsAllocated) // 8
-    found = data.get_item("PixelData", keep_deferred=True).length
     # elements have an even length
-    if found > expected + expected % 2:
-        raise ScanError(f"{path}: expected {expected} bytes of pixels ({_times(sizes)}), found {found}")
-
-
-def _times(sizes: list[int]) -> str:
-    return " x ".join(str(size) for size in sizes)
+    if not expected <= found <= expected + expected % 2:
+        times = " x ".join(str(size) for size in sizes)
+        raise ScanError(f"{path}: expected {expected} bytes of pixels ({times}), found {found}")
+    kind = np.dtype(f"<u{int(data.BitsAllocated) // 8}")
+    if not is_deferred:
+        yield from np.frombuffer(element.value, kind, math.prod(sizes)).reshape(sizes)
+        return
+    with path.open("rb") as stream:
+        stream.seek(element.value_tell)
+        for _ in range(sizes[0]):
+            yield np.fromfile(stream, kind, sizes[1] * sizes[2]).reshape(sizes[1:])
 
 
 def _rescale(item: Slice) -> tuple[float, float]:

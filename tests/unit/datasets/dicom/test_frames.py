@@ -89,9 +89,9 @@ def test_both_photometric_kinds_hold_the_same_hu(tmp_path):
 
 
 def test_a_frames_own_rescale_goes_before_the_shared_one(tmp_path):
-    write_enhanced(tmp_path, frames={2: {"RescaleSlope": 2, "RescaleIntercept": -2000}})
+    write_enhanced(tmp_path, frames={2: {"RescaleSlope": 2, "RescaleIntercept": -1400}})
     expected = HU.astype(int)
-    expected[2] = (expected[2] + 1024) * 2 - 2000
+    expected[2] = (expected[2] + 1024) * 2 - 1400
     np.testing.assert_array_equal(read_dicom(tmp_path).hu, expected)
 
 
@@ -140,7 +140,7 @@ BAD = {
     ),
     "single frame": ({"order": [0]}, "at least two slices, found 1"),
     "tilt": (
-        {"frames": {k: {"ImagePositionPatient": [0.0, 0.5 * k, 7.5 * k]} for k in range(4)}},
+        {"frames": {k: {"ImagePositionPatient": [0.0, 0.5 * k * k, 7.5 * k]} for k in range(4)}},
         r"enhanced\.dcm frame 4: .*tilted gantry",
     ),
     "another orientation": (
@@ -155,10 +155,10 @@ BAD = {
     "no spacing": ({"shared": {"PixelSpacing": None}}, "frame 1: expected the element PixelSpacing, found none"),
     "no rescale": ({"shared": {"RescaleSlope": None}}, "frame 1: expected the element RescaleSlope, found none"),
     "slope of zero": ({"frames": {1: {"RescaleSlope": 0, "RescaleIntercept": 0}}}, "frame 2: expected a finite"),
-    "not HU": ({"shared": {"RescaleType": "US"}}, "frame 1: RescaleType: expected HU, found US"),
+    "not HU": ({"shared": {"RescaleType": "MGML"}}, "frame 1: RescaleType: expected HU or HU_MOD, found MGML"),
     "beyond int16": ({"frames": {1: {"RescaleSlope": 1, "RescaleIntercept": 60000}}}, "frame 2: expected HU within"),
     "fewer groups": ({"NumberOfFrames": 5}, "expected a functional group for each of 5 frames, found 4"),
-    "cut pixels": ({"PixelData": b"\0" * 60}, r"enhanced\.dcm: expected decodable pixels"),
+    "cut pixels": ({"PixelData": b"\0" * 60}, r"enhanced\.dcm: expected 240 bytes of pixels \(4 x 6 x 5\), found 60"),
     "rows that lie": ({"Rows": 5}, r"enhanced\.dcm: expected 200 bytes of pixels \(4 x 5 x 5\), found 240"),
     "another modality": ({"Modality": "MR"}, "Modality: expected CT, found MR"),
     "colour": ({"PhotometricInterpretation": "RGB"}, "PhotometricInterpretation: expected MONOCHROME1 or"),

@@ -1,0 +1,160 @@
+"""Find the DICOM images in a folder and its subfolders, and read the elements that place and scale them."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pydicom
+from pydicom.dataset import Dataset
+from pydicom.filereader import read_partial
+from pydicom.tag import BaseTag, Tag
+from pydicom.uid import MediaStorageDirectoryStorage
+
+from lungpipe.datasets.dicom.slice import Slice
+from lungpipe.datasets.scan import ScanError
+
+FRAME_TAGS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
+HEADER_TAGS = [
+    "SOPClassUID",
+    "SeriesInstanceUID",
+    "SeriesDescription",
+    "Modality",
+    "ImageType",
+    "ConvolutionKernel",
+    "SliceThickness",
+    "SpacingBetweenSlices",
+    "Rows",
+    "Columns",
+    "PixelSpacing",
+    "ImagePositionPatient",
+    "ImageOrientationPatient",
+    "RescaleSlope",
+    "RescaleIntercept",
+    "RescaleType",
+    "SamplesPerPixel",
+    "NumberOfFrames",
+    "BitsAllocated",
+    "PhotometricInterpretation",
+]
+_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in HEADER_TAGS]
+PREAMBLE_BYTES = 128
+_BEHIND_IMAGE_ELEMENTS = 0x00290000
+"""The first tag behind those that are read; private and nested elements, and the pixels, follow."""
+_FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
+"""The groups (little-endian) that a file without a preamble begins with."""
+_LONGEST_FIRST_VALUE = 4096
+_ENDINGS = {".dcm", ".ima"}
+
+
+def find_images(folder: Path) -> list[Slice]:
+    """Return the header of every DICOM image in a folder and its subfolders, or of a single file, sorted by path.
+
+    Hidden files, other files and DICOM objects that are no images (indices, reports, outlines) are passed over.
+
+    Raises:
+        ScanError: an unreadable folder, no DICOM images, a damaged file that is named like a slice, an image without a
+            series.
+    """
+    try:
+        paths = sorted(_list_files(folder))
+    except OSError as error:
+        raise ScanError(f"{folder}: expected a readable DICOM folder, found {error.strerror}") from None
+    headers = {path: read_header(path) for path in paths}
+    slices = [Slice(path, header) for path, header in headers.items() if header is not None]
+    # notes, XML readings and the like lie beside the slices; what is named as a slice is one, or was
+    names = {_pattern(item.path) for item in slices}
+    for path, header in headers.items():
+        if header is None and (path.suffix.lower() in _ENDINGS or _pattern(path) in names):
+            raise ScanError(f"{path}: expected a DICOM file, found another content")
+    images = [item for item in slices if _is_image(item.header)]
+    if not images:
+        raise ScanError(f"{folder}: expected DICOM files, found none among {len(paths)} files")
+    for item in images:
+        if not item.header.get("SeriesInstanceUID"):
+            raise ScanError(f"{item.where}: expected the element SeriesInstanceUID, found none")
+    return images
+
+
+def is_dicom(path: Path) -> bool:
+    """Tell whether a file begins as DICOM does, with a preamble or without; raises ScanError for an unreadable one."""
+    try:
+        with path.open("rb") as stream:
+            start = stream.read(PREAMBLE_BYTES + 4)
+    except OSError as error:
+        raise ScanError(f"{path}: expected a readable file, found {error.strerror}") from None
+    if start[PREAMBLE_BYTES:] == b"DICM":
+        return True
+    # explicit: two letters for the type of the value; implicit: the value's length
+    is_explicit = re.fullmatch(rb"[A-Z]{2}", start[4:6]) is not None
+    is_implicit = 0 < int.from_bytes(start[4:8], "little") <= _LONGEST_FIRST_VALUE
+    return len(start) > 8 and start[:2] in _FIRST_GROUPS and (is_explicit or is_implicit)
+
+
+def read_header(path: Path) -> Dataset | None:
+    """Return the elements that place and scale an image, each converted; None for a file that is no DICOM.
+
+    Raises:
+        ScanError: a damaged file.
+    """
+    if not is_dicom(path):
+        return None
+    try:
+        with path.open("rb") as stream:
+            header = read_partial(stream, stop_when=_is_behind, force=True, specific_tags=_TAGS)
+        if _has_groups(header):
+            groups = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=FRAME_TAGS)
+            header.update({element.tag: element for element in groups})
+        # values are converted when they are first looked at: looked at here, the error can name the file
+        for element in header.iterall():
+            element.value  # noqa: B018
+    except Exception as error:  # noqa: BLE001 - a damaged file raises many kinds; it must be named in each
+        raise ScanError(f"{path}: expected a readable DICOM file, found {error}") from None
+    return header
+
+
+def class_name(header: Dataset) -> str:
+    """Return the name of an object's kind (SOP class), such as `CT Image Storage`; empty where it is not given."""
+    uid = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
+    return str(uid.name) if uid else ""
+
+
+def _list_files(folder: Path) -> Iterator[Path]:
+    if folder.is_file():
+        yield folder
+        return
+    for path in folder.iterdir():
+        if path.name.startswith(".") or path.name == "__MACOSX":
+            continue
+        if path.is_dir():
+            yield from _list_files(path)
+        elif path.is_file():
+            yield path
+
+
+def _is_behind(tag: BaseTag, vr: str | None, length: int) -> bool:
+    return tag >= _BEHIND_IMAGE_ELEMENTS
+
+
+def _has_groups(header: Dataset) -> bool:
+    """Tell whether a CT's geometry may lie in groups for its frames; of other objects nobody reads them."""
+    name = class_name(header)
+    has_frames = int(header.get("NumberOfFrames") or 1) > 1
+    return (not name or name.endswith("CT Image Storage")) and (has_frames or "Enhanced" in name)
+
+
+def _is_image(header: Dataset) -> bool:
+    """Tell an image, and a file too damaged to say what it is, from other objects."""
+    name = class_name(header)
+    is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
+    return not is_index and ("Rows" in header or not name or "Image Storage" in name)
+
+
+def _pattern(path: Path) -> str:
+    """Return a file's name with one mark for each number in it: slices of one series differ in numbers only.
+
+    A name with an ending is known by that alone.
+    """
+    ending = path.suffix.lower()
+    if ending and not ending[1:].isdigit():
+        return ending
+    return re.sub(r"(?<![A-Za-z])[0-9A-Fa-f]{8,}(?![A-Za-z])|[\d.]+", "#", path.name)

@@ -1,0 +1,40 @@
+"""Explain slice positions that are irregular by the few decimals with which they were written."""
+
+from collections.abc import Iterable
+
+import numpy as np
+from numpy.typing import NDArray
+
+MAX_DECIMALS = 2
+"""Positions with more decimals are not rounded enough to explain anything."""
+
+
+def rounding_error(numbers: Iterable[object]) -> float:
+    """Return by how much DICOM's decimal numbers may be rounded: half a unit of their last decimal.
+
+    0 where one has more than two decimals or none (a whole number may be meant so), or is no decimal text.
+    """
+    texts = [str(getattr(number, "original_string", "")).strip().lower() for number in numbers]
+    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
+    is_plain = all(text and "e" not in text for text in texts)
+    return 0.5 * 10.0**-decimals if is_plain and 1 <= decimals <= MAX_DECIMALS else 0.0
+
+
+def fit_steps(values: NDArray[np.float64], reach: float) -> tuple[float, float] | None:
+    """Return first term and step of the regular series whose terms all lie within `reach` of `values`; else None.
+
+    Of all steps that fit, the one with the fewest decimals is taken: spacings are round numbers.
+    """
+    reach *= 1 + 1e-6  # halves are rounded up or down
+    index = np.arange(len(values))
+    start, end = np.triu_indices(len(values), 1)
+    # both ends of each pair may be off by `reach`; where all pairs agree on a step, a first term exists, too
+    advance, steps = values[end] - values[start], index[end] - index[start]
+    low, high = ((advance - 2 * reach) / steps).max(), ((advance + 2 * reach) / steps).min()
+    if low > high:
+        return None
+    middle = float(low + high) / 2
+    rounded = (round(middle, decimals) for decimals in range(12))
+    step = next((number for number in rounded if low <= number <= high), middle)
+    residual = values - index * step
+    return float(residual.max() + residual.min()) / 2, step

@@ -1,0 +1,112 @@
+"""Turn a series of a tilted gantry, whose slices shift sideways by the same length each, into an upright volume."""
+
+import math
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.datasets.dicom.slice import Slice
+from lungpipe.datasets.padding import AIR_HU
+from lungpipe.datasets.scan import ScanError
+from lungpipe.geometry import Grid
+
+TILT_TOLERANCE = 0.01
+"""Slices may shift sideways by this share of the distance they advance; more is a tilted gantry."""
+UNEVEN_MM = 0.02
+"""A tilted slice may lie this far beside the even tilt: positions are written with three decimals or so."""
+MAX_TILT = 1.0
+"""Sideways shift by distance: 45 degrees. Gantries tilt by up to 30."""
+Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
+
+
+def find_shift(
+    slices: list[Slice], positions: NDArray[np.float64], axes: Axes, errors: NDArray[np.float64]
+) -> tuple[float, float]:
+    """Return by how much (mm) each slice shifts against the one before, along y and x; 0 for straight slices.
+
+    `positions` (n, 3; xyz mm) are the slices' in order, coordinates rounded by up to `errors` (xyz mm); `axes` are the
+    unit vectors of row, column and normal (xyz).
+
+    Raises:
+        ScanError: a shift that is not the same from slice to slice, or steeper than any gantry.
+    """
+    row, column, normal = axes
+    moved = positions - positions[0]
+    advance = moved @ normal
+    sideways = np.stack([moved @ column, moved @ row], axis=1)
+    length = np.linalg.norm(sideways, axis=1)
+    worst = int(np.argmax(length - TILT_TOLERANCE * advance))
+    # two rounded positions are compared
+    error = 2 * float(np.hypot(np.abs(column) @ errors, np.abs(row) @ errors))
+    if length[worst] <= TILT_TOLERANCE * advance[worst] + 1e-2 + error:
+        return 0.0, 0.0
+    steps, start = np.polyfit(np.arange(len(slices)), sideways, 1)
+    apart = np.linalg.norm(sideways - start - np.outer(np.arange(len(slices)), steps), axis=1)
+    tilt = float(np.linalg.norm(steps)) * (len(slices) - 1) / float(advance[-1])
+    if apart.max() > UNEVEN_MM + error or tilt > MAX_TILT:
+        found = f"found {length[worst]:.2f} mm of sideways shift over {advance[worst]:.2f} mm (tilted gantry)"
+        if tilt <= MAX_TILT:
+            found += f", up to {apart.max():.2f} mm beside an even tilt"
+        raise ScanError(f"{slices[worst].where}: expected slices straight above each other, {found}")
+    return float(steps[0]), float(steps[1])
+
+
+def upright_grid(grid: Grid, shift_yx_mm: tuple[float, float]) -> Grid:
+    """Return the grid that holds every slice of a sheared one.
+
+    `grid` is the sheared one as if its slices lay straight above the first; each shifts by `shift_yx_mm` against the
+    one before, along the array axes y and x. Slices keep their planes and their pixels' spacing.
+    """
+    starts, sizes = zip(*(_span(grid, axis, step) for axis, step in enumerate(shift_yx_mm, start=1)), strict=True)
+    z, y, x = grid.to_world((0, *starts)).tolist()
+    return replace(grid, shape_zyx=(grid.shape_zyx[0], *sizes), origin_zyx_mm=(z, y, x))
+
+
+def shear_upright(
+    hu: NDArray[np.int16], grid: Grid, shift_yx_mm: tuple[float, float]
+) -> tuple[NDArray[np.int16], Grid]:
+    """Return HU (int16, zyx) and grid of the upright volume (see `upright_grid`): linear within slices, air outside.
+
+    A shift by whole pixels keeps every value; a fraction of a pixel joins two neighbours, or four.
+    """
+    target = upright_grid(grid, shift_yx_mm)
+    upright = np.full(target.shape_zyx, AIR_HU, dtype=np.int16)
+    for index, plane in enumerate(hu):
+        values: NDArray[np.float32] = plane.astype(np.float32)
+        is_inside = np.ones(target.shape_zyx[1:], dtype=bool)
+        for axis, step in enumerate(shift_yx_mm):
+            start = _span(grid, axis + 1, step)[0]
+            place = (
+                np.arange(target.shape_zyx[axis + 1], dtype=np.float64)
+                + start
+                - index * step / grid.spacing_zyx_mm[axis + 1]
+            )
+            values, is_known = _sample(values, place, axis)
+            is_inside &= is_known[:, None] if axis == 0 else is_known
+        upright[index][is_inside] = np.rint(values[is_inside])
+    return upright, target
+
+
+def _span(grid: Grid, axis: int, step_mm: float) -> tuple[int, int]:
+    """Return the first index and the number of voxels that hold all slices along an axis."""
+    last = (grid.shape_zyx[0] - 1) * step_mm / grid.spacing_zyx_mm[axis]
+    # a shift of 3.0000000001 pixels needs no fourth
+    first, end = math.floor(min(last, 0.0) + 1e-6), math.ceil(max(last, 0.0) - 1e-6)
+    return first, grid.shape_zyx[axis] + end - first
+
+
+def _sample(
+    values: NDArray[np.float32], place: NDArray[np.float64], axis: int
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return values at fractional indices of an axis, linear, and which of them lie within half a pixel of a value."""
+    last = values.shape[axis] - 1
+    nearest = np.round(place)
+    place = np.where(np.abs(place - nearest) < 1e-6, nearest, place)
+    is_known = (place >= -0.5) & (place <= last + 0.5)
+    clipped = np.clip(place, 0, last)
+    lower = np.floor(clipped).astype(np.intp)
+    share = (clipped - lower).astype(np.float32)
+    share = share[:, None] if axis == 0 else share
+    upper = np.minimum(lower + 1, last)
+    return np.take(values, lower, axis) * (1 - share) + np.take(values, upper, axis) * share, is_known

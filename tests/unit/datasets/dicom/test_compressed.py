@@ -1,0 +1,117 @@
+"""Compressed pixels: every transfer syntax gives the voxels of the plain file, and nothing of the bits above them."""
+
+import numpy as np
+import pydicom
+import pytest
+from dicom_files import SYNTAXES, compress, encode, store
+from pydicom.encaps import encapsulate
+from pydicom.uid import ExplicitVRBigEndian, JPEGLSLossless
+
+from lungpipe.datasets.dicom import read_dicom
+from lungpipe.datasets.scan import ScanError
+
+OVERLAY = (np.arange(80) % 16).astype("<u2") << 12
+"""Something else in the four bits above a value of twelve."""
+# (37 k mod 1500) + 100 for k = 0..79, 0xF000 added at row 2, column 3; compressed with CharLS
+JPEG_LS = bytes.fromhex(
+    "ffd8fff7000b100008000a01011100fff8000d01ffff0012004301140040ffda00080101000000004c789311e4590e8312623c8b21ee4895122469"
+    "1285409f4f2256e49d4e00000000000047f2000023886d0d219430891b8a1744a00dc7b92164551444d236e007270020080201008040200635b714"
+    "4d13449114451043d226e087a1c8721a86a1a86218a16de8621685a168521485214a00ffd9"
+)
+
+
+@pytest.mark.parametrize("kind", SYNTAXES)
+def test_voxels_are_those_of_the_plain_file(series, kind):
+    for path in series.write_all().iterdir():
+        compress(path, kind)
+    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+
+
+@pytest.mark.parametrize("kind", [None, *SYNTAXES])
+def test_bits_above_the_stored_ones_never_reach_the_voxels(series, kind):
+    def with_overlay(index):
+        return (np.frombuffer(store(series.hu[index]), "<u2") | OVERLAY).tobytes()
+
+    for path in series.write_all(BitsStored=12, HighBit=11, PixelData=with_overlay).iterdir():
+        if kind is not None:
+            compress(path, kind)
+    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+
+
+@pytest.mark.parametrize("kind", [None, *SYNTAXES])
+def test_signed_values_are_extended_from_their_sign_bit(series, kind):
+    def with_overlay(index):
+        return ((series.hu[index].astype("<i2").view("<u2").ravel() & 0xFFF) | OVERLAY).tobytes()
+
+    series.write_all(BitsStored=12, HighBit=11, PixelRepresentation=1, RescaleIntercept=0, PixelData=with_overlay)
+    for path in series.folder.iterdir():
+        if kind is not None:
+            compress(path, kind)
+    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+
+
+def test_value_in_the_highest_bits(series):
+    """Before 2004 a value could lie in other bits than the lowest: the high bit says where (PS3.5 8.1.1)."""
+
+    def shifted(index):
+        return (np.frombuffer(store(series.hu[index]), "<u2") << 4 | 7).astype("<u2").tobytes()
+
+    series.write_all(BitsStored=12, HighBit=15, PixelData=shifted)
+    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+
+
+def test_big_endian(series):
+    for path in series.write_all(
+        PixelData=lambda i: np.frombuffer(store(series.hu[i]), "<u2").byteswap().tobytes()
+    ).iterdir():
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
+        data["PixelData"].VR = "OW"
+        pydicom.dcmwrite(path, data, implicit_vr=False, little_endian=False, enforce_file_format=True)
+    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+
+
+def test_jpeg_ls(series):
+    for path in series.write_all(BitsStored=12, HighBit=11).iterdir():
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = JPEGLSLossless
+        data.PixelData = encapsulate([JPEG_LS])
+        data["PixelData"].is_undefined_length = True
+        data.save_as(path)
+    expected = (np.arange(80).reshape(8, 10) * 37) % 1500 + 100
+    assert expected[2, 3] < 0xFFF
+    np.testing.assert_array_equal(read_dicom(series.folder).hu, np.broadcast_to(expected - 1024, (6, 8, 10)))
+
+
+def test_compressed_pixels_of_another_size_are_refused(series):
+    path = series.write_all() / "3.dcm"
+    compress(path, "JPEG 2000")
+    data = pydicom.dcmread(path)
+    data.PixelData = encapsulate([encode(np.zeros((8, 9), np.uint16), "JPEG2000")])
+    data.save_as(path)
+    with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels"):
+        read_dicom(series.folder)
+
+
+@pytest.mark.parametrize("kind", ["JPEG lossless", "JPEG 2000", "RLE"])
+def test_truncated_stream_is_refused_by_name(series, kind):
+    path = series.write_all() / "3.dcm"
+    compress(path, kind)
+    path.write_bytes(path.read_bytes()[:-60])
+    with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels"):
+        read_dicom(series.folder)
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"BitsStored": 17}, r"2\.dcm: BitsStored: expected 1 to 16 bits, found 17"),
+        ({"BitsStored": 12, "HighBit": 16}, r"2\.dcm: HighBit: expected 11 to 15, found 16"),
+        ({"BitsStored": 12, "HighBit": 10}, r"2\.dcm: HighBit: expected 11 to 15, found 10"),
+    ],
+)
+def test_bits_that_do_not_fit_are_refused(series, changes, message):
+    series.write_all()
+    series.write(2, **changes)
+    with pytest.raises(ScanError, match=message):
+        read_dicom(series.folder)

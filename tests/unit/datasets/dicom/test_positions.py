@@ -1,0 +1,181 @@
+"""Slice positions as exporters write them, and slices of a tilted gantry."""
+
+import numpy as np
+import pytest
+from dicom_files import store
+
+from lungpipe.datasets.dicom import read_dicom
+from lungpipe.datasets.scan import ScanError
+from lungpipe.geometry import Grid
+
+COUNT = 40
+PLANES = [((37 * np.arange(80) + 113 * index) % 2000 - 1000).astype(np.int16).reshape(8, 10) for index in range(COUNT)]
+
+
+def write(series, position, count=COUNT, **changes):
+    for index in range(count):
+        made = {"ImagePositionPatient": [str(number) for number in position(index)], "PixelData": store(PLANES[index])}
+        series.write(0, f"{index}.dcm", **made, **changes)
+    return series.folder
+
+
+def fixed(number, decimals):
+    return f"{number:.{decimals}f}"
+
+
+@pytest.mark.parametrize(
+    ("distance", "decimals", "start"),
+    [(0.625, 1, -145.7833), (0.75, 1, 0.0), (1.25, 1, 33.34), (0.625, 2, -33.333), (0.667, 1, 12.0), (1.375, 1, 5.05)],
+)
+def test_rounded_positions_are_one_regular_grid(series, distance, decimals, start):
+    folder = write(series, lambda k: ("-47.3633", "-82.3532", fixed(start + distance * k, decimals)))
+    scan = read_dicom(folder)
+    # within half a unit at both ends
+    unit = 10.0**-decimals
+    assert scan.grid.spacing_zyx_mm[0] == pytest.approx(distance, abs=unit / (COUNT - 1))
+    for index in (0, COUNT - 1):
+        assert scan.grid.to_world((index, 0, 0))[0] == pytest.approx(start + distance * index, abs=unit)
+    np.testing.assert_array_equal(scan.hu, PLANES)
+
+
+def test_rounding_is_said_and_the_spacing_is_the_round_number(series):
+    folder = write(series, lambda k: ("0", "0", fixed(0.625 * k, 1)))
+    scan = read_dicom(folder)
+    assert scan.grid.spacing_zyx_mm[0] == 0.625
+    assert scan.remarks == ("slice positions are rounded: distances from 0.6 to 0.7 mm read as 0.625 mm",)
+
+
+def test_regular_positions_need_no_remark(series):
+    scan = read_dicom(write(series, lambda k: ("0", "0", fixed(0.7 * k, 1))))
+    assert scan.remarks == ()
+    assert scan.grid.spacing_zyx_mm[0] == pytest.approx(0.7, abs=1e-9)
+
+
+IRREGULAR = {
+    "a slice missing": lambda k: ("0", "0", fixed(0.625 * (k + (k > 17)), 1)),
+    "one slice a unit off": lambda k: ("0", "0", fixed(0.625 * k + 0.15 * (k == 17), 1)),
+    "more decimals than rounding leaves": lambda k: ("0", "0", fixed(round(0.625 * k, 1), 3)),
+    "whole numbers": lambda k: ("0", "0", fixed(2.5 * k, 0)),
+}
+
+
+@pytest.mark.parametrize("name", IRREGULAR)
+def test_what_rounding_does_not_explain_is_refused(series, name):
+    with pytest.raises(ScanError, match=r"expected slices .* mm apart, found .* mm between"):
+        read_dicom(write(series, IRREGULAR[name]))
+
+
+def test_rounded_positions_of_an_oblique_series_are_no_tilt(series):
+    normal = np.array([0.0, -0.6, 0.8])
+    folder = write(
+        series,
+        lambda k: tuple(fixed(number, 1) for number in 10 + normal * 1.25 * k),
+        ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 0.8, 0.6],
+    )
+    scan = read_dicom(folder)
+    assert scan.hu.shape == (COUNT, 8, 10)
+    assert scan.grid.spacing_zyx_mm[0] == pytest.approx(1.25, abs=0.01)
+
+
+# a gantry turned about x: planes lean, the table moves along z
+LEAN = np.deg2rad(20)
+TILTED = [1.0, 0.0, 0.0, 0.0, float(np.cos(LEAN)), float(np.sin(LEAN))]
+
+
+def ball(points_xyz_mm):
+    """HU of a smooth body: 40 in the middle, -1000 outside."""
+    away = np.square((points_xyz_mm - (0.0, -20.0, 60.0)) / (60.0, 60.0, 60.0)).sum(axis=-1)
+    return -1000 + 1040 * np.exp(-away)
+
+
+def write_tilted(series, orientation, step, first=(-75.0, -80.0, 20.0), spacing=1.0):
+    """Write slices of the smooth body: 40 of them, 120 x 150 pixels; slice k lies `step` x k from the first."""
+    row, column = np.reshape(orientation, (2, 3))
+    y, x = np.mgrid[:120, :150] * spacing
+    for index in range(COUNT):
+        corner = np.array(first) + np.array(step) * index
+        hu = ball(corner + x[..., None] * row + y[..., None] * column)
+        series.write(
+            0,
+            f"{index}.dcm",
+            Rows=120,
+            Columns=150,
+            PixelSpacing=[spacing, spacing],
+            ImageOrientationPatient=[float(number) for number in orientation],
+            ImagePositionPatient=[float(number) for number in corner],
+            PixelData=store(np.rint(hu)),
+        )
+    return series.folder
+
+
+TILTS = {
+    "planes lean": (TILTED, (0.0, 0.0, 2.0)),
+    "planes lean the other way": ([1, 0, 0, 0, float(np.cos(LEAN)), -float(np.sin(LEAN))], (0.0, 0.0, 2.0)),
+    "table drifts": ([1, 0, 0, 0, 1, 0], (0.0, 0.3, 2.0)),
+    "both axes": ([1, 0, 0, 0, 1, 0], (-0.25, 0.5, 2.0)),
+    "flipped": ([-1, 0, 0, 0, -1, 0], (0.3, 0.45, -2.0)),
+}
+
+
+@pytest.mark.parametrize("name", TILTS)
+def test_even_tilt_is_resampled_to_an_upright_grid(series, name):
+    orientation, step = TILTS[name]
+    first = (75.0, 40.0, 100.0) if name == "flipped" else (-75.0, -80.0, 20.0)
+    scan = read_dicom(write_tilted(series, orientation, step, first))
+    grid = scan.grid
+    assert isinstance(grid, Grid)
+    direction = np.asarray(grid.direction_zyx)
+    np.testing.assert_allclose(direction.T @ direction, np.eye(3), atol=1e-6)
+    assert len(scan.remarks) == 1
+    assert "tilted gantry" in scan.remarks[0]
+    # every voxel that a slice reached holds the body at its own place in the world
+    index = np.stack(np.meshgrid(*(np.arange(size) for size in scan.hu.shape), indexing="ij"), axis=-1)
+    world_xyz = grid.to_world(index)[..., ::-1]
+    row, column = np.reshape(orientation, (2, 3))
+    normal = np.cross(row, column)
+    slices = (world_xyz - first) @ normal / (np.array(step) @ normal)
+    local = world_xyz - first - slices[..., None] * step
+    x, y = local @ row, local @ column
+    is_inside = (x >= 0) & (x <= 149) & (y >= 0) & (y <= 119)
+    assert is_inside.mean() > 0.5
+    expected = np.where(is_inside, ball(world_xyz), -1024)
+    # half a HU by rounding what is stored, half by rounding what is read, and the body's curvature between two pixels
+    assert np.abs(scan.hu - expected)[is_inside].max() <= 1.04
+    is_beyond = (x < -0.51) | (x > 149.51) | (y < -0.51) | (y > 119.51)
+    assert (scan.hu[is_beyond] == -1024).all()
+    # no slice loses a voxel
+    assert is_inside.sum() >= COUNT * 119 * 149
+
+
+def test_shift_by_whole_pixels_keeps_every_value(series):
+    folder = write(series, lambda k: ("0", str(5 * k), str(5 * k)))
+    scan = read_dicom(folder)
+    assert scan.hu.shape == (COUNT, 8 + COUNT - 1, 10)
+    for index, plane in enumerate(PLANES):
+        np.testing.assert_array_equal(scan.hu[index, index : index + 8], plane)
+    assert (scan.hu == -1024).sum() >= COUNT * (COUNT - 1) * 10
+    np.testing.assert_allclose(scan.grid.origin_zyx_mm, (0.0, 0.0, 0.0), atol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "tilt", [lambda k: 0.01 * k * k, lambda k: 0.4 * k + 0.2 * (k == 9), lambda k: 0.4 * max(k, 20)]
+)
+def test_uneven_tilt_is_refused(series, tilt):
+    with pytest.raises(ScanError, match=r"tilted gantry\), up to \d+\.\d\d mm beside an even tilt"):
+        read_dicom(write(series, lambda k: ("0", fixed(tilt(k), 4), fixed(2.0 * k, 4))))
+
+
+def test_padding_of_tilted_slices_does_not_bleed(series):
+    def pixels(index):
+        stored = np.full((8, 10), 1064)
+        stored[:, :3] = 0
+        stored[2:6, 3:5] = 174
+        stored[0] = 63536
+        return stored.astype("<u2").tobytes()
+
+    for index in range(6):
+        at = [0.0, 1.7 * index, 5.0 * index]
+        series.write(index, ImagePositionPatient=at, PixelData=pixels(index), PixelPaddingValue=63536)
+    hu = read_dicom(series.folder).hu
+    assert hu.min() == -1024
+    assert hu.max() == 40
