@@ -10,9 +10,9 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from lungpipe.settings.study import StudySettings
+from lungpipe.settings.study import ConfigSettings, StudySettings
 
-RECIPE_SECTIONS = ("segmenter", "candidates", "classifier")
+RECIPE_SECTIONS = ("detector", "scorer", "patient")
 
 
 class SettingsError(ValueError):
@@ -20,32 +20,33 @@ class SettingsError(ValueError):
 
 
 def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
-    """Validate `config` (YAML content) over the recipe that it names.
-
-    The recipe's sections lie below the config's own: a study may change single keys of a recipe.
+    """Validate `config` (YAML content) and the recipe that it names, and apply the study's scale to the recipe.
 
     Raises:
-        SettingsError: unknown key, wrong value, or a recipe file that does not exist.
+        SettingsError: unknown key, wrong value, parts of a recipe that do not fit together, or no such recipe file.
     """
     merged = copy.deepcopy(dict(config))
-    name = str(merged.get("recipe", StudySettings.model_fields["recipe"].default))
+    name = str(merged.get("recipe", ConfigSettings.model_fields["recipe"].default))
     recipe = read_recipe(recipes_dir, name)
-    for section in RECIPE_SECTIONS:
-        own = merged.get(section) or {}
-        if isinstance(own, Mapping):  # else validation says what it should have been
-            merged[section] = overlay(recipe.get(section) or {}, own)
+    if own := sorted(set(merged) & set(RECIPE_SECTIONS)):
+        path = recipes_dir / f"{name}.yaml"
+        raise SettingsError(
+            f"config: {own[0]}: expected in a recipe ({path}), found in the study; a study may set scale.detector and "
+            "scale.scorer"
+        )
     dataset = merged.get("dataset")
-    for name in ("root", "lidc_xml"):
-        if isinstance(dataset, dict) and isinstance(dataset.get(name), str):
-            dataset[name] = expand_variables(dataset[name])
+    for key in ("root", "lidc_xml"):
+        if isinstance(dataset, dict) and isinstance(dataset.get(key), str):
+            dataset[key] = expand_variables(dataset[key])
+    parts = scaled(recipe, merged.get("scale"))
     try:
-        return StudySettings.model_validate(merged)
+        return StudySettings.model_validate(merged | parts)
     except ValidationError as error:
         raise SettingsError(_explain(error)) from None
 
 
 def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
-    """Return the sections of `recipes/<name>.yaml`; raises SettingsError where it is absent or has other keys."""
+    """Return the sections of `recipes/<name>.yaml`; raises SettingsError where it is absent or incomplete."""
     path = recipes_dir / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in recipes_dir.glob("*.yaml")))
@@ -54,10 +55,25 @@ def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: expected YAML, found {error}") from None
-    unknown = sorted(set(content) - set(RECIPE_SECTIONS))
-    if unknown:
-        raise SettingsError(f"{path}: expected the keys {', '.join(RECIPE_SECTIONS)}, found {', '.join(unknown)}")
+    if not isinstance(content, dict) or set(content) != set(RECIPE_SECTIONS):
+        found = ", ".join(map(str, content)) if isinstance(content, dict | list) else repr(content)
+        raise SettingsError(f"{path}: expected the keys {', '.join(RECIPE_SECTIONS)}, found {found or 'none'}")
     return dict(content)
+
+
+def scaled(recipe: Mapping[str, Any], scale: object) -> dict[str, Any]:
+    """Return the recipe's sections with the numbers that a study's `scale` gives for `detector` and `scorer`.
+
+    Numbers for a part that the recipe does not train (given candidates, unchanged scores) change nothing: one study
+    runs every recipe.
+    """
+    parts = copy.deepcopy(dict(recipe))
+    for name, numbers in scale.items() if isinstance(scale, Mapping) else ():
+        part = parts.get(name)
+        if isinstance(part, Mapping) and isinstance(numbers, Mapping) and isinstance(part.get("training"), Mapping):
+            given = {key: value for key, value in numbers.items() if value is not None}
+            parts[name] = overlay(part, {"training": given})
+    return parts
 
 
 def overlay(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
