@@ -1,11 +1,21 @@
 """Networks that take HU, and models: networks with a card that says what they were trained on."""
 
 from lungpipe.models.build import build_network, resolve
+from lungpipe.models.card import ModelCard, Role, digest_of
 from lungpipe.models.hardware import Hardware, choose_hardware
+from lungpipe.models.model import Model, join_models, load_model, read_card, save_model
 
 __all__ = [
     "Hardware",
+    "Model",
+    "ModelCard",
+    "Role",
     "build_network",
     "choose_hardware",
+    "digest_of",
+    "join_models",
+    "load_model",
+    "read_card",
     "resolve",
+    "save_model",
 ]

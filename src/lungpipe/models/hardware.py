@@ -27,7 +27,7 @@ class Hardware:
 
     def place(self, network: nn.Module) -> nn.Module:
         """Move a network to the device, its convolutions in the memory format; returns the same network."""
-        return network.to(device=self.device, memory_format=self.memory_format)  # type: ignore[call-overload,no-any-return]
+        return network.to(device=self.device, memory_format=self.memory_format)  # type: ignore[call-overload]
 
 
 def choose_hardware(settings: ComputeSettings, num_threads: int) -> Hardware:
