@@ -1,0 +1,107 @@
+"""Blur, HU scale and shift, noise and cutout of a batch of patches, each by its own draw."""
+
+import math
+from collections.abc import Mapping
+
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from lungpipe.sampling.batch import Spacing
+from lungpipe.sampling.targets import diameters_mm
+from lungpipe.settings.recipe import AugmentationSettings
+from lungpipe.volumes.hounsfield import AIR_HU
+
+_MASK = 0xFFFFFFFF
+
+
+def change(hu_BZYX: Tensor, draws: Mapping[str, Tensor], settings: AugmentationSettings) -> Tensor:
+    """Return patches (float32 HU) after blur, scale about air, shift and noise, where they are drawn."""
+    if "blur_vox" in draws:
+        hu_BZYX = blur(hu_BZYX, draws["blur_vox"], settings.blur_vox)
+    if "hu_scale" in draws or "hu_shift" in draws:
+        one = hu_BZYX.new_ones(len(hu_BZYX))
+        scale, shift = draws.get("hu_scale", one), draws.get("hu_shift", 0.0 * one)
+        # (hu - air) x scale + air + shift, in one pass
+        constant = AIR_HU * (1.0 - scale) + shift
+        hu_BZYX = torch.addcmul(_wide(constant), hu_BZYX, _wide(scale))
+    if "noise_hu" in draws:
+        hu_BZYX = torch.addcmul(hu_BZYX, noise(draws["noise_key"], hu_BZYX.shape[1:]), _wide(draws["noise_hu"]))
+    return hu_BZYX
+
+
+def blur(hu_BZYX: Tensor, sigma_B: Tensor, largest_sigma_vox: float) -> Tensor:
+    """Return patches smoothed by Gaussians of their own standard deviations (voxels), cut off at 3 of the largest.
+
+    Beyond the border of a patch its outermost voxels are repeated.
+    """
+    radius = max(math.ceil(3.0 * largest_sigma_vox), 1)
+    offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=hu_BZYX.device)
+    # a standard deviation of 0 leaves the middle weight alone
+    weights = torch.exp(-0.5 * (offsets / sigma_B.clamp(min=1e-3)[:, None]).square())
+    weights = weights / weights.sum(dim=1, keepdim=True)
+    for axis in (1, 2, 3):
+        size = hu_BZYX.shape[axis]
+        padded = functional.pad(hu_BZYX[:, None], _padding(axis, radius), mode="replicate")[:, 0]
+        smooth = torch.zeros_like(hu_BZYX)
+        for tap in range(2 * radius + 1):
+            smooth.addcmul_(padded.narrow(axis, tap, size), _wide(weights[:, tap]))
+        hu_BZYX = smooth
+    return hu_BZYX
+
+
+def noise(key_B: Tensor, shape_zyx: torch.Size | tuple[int, ...]) -> Tensor:
+    """Return standard normal noise (B, Z, Y, X) that is a function of key and voxel index alone.
+
+    Two 32-bit hashes of (key, index), by the finaliser of MurmurHash3 (A. Appleby), give two uniform numbers, and these
+    a normal one (Box and Muller, 1958). Whole numbers are the same on every device.
+    """
+    index = torch.arange(math.prod(shape_zyx), dtype=torch.int64, device=key_B.device)
+    mixed = _hash(index ^ _hash(key_B.to(torch.int64) + 0x9E3779B9)[:, None])
+    # (0, 1], so that the logarithm is finite
+    first = (mixed >> 8).float().add_(1.0).mul_(2.0**-24)
+    second = (_hash(mixed + 0x7F4A7C15) >> 8).float().mul_(2.0**-24)
+    normal = first.log_().mul_(-2.0).sqrt_() * second.mul_(2.0 * math.pi).cos_()
+    return normal.view(-1, *shape_zyx)
+
+
+def cut_out(hu_BZYX: Tensor, findings_BK5: Tensor, draws: Mapping[str, Tensor], spacing_zyx_mm: Spacing) -> Tensor:
+    """Return patches in which a cube of `cutout_vox` voxels is air; a cube that would touch a finding is left out.
+
+    The cube lies in the patch as a whole, at `cutout_place` of the way along each axis.
+    """
+    is_cut, touch_mm2 = None, 0.0
+    for axis in range(3):
+        size, step = hu_BZYX.shape[axis + 1], spacing_zyx_mm[axis]
+        side = draws["cutout_vox"].clamp(max=size)
+        first = torch.round(draws["cutout_place"][:, axis] * (size - side))
+        index = torch.arange(size, device=hu_BZYX.device)
+        covered = (index >= first[:, None]) & (index < (first + side)[:, None])
+        wide = covered[(slice(None), *(slice(None) if i == axis else None for i in range(3)))]
+        is_cut = wide if is_cut is None else is_cut & wide
+        low = (first - 0.5 - (size - 1) / 2) * step
+        center = findings_BK5[..., axis]
+        # distance from a finding's centre to the cube along this axis
+        away = torch.maximum(low[:, None] - center, center - (low + side * step)[:, None]).clamp(min=0)
+        touch_mm2 = touch_mm2 + away.square()
+    is_finding = findings_BK5[..., 4] > 0
+    is_touched = ((touch_mm2 <= (diameters_mm(findings_BK5) / 2).square()) & is_finding).any(dim=1)
+    return torch.where(is_cut & ~_wide(is_touched), float(AIR_HU), hu_BZYX)
+
+
+def _hash(whole: Tensor) -> Tensor:
+    whole = whole & _MASK
+    whole = ((whole ^ (whole >> 16)) * 0x85EBCA6B) & _MASK
+    whole = ((whole ^ (whole >> 13)) * 0xC2B2AE35) & _MASK
+    return whole ^ (whole >> 16)
+
+
+def _wide(values_B: Tensor) -> Tensor:
+    return values_B[:, None, None, None]
+
+
+def _padding(axis: int, radius: int) -> tuple[int, ...]:
+    # torch pads from the last axis backwards
+    sides = [0] * 6
+    sides[2 * (3 - axis)] = sides[2 * (3 - axis) + 1] = radius
+    return tuple(sides)
