@@ -1,14 +1,13 @@
-"""Blocks of HU around points, read from stores once and kept in memory up to a bound of bytes."""
+"""Blocks of voxels around points, read once and kept in memory up to a bound of bytes."""
 
 import threading
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
-import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.geometry import Window
 from lungpipe.volumes.store import StoredVolume, VolumeError, open_volume
 
 
@@ -38,41 +37,37 @@ class VolumeShelf:
 
 
 class BlockCache:
-    """Blocks (int16 HU, zyx) by number, of one shape, least recently used first out; safe in threads."""
+    """Arrays by number, made by `read` and kept until they exceed `limit_bytes`, least recently used first out.
 
-    def __init__(self, volumes: VolumeShelf, series: Sequence[str], windows: Sequence[Window], limit_bytes: int) -> None:
-        self.volumes, self.series, self.windows, self.limit_bytes = volumes, series, windows, limit_bytes
+    Safe in threads: `read` runs outside the lock, so that threads read different blocks at the same time. Two threads
+    that miss the same block both read it.
+    """
+
+    def __init__(self, read: Callable[[int], NDArray[Any]], limit_bytes: int) -> None:
         self.num_bytes = 0
         self.num_reads = 0
-        self._blocks: OrderedDict[int, NDArray[np.int16]] = OrderedDict()
+        self._read, self._limit_bytes = read, limit_bytes
+        self._blocks: OrderedDict[int, NDArray[Any]] = OrderedDict()
         self._lock = threading.Lock()
 
-    def get(self, numbers: Sequence[int]) -> list[NDArray[np.int16]]:
-        """Return the blocks of these numbers; those that are not in memory are read from their stores.
-
-        Raises:
-            VolumeError: a block that cannot be read; the message names the series.
-        """
+    def get(self, numbers: Sequence[int]) -> list[NDArray[Any]]:
+        """Return the arrays of these numbers, which must not be changed; errors of `read` pass through."""
         with self._lock:
-            found = {number: self._blocks[number] for number in set(numbers) if number in self._blocks}
+            found = {number: self._blocks[number] for number in numbers if number in self._blocks}
             for number in found:
                 self._blocks.move_to_end(number)
-        for number in sorted(set(numbers) - set(found)):
-            found[number] = self._read(number)
+        for number in numbers:
+            if number not in found:
+                found[number] = self._read(number)
+                self._keep(number, found[number])
         return [found[number] for number in numbers]
 
-    def _read(self, number: int) -> NDArray[np.int16]:
-        series_uid = self.series[number]
-        try:
-            block = self.volumes[series_uid].read_hu(self.windows[number])
-        except (VolumeError, OSError) as error:
-            raise VolumeError(f"series {series_uid}: {error}") from error
+    def _keep(self, number: int, block: NDArray[Any]) -> None:
         with self._lock:
             self.num_reads += 1
-            if number not in self._blocks:
-                self._blocks[number] = block
-                self.num_bytes += block.nbytes
-            # the block that was read last is kept even where it alone is larger than the bound
-            while self.num_bytes > self.limit_bytes and len(self._blocks) > 1:
+            if number in self._blocks:
+                return
+            self._blocks[number] = block
+            self.num_bytes += block.nbytes
+            while self.num_bytes > self._limit_bytes:
                 self.num_bytes -= self._blocks.popitem(last=False)[1].nbytes
-        return block

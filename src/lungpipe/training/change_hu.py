@@ -7,7 +7,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from lungpipe.sampling.batch import Spacing
+from lungpipe.sampling.batch import PADDING, Spacing
 from lungpipe.sampling.targets import diameters_mm
 from lungpipe.settings.recipe import AugmentationSettings
 from lungpipe.volumes.hounsfield import AIR_HU
@@ -70,23 +70,23 @@ def cut_out(hu_BZYX: Tensor, findings_BK5: Tensor, draws: Mapping[str, Tensor], 
 
     The cube lies in the patch as a whole, at `cutout_place` of the way along each axis.
     """
-    is_cut, touch_mm2 = None, 0.0
+    covered, away_mm = [], []
     for axis in range(3):
         size, step = hu_BZYX.shape[axis + 1], spacing_zyx_mm[axis]
         side = draws["cutout_vox"].clamp(max=size)
         first = torch.round(draws["cutout_place"][:, axis] * (size - side))
         index = torch.arange(size, device=hu_BZYX.device)
-        covered = (index >= first[:, None]) & (index < (first + side)[:, None])
-        wide = covered[(slice(None), *(slice(None) if i == axis else None for i in range(3)))]
-        is_cut = wide if is_cut is None else is_cut & wide
-        low = (first - 0.5 - (size - 1) / 2) * step
+        covered.append((index >= first[:, None]) & (index < (first + side)[:, None]))
+        low_mm = (first - size / 2) * step
         center = findings_BK5[..., axis]
-        # distance from a finding's centre to the cube along this axis
-        away = torch.maximum(low[:, None] - center, center - (low + side * step)[:, None]).clamp(min=0)
-        touch_mm2 = touch_mm2 + away.square()
-    is_finding = findings_BK5[..., 4] > 0
-    is_touched = ((touch_mm2 <= (diameters_mm(findings_BK5) / 2).square()) & is_finding).any(dim=1)
-    return torch.where(is_cut & ~_wide(is_touched), float(AIR_HU), hu_BZYX)
+        outside = torch.maximum(low_mm[:, None] - center, center - (low_mm + side * step)[:, None])
+        away_mm.append(outside.clamp(min=0))
+    nearest_mm2 = away_mm[0].square() + away_mm[1].square() + away_mm[2].square()
+    is_touching = nearest_mm2 <= (diameters_mm(findings_BK5) / 2).square()
+    is_left_out = (is_touching & (findings_BK5[..., 4] != PADDING)).any(dim=1)
+    z, y, x = covered
+    is_cut = (z & ~is_left_out[:, None])[:, :, None, None] & y[:, None, :, None] & x[:, None, None, :]
+    return torch.where(is_cut, float(AIR_HU), hu_BZYX)
 
 
 def _hash(whole: Tensor) -> Tensor:
