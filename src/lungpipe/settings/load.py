@@ -3,14 +3,15 @@
 import copy
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from lungpipe.settings.study import ConfigSettings, StudySettings
+from lungpipe.settings.explain import explain
+from lungpipe.settings.study import ConfigSettings, ScaleSettings, StudySettings
 
 RECIPE_SECTIONS = ("detector", "scorer", "patient")
 
@@ -38,11 +39,15 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
     for key in ("root", "lidc_xml"):
         if isinstance(dataset, dict) and isinstance(dataset.get(key), str):
             dataset[key] = expand_variables(dataset[key])
-    parts = scaled(recipe, merged.get("scale"))
+    parts = scaled(recipe, _read_scale(merged.get("scale")))
     try:
-        return StudySettings.model_validate(merged | parts)
+        study = StudySettings.model_validate(merged | parts)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(explain(error, StudySettings)) from None
+    if missing := list(missing_keys(recipe, study.model_dump(include=set(RECIPE_SECTIONS)))):
+        path = recipes_dir / f"{name}.yaml"
+        raise SettingsError(f"{path}: expected every key of a recipe, found none for {', '.join(missing)}")
+    return study
 
 
 def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
@@ -61,19 +66,36 @@ def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
     return dict(content)
 
 
-def scaled(recipe: Mapping[str, Any], scale: object) -> dict[str, Any]:
+def missing_keys(recipe: Mapping[str, Any], settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the keys (`detector.network.channels`) of the settings that a recipe file leaves to defaults.
+
+    A default that changes would silently change what such a recipe is.
+    """
+    for key, value in settings.items():
+        if key not in recipe:
+            yield f"{prefix}{key}"
+        elif isinstance(value, Mapping) and isinstance(recipe[key], Mapping):
+            yield from missing_keys(recipe[key], value, f"{prefix}{key}.")
+
+
+def scaled(recipe: Mapping[str, Any], scale: ScaleSettings) -> dict[str, Any]:
     """Return the recipe's sections with the numbers that a study's `scale` gives for `detector` and `scorer`.
 
     Numbers for a part that the recipe does not train (given candidates, unchanged scores) change nothing: one study
     runs every recipe.
     """
     parts = copy.deepcopy(dict(recipe))
-    for name, numbers in scale.items() if isinstance(scale, Mapping) else ():
-        part = parts.get(name)
-        if isinstance(part, Mapping) and isinstance(numbers, Mapping) and isinstance(part.get("training"), Mapping):
-            given = {key: value for key, value in numbers.items() if value is not None}
-            parts[name] = overlay(part, {"training": given})
+    for name, numbers in scale.model_dump(exclude_none=True).items():
+        if isinstance(parts[name], Mapping) and isinstance(parts[name].get("training"), Mapping):
+            parts[name] = overlay(parts[name], {"training": numbers})
     return parts
+
+
+def _read_scale(scale: object) -> ScaleSettings:
+    try:
+        return ScaleSettings.model_validate({} if scale is None else scale)
+    except ValidationError:
+        return ScaleSettings()  # told with all other mistakes when the whole study is validated
 
 
 def overlay(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
@@ -98,15 +120,3 @@ def expand_variables(text: str) -> str:
         return value
 
     return os.path.expanduser(re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", fill, text))
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for issue in error.errors():
-        key = ".".join(str(part) for part in issue["loc"])
-        if issue["type"] == "extra_forbidden":
-            lines.append(f"config: unknown key {key!r}")
-        else:
-            message = issue["msg"].removeprefix("Value error, ")
-            lines.append(f"config: {key}: {message}, found {issue['input']!r}" if key else f"config: {message}")
-    return "\n".join(lines)

@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
-from lungpipe.settings.recipe import DetectorSettings, PatientSettings, ScorerSettings
+from lungpipe.settings.recipe import RecipeSettings
 
 MalignancyRule = Literal["at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3"]
 
@@ -49,7 +49,7 @@ class DatasetSettings(Settings):
     @model_validator(mode="after")
     def _root_where_needed(self) -> "DatasetSettings":
         if self.kind == "luna16" and not self.root:
-            raise ValueError("dataset.root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing")
+            raise ValueError("root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing")
         return self
 
 
@@ -168,15 +168,8 @@ class ConfigSettings(Settings):
         return self.dataset_dir / self.recipe
 
 
-class StudySettings(ConfigSettings):
+class StudySettings(RecipeSettings, ConfigSettings):
     """A study: dataset, folds, and a recipe at its scale."""
-
-    detector: DetectorSettings
-    """the recipe's detector"""
-    scorer: ScorerSettings
-    """the recipe's scorer"""
-    patient: PatientSettings
-    """the recipe's aggregation of a patient"""
 
 
 __all__ = [

@@ -23,7 +23,7 @@ class DetectorSampling(Settings):
     lung_points_per_scan: PositiveInt = 5
     """random points in the lungs of every scan, with or without nodules"""
     small_nodule_power: float = Field(default=1.0, ge=0)
-    """a nodule is drawn in proportion to diameter ** -power: 1 draws a 4 mm nodule five times as often as one of 20 mm"""
+    """a nodule is drawn in proportion to diameter ** -power: 1 draws one of 4 mm five times as often as one of 20 mm"""
     mask: Literal["sphere", "true"] = "sphere"
     """`sphere` paints balls of the annotated diameter; `true` takes nodule masks where the dataset has them"""
 
@@ -79,7 +79,7 @@ class DetectorTraining(TrainingSettings):
 class LumpDecoding(Settings):
     """Candidates are lumps of connected voxels above a threshold."""
 
-    builds: ClassVar[str] = "lungpipe.candidates.group:group_voxels"
+    builds: ClassVar[str] = "lungpipe.inference.lumps:decode_lumps"
     needs: ClassVar[frozenset[str]] = frozenset({"mask"})
 
     kind: Literal["lumps"] = "lumps"
@@ -93,7 +93,7 @@ class LumpDecoding(Settings):
 class PeakDecoding(Settings):
     """Candidates are local maxima of the heat map."""
 
-    builds: ClassVar[str] = "lungpipe.candidates.peaks:find_peaks"
+    builds: ClassVar[str] = "lungpipe.inference.peaks:decode_peaks"
     needs: ClassVar[frozenset[str]] = frozenset({"heatmap", "offset", "diameter"})
 
     kind: Literal["peaks"] = "peaks"
