@@ -8,6 +8,8 @@ import pandas as pd
 
 ANNOTATIONS_FILE = "annotations.csv"
 EXCLUSIONS_FILE = "annotations_excluded.csv"
+CANDIDATES_FILES = ("candidates_V2.csv", "candidates.csv")
+"""LUNA16's candidates, the better table first."""
 RATINGS_FILE = "nodule_ratings.csv"
 SERIES_FILE = "series.csv"
 SERIES_OF_LIDC_IDRI_0332 = (
@@ -67,6 +69,23 @@ def read_ratings(root: Path) -> pd.DataFrame:
     return table
 
 
+def read_candidates(root: Path) -> pd.DataFrame:
+    """Return the candidates that the dataset gives: line, series_uid, center_{z,y,x}_mm, is_nodule (bool).
+
+    `root` is the folder of the dataset, or the table itself; in a folder, candidates_V2.csv is read rather than
+    candidates.csv.
+
+    Raises:
+        DatasetError: no table, a missing column, a value that is no position, or a class that is not 0 or 1.
+    """
+    paths = [_in_folder(root, name) for name in CANDIDATES_FILES]
+    path = next((path for path in paths if path.is_file()), paths[0])
+    table = _read_marks(path, "class", numbers=tuple(_CENTER.values()))
+    wrong = ~table["class"].isin(["0", "1"])
+    _refuse(path, table, wrong, column="class", expected="0 or 1")
+    return table.assign(is_nodule=table["class"] == "1").drop(columns="class")
+
+
 def read_patients(root: Path) -> dict[str, str]:
     """Return the patient of every series that series.csv names, and of the LUNA16 patient with two scans."""
     known = dict.fromkeys(SERIES_OF_LIDC_IDRI_0332, "LIDC-IDRI-0332")
@@ -115,17 +134,19 @@ def _read_lines(path: Path) -> dict[int, list[str]]:
     return {line: cells for line, cells in numbered if cells}
 
 
-def _read_marks(path: Path, *further: str) -> pd.DataFrame:
-    table = _read_csv(path, ("seriesuid", *_CENTER, "diameter_mm", *further))
+def _read_marks(path: Path, *further: str, numbers: tuple[str, ...] = _NUMBERS) -> pd.DataFrame:
+    diameter = numbers[len(_CENTER) :]
+    table = _read_csv(path, ("seriesuid", *_CENTER, *diameter, *further))
     table = table.rename(columns={"seriesuid": "series_uid", **_CENTER})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
-    for name in _NUMBERS:
+    for name in numbers:
         # Python's own float: the exact double nearest to the text, which pandas' fast parser is not
         values = pd.Series([_parse(text) for text in table[name]], index=table.index, dtype="float64")
         _refuse(path, table, ~np.isfinite(values), column=name, expected="a finite number in mm")
         table[name] = values
-    is_huge = table["diameter_mm"] > LARGEST_DIAMETER_MM
-    _refuse(path, table, is_huge, column="diameter_mm", expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
+    for name in diameter:
+        is_huge = table[name] > LARGEST_DIAMETER_MM
+        _refuse(path, table, is_huge, column=name, expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
     return table
 
 

@@ -25,7 +25,7 @@ class DetectorSampling(Settings):
     small_nodule_power: float = Field(default=1.0, ge=0)
     """a nodule is drawn in proportion to diameter ** -power: 1 draws one of 4 mm five times as often as one of 20 mm"""
     mask: Literal["sphere", "true"] = "sphere"
-    """`sphere` paints balls of the annotated diameter; `true` takes nodule masks where the dataset has them"""
+    """`sphere` paints balls of the annotated diameter; `"true"` (in quotes) takes nodule masks where there are any"""
 
 
 class MaskObjectiveSettings(Settings):
@@ -165,7 +165,7 @@ class TrainedDetector(Settings):
 class GivenCandidates(Settings):
     """No detector: the dataset's candidates_V2.csv (or candidates.csv) is scored as it is."""
 
-    builds: ClassVar[str] = "lungpipe.datasets.luna16:read_candidates"
+    builds: ClassVar[str] = "lungpipe.datasets.annotations:read_candidates"
 
     kind: Literal["given"] = "given"
     """candidates of the dataset"""
