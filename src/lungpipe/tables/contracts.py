@@ -148,7 +148,7 @@ CANDIDATES = Contract(
         "candidate_id": Column("string", "<series_uid>#c<rank within the series>"),
         "series_uid": _SERIES,
         **_CENTER,
-        "diameter_mm": Column("float64", "as the detector measures it, mm"),
+        "diameter_mm": Column("float64", "as the detector measures it, mm; missing for given candidates", True),
         "detector_score": Column("float64", "detector's probability, 0 to 1; missing for given candidates", True),
         "fold": _FOLD,
     },
@@ -160,7 +160,7 @@ SCORED = Contract(
     {
         **CANDIDATES.columns,
         "probability": Column("float64", "of being a nodule, after the scorer"),
-        "malignancy": Column("float64", "probability of malignancy, given a nodule"),
+        "malignancy": Column("float64", "probability of malignancy, given a nodule; missing without a scorer", True),
     },
     ("candidate_id",),
 )
