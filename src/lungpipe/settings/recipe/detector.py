@@ -165,7 +165,7 @@ class TrainedDetector(Settings):
 class GivenCandidates(Settings):
     """No detector: the dataset's candidates_V2.csv (or candidates.csv) is scored as it is."""
 
-    builds: ClassVar[str] = "lungpipe.datasets.annotations:read_candidates"
+    builds: ClassVar[str] = "lungpipe.datasets.given:select_candidates"
 
     kind: Literal["given"] = "given"
     """candidates of the dataset"""
