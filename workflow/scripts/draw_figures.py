@@ -11,11 +11,12 @@ from lungpipe.volumes.collection import locate_stores
 with open_job(snakemake) as job:
     judged = Judged.read(Path(snakemake.input.evaluation).parent, Path(snakemake.input.series))
     histories = {
-        network: {
+        role: {
             fold: read_table(Path(path), HISTORY)
-            for fold, path in zip(judged.report["folds"], snakemake.input[network], strict=True)
+            for fold, path in zip(judged.report["folds"], snakemake.input[role], strict=True)
         }
-        for network in ("segmenter", "classifier")
+        for role in ("detector", "scorer")
+        if snakemake.input[role]
     }
     scored = pd.concat([read_table(Path(path), SCORED) for path in snakemake.input.scored], ignore_index=True)
     stores = locate_stores(map(Path, snakemake.input.manifests))

@@ -78,12 +78,17 @@ def read_candidates(root: Path) -> pd.DataFrame:
     Raises:
         DatasetError: no table, a missing column, a value that is no position, or a class that is not 0 or 1.
     """
-    paths = [_in_folder(root, name) for name in CANDIDATES_FILES]
-    path = next((path for path in paths if path.is_file()), paths[0])
+    path = find_candidates(root)
     table = _read_marks(path, "class", numbers=tuple(_CENTER.values()))
     wrong = ~table["class"].isin(["0", "1"])
     _refuse(path, table, wrong, column="class", expected="0 or 1")
     return table.assign(is_nodule=table["class"] == "1").drop(columns="class")
+
+
+def find_candidates(root: Path) -> Path:
+    """Return the table of candidates in a dataset's folder, candidates_V2.csv where there is none yet."""
+    paths = [_in_folder(root, name) for name in CANDIDATES_FILES]
+    return next((path for path in paths if path.is_file()), paths[0])
 
 
 def read_patients(root: Path) -> dict[str, str]:
