@@ -12,7 +12,9 @@ from lungpipe.sampling.targets import diameters_mm
 from lungpipe.settings.recipe import AugmentationSettings
 from lungpipe.volumes.hounsfield import AIR_HU
 
-_MASK = 0xFFFFFFFF
+# 32-bit constants as signed numbers, which is what torch multiplies
+_FACTORS = (0x85EBCA6B - 2**32, 0xC2B2AE35 - 2**32)
+_FIRST, _SECOND = 0x9E3779B9 - 2**32, 0x7F4A7C15
 
 
 def change(hu_BZYX: Tensor, draws: Mapping[str, Tensor], settings: AugmentationSettings) -> Tensor:
@@ -53,16 +55,21 @@ def blur(hu_BZYX: Tensor, sigma_B: Tensor, largest_sigma_vox: float) -> Tensor:
 def noise(key_B: Tensor, shape_zyx: torch.Size | tuple[int, ...]) -> Tensor:
     """Return standard normal noise (B, Z, Y, X) that is a function of key and voxel index alone.
 
-    Two 32-bit hashes of (key, index), by the finaliser of MurmurHash3 (A. Appleby), give two uniform numbers, and these
-    a normal one (Box and Muller, 1958). Whole numbers are the same on every device.
+    Two 32-bit hashes of (key, pair), by the finaliser of MurmurHash3 (A. Appleby), give two uniform numbers, and these
+    two normal ones (Box and Muller, 1958): the cosines are the first half of the voxels, the sines the second. Whole
+    numbers are the same on every device.
     """
-    index = torch.arange(math.prod(shape_zyx), dtype=torch.int64, device=key_B.device)
-    mixed = _hash(index ^ _hash(key_B.to(torch.int64) + 0x9E3779B9)[:, None])
+    num_voxels = math.prod(shape_zyx)
+    num_pairs = -(-num_voxels // 2)
+    pairs = torch.arange(num_pairs, dtype=torch.int32, device=key_B.device)
+    whole = _hash(pairs ^ _hash(key_B.to(torch.int32) + _FIRST)[:, None])
     # (0, 1], so that the logarithm is finite
-    first = (mixed >> 8).float().add_(1.0).mul_(2.0**-24)
-    second = (_hash(mixed + 0x7F4A7C15) >> 8).float().mul_(2.0**-24)
-    normal = first.log_().mul_(-2.0).sqrt_() * second.mul_(2.0 * math.pi).cos_()
-    return normal.view(-1, *shape_zyx)
+    radius = _upper_bits(whole).add_(1.0).mul_(2.0**-24).log_().mul_(-2.0).sqrt_()
+    angle = _upper_bits(_hash(whole.add_(_SECOND))).mul_(2.0**-24 * 2.0 * math.pi)
+    normal = torch.empty((len(key_B), 2 * num_pairs), device=key_B.device)
+    torch.mul(angle.cos(), radius, out=normal[:, :num_pairs])
+    torch.mul(angle.sin_(), radius, out=normal[:, num_pairs:])
+    return normal[:, :num_voxels].view(-1, *shape_zyx)
 
 
 def cut_out(hu_BZYX: Tensor, findings_BK5: Tensor, draws: Mapping[str, Tensor], spacing_zyx_mm: Spacing) -> Tensor:
@@ -90,10 +97,14 @@ def cut_out(hu_BZYX: Tensor, findings_BK5: Tensor, draws: Mapping[str, Tensor], 
 
 
 def _hash(whole: Tensor) -> Tensor:
-    whole = whole & _MASK
-    whole = ((whole ^ (whole >> 16)) * 0x85EBCA6B) & _MASK
-    whole = ((whole ^ (whole >> 13)) * 0xC2B2AE35) & _MASK
-    return whole ^ (whole >> 16)
+    """Return MurmurHash3's finaliser of 32-bit whole numbers; products wrap around, shifts bring in zeros."""
+    whole = whole.bitwise_xor((whole >> 16).bitwise_and_(0xFFFF)).mul_(_FACTORS[0])
+    whole.bitwise_xor_((whole >> 13).bitwise_and_(0x7FFFF)).mul_(_FACTORS[1])
+    return whole.bitwise_xor_((whole >> 16).bitwise_and_(0xFFFF))
+
+
+def _upper_bits(whole: Tensor) -> Tensor:
+    return (whole >> 8).bitwise_and_(0xFFFFFF).float()
 
 
 def _wide(values_B: Tensor) -> Tensor:

@@ -22,11 +22,13 @@ def mixed(whole):
     return whole ^ (whole >> 16)
 
 
-def normal(key, index):
+def normal(key, index, num_voxels):
     """Box and Muller's number from the upper 24 bits of two hashes."""
-    first = mixed(index ^ mixed(key + 0x9E3779B9))
+    num_pairs = (num_voxels + 1) // 2
+    first = mixed((index % num_pairs) ^ mixed(key + 0x9E3779B9))
     second = mixed(first + 0x7F4A7C15)
-    return math.sqrt(-2 * math.log(((first >> 8) + 1) / 2**24)) * math.cos(2 * math.pi * (second >> 8) / 2**24)
+    turn = math.cos if index < num_pairs else math.sin
+    return math.sqrt(-2 * math.log(((first >> 8) + 1) / 2**24)) * turn(2 * math.pi * (second >> 8) / 2**24)
 
 
 @pytest.fixture(params=["cpu", pytest.param("cuda", marks=pytest.mark.gpu)])
@@ -85,13 +87,16 @@ def test_noise_is_standard_normal_and_not_related_between_neighbours_and_keys(de
         for axis in range(3):
             assert abs(float((row * row.roll(1, axis)).mean())) < 0.02
     assert abs(float((values[0] * values[1]).mean())) < 0.02
+    # the two numbers of a pair are half a patch apart
+    assert abs(float((values[:, :20] * values[:, 20:]).mean())) < 0.02
 
 
 def test_noise_is_a_function_of_key_and_voxel_alone(device):
-    alone = noise(numbers(7.0, device=device), (3, 4, 5)).cpu()
-    together = noise(numbers(1.0, 7.0, device=device), (3, 4, 5)).cpu()
+    key = 16_777_215
+    alone = noise(numbers(key, device=device), (3, 5, 5)).cpu()
+    together = noise(numbers(1.0, key, device=device), (3, 5, 5)).cpu()
     assert torch.equal(alone[0], together[1])
-    np.testing.assert_allclose(alone.flatten(), [normal(7, index) for index in range(60)], atol=1e-5)
+    np.testing.assert_allclose(alone.flatten(), [normal(key, index, 75) for index in range(75)], atol=1e-5)
 
 
 def test_noise_has_its_own_width_for_every_patch():
