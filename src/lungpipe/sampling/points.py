@@ -2,6 +2,7 @@
 
 import zlib
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -18,6 +19,8 @@ from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, EXCLUSIONS, NODULES, POI
 from lungpipe.volumes.store import open_volume
 
 _COLUMNS = ["series_uid", *CENTER_COLUMNS]
+NUM_READERS = 4
+"""Volumes whose lung masks are read at the same time (some 50 MB each)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,21 +107,25 @@ def _where(is_known: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[
 def _look_up(
     volumes: Mapping[str, Path], nodules: pd.DataFrame, lung_points: int, seed: int
 ) -> tuple[NDArray[np.bool_], pd.DataFrame]:
-    """Tell which nodules lie in their volumes, and draw random lung points; every volume is opened once."""
+    """Tell which nodules lie in their volumes, and draw random lung points; volumes are read in a few threads."""
     rows_of = nodules.groupby("series_uid").indices
     centers, is_inside = nodules[list(CENTER_COLUMNS)].to_numpy(), np.zeros(len(nodules), dtype=bool)
-    drawn: list[tuple[str, NDArray[np.float64]]] = []
-    for series_uid, path in volumes.items():
-        volume = open_volume(path)
-        if series_uid in rows_of:
-            # a centre outside the volume would teach that air is a nodule
-            is_inside[rows_of[series_uid]] = volume.grid.contains(centers[rows_of[series_uid]])
+
+    def look(series_uid: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        volume = open_volume(volumes[series_uid])
         # a seed of its own for each series: a scan that is added or mended changes no other scan's points
         rng = np.random.default_rng([seed, zlib.crc32(series_uid.encode())])
         places = random_voxels(volume.read_lungs(), lung_points, rng) if lung_points else np.zeros((0, 3))
-        drawn.append((series_uid, volume.grid.to_world(places)))
-    names = [series_uid for series_uid, world in drawn for _ in world]
-    world = np.concatenate([np.zeros((0, 3)), *(points for _, points in drawn)])
+        # a centre outside the volume would teach that air is a nodule
+        is_contained = volume.grid.contains(centers[rows_of.get(series_uid, [])])
+        return is_contained, volume.grid.to_world(places)
+
+    with ThreadPoolExecutor(NUM_READERS) as threads:
+        answers = dict(zip(volumes, threads.map(look, volumes), strict=True))
+    for series_uid, rows in rows_of.items():
+        is_inside[rows] = answers[series_uid][0]
+    names = [series_uid for series_uid, (_, world) in answers.items() for _ in world]
+    world = np.concatenate([np.zeros((0, 3)), *(points for _, points in answers.values())])
     table = pd.DataFrame(world, columns=list(CENTER_COLUMNS))
     table.insert(0, "series_uid", pd.Series(names, dtype="str"))
     return is_inside, table
