@@ -15,15 +15,15 @@ from lungpipe.volumes.draft import write_volume
 SIDE_VOX = 24
 
 
-def write_ball_scans(folder: Path, count: int, *, seed: int) -> Material:
-    """Write `count` scans at 1 mm, all but every third with one ball of 5 to 8 mm, and return them as material."""
+def write_ball_scans(folder: Path, count: int, *, seed: int, side_vox: int = SIDE_VOX) -> Material:
+    """Write `count` scans of `side_vox`^3 voxels of 1 mm, all but every third with a ball of 5 to 8 mm."""
     rng = np.random.default_rng(seed)
     rows, volumes = [], {}
     for index in range(count):
         uid = f"1.{seed}.{index}"
-        hu = rng.normal(-850, 40, (SIDE_VOX,) * 3)
+        hu = rng.normal(-850, 40, (side_vox,) * 3)
         if index % 3 != 2:
-            center, radius = (SIDE_VOX - 1) / 2 + rng.uniform(-3, 3, 3), rng.uniform(2.5, 4)
+            center, radius = (side_vox - 1) / 2 + rng.uniform(-3, 3, 3), rng.uniform(2.5, 4)
             distance = np.linalg.norm(np.stack(np.indices(hu.shape), axis=-1) - center, axis=-1)
             hu[distance < radius] += 800
             rows.append((f"{uid}#0", uid, *center, 2 * radius, "3;4;5"))

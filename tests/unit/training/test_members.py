@@ -1,5 +1,6 @@
 """Members, detector and scorer: seeds, feeds, refusals, and what reaches the network."""
 
+import importlib
 from dataclasses import replace
 
 import numpy as np
@@ -80,6 +81,22 @@ def test_a_detectors_feed_draws_small_nodules_and_a_scorers_balances(cpu):
     assert feed_plan(scorer, job_of(cpu)[0], SPACING, rest="others").nodule_fraction == 0.5
     turned = ball_detector(augmentation={"rotation_deg": 20.0})
     assert feed_plan(turned, job_of(cpu)[0], SPACING).margin_vox > 0
+
+
+@pytest.mark.parametrize("role", ["detector", "scorer"])
+def test_each_role_draws_as_its_settings_say(ball_scans, cpu, monkeypatch, role):
+    module = importlib.import_module(f"lungpipe.training.{role}")
+    plans = []
+    monkeypatch.setattr(module, "train_members", lambda part, material, job, plan: plans.append(plan))
+    if role == "detector":
+        sampling = {"small_nodule_power": 2.0, "nodule_fraction": 0.25}
+        part = ball_detector()
+        part = part.model_copy(update={"sampling": part.sampling.model_copy(update=sampling)})
+        train_detector(part, ball_scans, job_of(cpu)[0], spacing_zyx_mm=SPACING)
+        assert (plans[0].small_nodule_power, plans[0].nodule_fraction, plans[0].rest) == (2.0, 0.25, "all")
+    else:
+        train_scorer(ball_scorer(), ball_scans, job_of(cpu)[0], spacing_zyx_mm=SPACING)
+        assert (plans[0].small_nodule_power, plans[0].nodule_fraction, plans[0].rest) == (0.0, 0.5, "others")
 
 
 def test_training_augments_and_validation_does_not(ball_scans, cpu):
