@@ -17,7 +17,16 @@ def fingerprints(rule) -> list[str]:
     call = rule.named("params")["code"]
     assert isinstance(call, ast.Call), f"{rule.name}: expected code=fingerprint(...)"
     assert ast.unparse(call.func) == "fingerprint", f"{rule.name}: expected code=fingerprint(...)"
-    return [ast.literal_eval(argument) for argument in call.args]
+    return [ast.literal_eval(argument) for argument in call.args if not isinstance(argument, ast.Starred)]
+
+
+def built(rule) -> list[str]:
+    """The settings whose code a rule's fingerprint names by what they build: code=fingerprint(..., *built(...))."""
+    call = rule.named("params")["code"]
+    assert isinstance(call, ast.Call)
+    calls = [argument.value for argument in call.args if isinstance(argument, ast.Starred)]
+    assert all(isinstance(one, ast.Call) and ast.unparse(one.func) == "built" for one in calls), rule.name
+    return [ast.unparse(argument) for one in calls for argument in one.args]
 
 
 def script(rule) -> Path:
@@ -101,6 +110,17 @@ def test_a_fingerprint_names_only_modules_that_its_script_imports(rules) -> None
     stale = {rule.name: sorted(set(fingerprints(rule)) - named_modules(script(rule))) for rule in rules}
     assert {name: modules for name, modules in stale.items() if modules} == {}
     assert all(fingerprints(rule) for rule in rules)
+
+
+def test_a_rule_that_trains_or_applies_a_part_names_the_code_of_its_settings(rules) -> None:
+    found = {rule.name: built(rule) for rule in rules if built(rule)}
+    assert found == {
+        "train_detector": ["STUDY.detector.network", "STUDY.detector.training.objective"],
+        "mine_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
+        "detect_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
+        "train_scorer": ["STUDY.scorer.network", "STUDY.scorer.training.objective"],
+        "score_candidates": ["STUDY.scorer.network"],
+    }
 
 
 def test_a_rule_file_is_short_and_the_snakefile_a_corridor(rules, root: Path) -> None:

@@ -15,8 +15,7 @@ part = TrainedDetector.model_validate({**params.settings, "inference": params.in
 num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake, fold=fold) as job:
-    paths = {name: Path(snakemake.input[name]) for name in ("series", "nodules", "exclusions")}
-    tables = FoldTables.read(paths, fold, params.num_subsets)
+    tables = FoldTables.read(snakemake.input, fold, params.num_subsets)
     digest = file_digest(map(Path, snakemake.input.manifests))
     stores = locate_stores(map(Path, snakemake.input.manifests))
     volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
@@ -27,4 +26,5 @@ with open_job(snakemake, fold=fold) as job:
     save_model(Path(output.model), trained.model)
     write_table(trained.history, Path(output.history), HISTORY)
     write_table(trained.points, Path(output.points), POINTS)
+    job.stage.log_artifact(Path(output.model))
     delete_resume_files("detector", run, part.training.num_members)

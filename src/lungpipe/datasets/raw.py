@@ -7,7 +7,7 @@ from pathlib import Path
 from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
 from lungpipe.datasets.luna16 import LUNGS_FOLDER, ScanFiles, check_dataset, list_scans
 from lungpipe.datasets.phantom import PHANTOM_TABLES, planned_files
-from lungpipe.settings import DatasetSettings, StudySettings
+from lungpipe.settings import ConfigSettings, DatasetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +20,7 @@ class RawScans:
     readings: Path | None = None
 
     @classmethod
-    def of(cls, study: StudySettings) -> "RawScans":
+    def of(cls, study: ConfigSettings) -> "RawScans":
         """Find a study's raw files; nothing is written.
 
         Raises:

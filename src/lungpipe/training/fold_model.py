@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lungpipe.datasets.folds import Split
@@ -29,17 +30,22 @@ class FoldTables:
 
     @classmethod
     def read(
-        cls, paths: Mapping[str, Path], fold: int, num_subsets: int, *, rule: MalignancyRule = "mean_gt_3"
+        cls, paths: Mapping[str, str], fold: int, num_subsets: int, *, rule: MalignancyRule | None = None
     ) -> "FoldTables":
-        """Read `series`, `nodules`, `exclusions` and, for a scorer, `mined`; label malignancy by the rule.
+        """Read the tables `series`, `nodules` and `exclusions`, and split the series for the fold.
+
+        With a `rule`, nodules are labelled by it and the mined candidates (`mined`) are read: what a scorer needs.
 
         Raises:
             LeakError: a scan or a patient on two sides of the split.
         """
-        series, nodules = read_table(paths["series"], SERIES), read_table(paths["nodules"], NODULES)
-        labels = pd.Series(malignancy_labels(nodules["malignancy_ratings"], rule), nodules["nodule_id"])
-        mined = read_table(paths["mined"], CANDIDATES) if "mined" in paths else CANDIDATES.empty()
-        findings = ScorerTables(nodules, read_table(paths["exclusions"], EXCLUSIONS), mined, labels)
+        series, nodules = read_table(Path(paths["series"]), SERIES), read_table(Path(paths["nodules"]), NODULES)
+        labels, mined = np.full(len(nodules), np.nan), CANDIDATES.empty()
+        if rule is not None:
+            labels = malignancy_labels(nodules["malignancy_ratings"], rule)
+            mined = read_table(Path(paths["mined"]), CANDIDATES)
+        malignancy = pd.Series(labels, nodules["nodule_id"], dtype=float)
+        findings = ScorerTables(nodules, read_table(Path(paths["exclusions"]), EXCLUSIONS), mined, malignancy)
         return cls(series, findings, split_for_training(series, fold, num_subsets))
 
     @property

@@ -11,9 +11,11 @@ from lungpipe.patients.aggregate import aggregate_patients
 from lungpipe.patients.judge import StudyTables, judge_study, write_study
 from lungpipe.reporting.figures import FigureInputs, draw_figures
 from lungpipe.reporting.judged import Judged
-from lungpipe.settings import EvaluationSettings, StudySettings
+from lungpipe.settings import EvaluationSettings, load_study
 from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES, write_table
 from lungpipe.volumes.draft import write_volume
+
+RECIPES = Path(__file__).parents[3] / "recipes"
 
 GRID = Grid((24, 60, 60), (1.0, 1.0, 1.0), (-100.0, -50.0, -30.0))
 UIDS = ("1.3.6.1.4.1.14519.5.2.1.1", "1.3.6.1.4.1.14519.5.2.1.2", "1.3.6.1.4.1.14519.5.2.1.3")
@@ -54,7 +56,7 @@ def make_tables():
                 "series_uid": UIDS[s],
                 **world(c),
                 "diameter_mm": d,
-                "segmenter_score": 0.5,
+                "detector_score": 0.5,
                 "fold": 0,
                 "probability": p,
                 "malignancy": m,
@@ -117,7 +119,7 @@ def judged(study_folder):
 
 @pytest.fixture(scope="session")
 def figure_inputs(judged, stores):
-    histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("segmenter", "classifier")}
+    histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("detector", "scorer")}
     return FigureInputs(judged, histories, make_tables().scored, stores)
 
 
@@ -137,7 +139,7 @@ def scored():
 @pytest.fixture
 def page_parts(judged):
     """The keyword arguments of PageInputs, without any figure."""
-    study = StudySettings(folds=(0, 1)).model_dump(mode="json")
+    study = load_study({"folds": (0, 1)}, RECIPES).model_dump(mode="json")
     accounting = pd.DataFrame(
         {
             "subset": ["0", "1", "total"],
