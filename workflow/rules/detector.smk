@@ -25,7 +25,6 @@ if STUDY.detector.kind == "trained":
             run=f"{R}/tracking/run.json",
             code=fingerprint(
                 "lungpipe.training.fold_model",
-                "lungpipe.training.folds",
                 "lungpipe.volumes.collection",
                 *built(STUDY.detector.network, STUDY.detector.training.objective),
             ),

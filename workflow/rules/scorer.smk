@@ -26,7 +26,6 @@ if STUDY.scorer.kind == "trained":
             run=f"{R}/tracking/run.json",
             code=fingerprint(
                 "lungpipe.training.fold_model",
-                "lungpipe.training.folds",
                 "lungpipe.volumes.collection",
                 *built(STUDY.scorer.network, STUDY.scorer.training.objective),
             ),
