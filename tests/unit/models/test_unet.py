@@ -57,6 +57,15 @@ def test_the_coarsest_level_reaches_the_mask():
 
 
 @torch.inference_mode()
+def test_a_level_reaches_the_mask_past_the_coarser_ones():
+    network = build(channels=(2, 3), is_residual=False)
+    # the decoder's first convolution reads 3 channels from below, then 2 from beside
+    network.trunk.decoder[0][0][0].weight[:, :3] = 0
+    one, two = torch.rand(2, 1, 1, 8, 8, 8)
+    assert not torch.equal(network(one)["mask"], network(two)["mask"])
+
+
+@torch.inference_mode()
 def test_plain_and_residual_blocks_are_told_apart():
     names = {is_residual: set(build(is_residual=is_residual).state_dict()) for is_residual in (True, False)}
     assert any("shortcut" in name for name in names[True])

@@ -128,6 +128,24 @@ def test_what_does_not_fit_is_refused_by_its_key_without_the_tags_of_unions(root
     assert len(str(caught.value).splitlines()) == 1
 
 
+@pytest.mark.parametrize(
+    "edit",
+    [
+        put("detector", "inference", "halo_vox", value=40),
+        put("detector", "inference", "halo_vox", value=0),
+        put("detector", "sampling", "max_offset_vox", value=16),
+        put("scorer", "sampling", "patch_size_vox", value=17),
+        put("detector", value={"kind": "given"}),
+        put("scorer", value={"kind": "unchanged"}),
+    ],
+)
+def test_what_just_fits_is_taken(root, tmp_path, edit):
+    content = read_recipe(root / "recipes", "flagship")
+    edit(content)
+    (tmp_path / "odd.yaml").write_text(yaml.safe_dump(content))
+    load_study({"recipe": "odd"}, tmp_path)
+
+
 def test_a_network_with_all_heads_takes_either_objective_and_decoding(root, tmp_path):
     content = read_recipe(root / "recipes", "flagship")
     content["detector"]["network"] = CENTER
