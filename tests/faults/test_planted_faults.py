@@ -155,6 +155,13 @@ FAULTS = [
         "training/test_step.py",
     ),
     Fault(
+        "a loss copies a size from the host",
+        "training/center_objective.py",
+        "    is_center = is_inside &",
+        "    is_center = is_inside & (findings.new_tensor(halves_mm).sum() > 0) &",
+        "training/test_step.py",
+    ),
+    Fault(
         "no weight decay",
         "training/optimiser.py",
         '"weight_decay": training.weight_decay}',

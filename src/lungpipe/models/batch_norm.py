@@ -43,7 +43,7 @@ class BatchNorm3d(nn.BatchNorm3d):
             normalised: Tensor = super().forward(input)
             return normalised
         features = input.float()
-        count = features.new_tensor([features.numel() / features.shape[1]])
+        count = features.new_full((1,), features.numel() / features.shape[1])
         sums = sum_over_processes(torch.cat([features.sum(dim=(0, 2, 3, 4)), count]))
         total = sums[-1].detach()
         mean = sums[:-1] / total

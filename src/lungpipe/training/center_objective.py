@@ -98,9 +98,10 @@ class CenterObjective:
 
 def num_centers(patches: TrainingPatches) -> Tensor:
     """Return the weighted number of nodules whose centre lies in its patch (scalar)."""
-    findings = patches.findings_BK5
-    shape, spacing = findings.new_tensor(patches.hu_BCZYX.shape[2:]), findings.new_tensor(patches.spacing_zyx_mm)
-    is_inside = (findings[..., :3].abs() <= shape * spacing / 2).all(dim=-1)
+    findings, sides = patches.findings_BK5, patches.hu_BCZYX.shape[2:]
+    halves_mm = [size * step / 2 for size, step in zip(sides, patches.spacing_zyx_mm, strict=True)]
+    # axis by axis: a tensor made from a list of sizes would be copied from the host, which then waits for the device
+    is_inside = torch.stack([findings[..., axis].abs() <= halves_mm[axis] for axis in range(3)]).all(dim=0)
     is_center = is_inside & (findings[..., 4] == NODULE)
     return (is_center.sum(dim=1) * patches.weight_B).sum()
 

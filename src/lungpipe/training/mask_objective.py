@@ -93,10 +93,11 @@ def mask_targets(patches: TrainingPatches) -> Tensor:
     if patches.mask_BZYX is None:
         return paint_masks(patches.findings_BK5, shape, patches.spacing_zyx_mm)
     mask, findings = patches.mask_BZYX, patches.findings_BK5
-    sides, spacing = findings.new_tensor(shape), findings.new_tensor(patches.spacing_zyx_mm)
-    index = (findings[..., :3] / spacing + (sides - 1) / 2).round()
-    is_inside = ((index >= 0) & (index < sides)).all(dim=-1)
-    z, y, x = index.minimum(sides - 1).clamp(min=0).long().unbind(dim=-1)
+    # axis by axis: a tensor made from a list of sizes would be copied from the host, which then waits for the device
+    places = [findings[..., i] / patches.spacing_zyx_mm[i] + (shape[i] - 1) / 2 for i in range(3)]
+    whole = [place.round() for place in places]
+    is_inside = torch.stack([(index >= 0) & (index < shape[i]) for i, index in enumerate(whole)]).all(dim=0)
+    z, y, x = (index.clamp(0, shape[i] - 1).long() for i, index in enumerate(whole))
     is_covered = mask.flatten(1).gather(1, (z * shape[1] + y) * shape[2] + x) > 0
     is_masked = is_inside & is_covered & (findings[..., 4] == NODULE)
     others = torch.cat([findings[..., :4], findings[..., 4:].masked_fill(is_masked[..., None], PADDING)], dim=-1)

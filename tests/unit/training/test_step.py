@@ -7,6 +7,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 
 from lungpipe.models import build_network
 from lungpipe.sampling.feed import Feed
+from lungpipe.training.augment import augment
 from lungpipe.training.members import TrainingJob, build_objective, feed_plan
 from lungpipe.training.optimiser import build_optimiser
 from lungpipe.training.step import TrainingStep, seed_of, split
@@ -47,6 +48,10 @@ def bench(ball_scans, hardware):
         feed.close()
 
 
+def refuse(*arguments, **named):
+    raise AssertionError("a step made a tensor from Python numbers")
+
+
 def gradients(network):
     return {
         name: parameter.grad.clone() for name, parameter in network.named_parameters() if parameter.grad is not None
@@ -74,8 +79,12 @@ def test_nothing_in_a_step_waits_for_the_device(bench, name, monkeypatch):
         finally:
             torch.cuda.set_sync_debug_mode("default")
         return
+    # a tensor from Python numbers is copied to the device, and the host waits for the copy
+    for owner, maker in ((torch, "tensor"), (torch, "as_tensor"), (torch.Tensor, "new_tensor")):
+        monkeypatch.setattr(owner, maker, refuse)
     with Calls() as calls:
         step.take(batch, 0, optimiser)
+        step.objective.counts(augment(batch, step.training.augmentation, 16))
     assert len(calls.names) > 100
     allowed = {"aten::nonzero"} if name != "score" else set()
     assert set(calls.names) & set(WAITING) <= allowed
