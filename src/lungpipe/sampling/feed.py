@@ -198,7 +198,7 @@ class Feed:
         for uid, rows in points.groupby("series_uid").indices.items():
             starts[rows] = np.round(grids[str(uid)].to_index(centers[rows]) - (side - 1) / 2)
         self._starts = starts.astype(np.int64)
-        self._near = list_near(self._series, starts + (side - 1) / 2, findings, grids, side)
+        self._near = list_near(self._series, starts + (side - 1) / 2, findings, grids, side_vox=side)
 
     def _open_caches(self, masks: MaskReader | None) -> tuple[BlockCache, BlockCache | None]:
         limit = self.plan.cache_bytes

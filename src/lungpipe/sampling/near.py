@@ -49,6 +49,7 @@ def list_near(
     centers_vox: NDArray[np.float64],
     findings: tuple[pd.DataFrame, pd.DataFrame],
     grids: Mapping[str, Grid],
+    *,
     side_vox: int,
 ) -> NearFindings:
     """List the nodules and excluded findings (tables NODULES and EXCLUSIONS) that touch each block.

@@ -12,7 +12,7 @@ HALF = np.array([8.0, 4.0, 2.0])
 
 
 def look(findings, center_vox, *, shift=(0.0, 0.0, 0.0), side=8):
-    near = list_near(np.array(["1.1"], object), np.array([center_vox], float), findings, {"1.1": GRID}, side)
+    near = list_near(np.array(["1.1"], object), np.array([center_vox], float), findings, {"1.1": GRID}, side_vox=side)
     return near.around(np.array([0]), np.array([shift], float), HALF)
 
 
@@ -54,7 +54,7 @@ def test_every_block_has_its_own_findings_and_the_others_are_padding(make_nodule
     exclusions = make_exclusions(("1.1", (20, 20, 22), 6.0), ("1.2", (30, 30, 30), 7.0))
     series = np.array(["1.2", "1.1", "1.2", "1.3"], object)
     centers = np.array([(10, 10, 10), (20, 20, 20), (30, 30, 30), (10, 10, 10)], float)
-    near = list_near(series, centers, (nodules, exclusions), grids, 8)
+    near = list_near(series, centers, (nodules, exclusions), grids, side_vox=8)
     around = near.around(np.array([3, 1, 0, 2]), np.zeros((4, 3)), np.full(3, 4.0))
     assert around.shape == (4, 2, 5)
     assert around[..., 3].tolist() == [[0, 0], [5, 6], [4, 0], [7, 0]]
