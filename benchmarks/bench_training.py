@@ -118,7 +118,7 @@ def train(part: TrainedDetector, material: tuple[Material, Material], hardware: 
     torch.manual_seed(SEED)
     network = build_network(part.network)
     run = TrainingRun(hardware, part.sampling.patch_size_vox, SEED, job.log)
-    fit(network, feeds, build_objective(part), part.training, run)
+    fit(network, feeds, build_objective(part), part.training, run=run)
     for feed in feeds:
         feed.close()
     return logged

@@ -117,7 +117,7 @@ def train_members(part: Part, material: tuple[Material, Material], job: Training
             say=job.say,
         )
         try:
-            outcomes.append(fit(network, feeds, build_objective(part), part.training, run))
+            outcomes.append(fit(network, feeds, build_objective(part), part.training, run=run))
         finally:
             for feed in feeds:
                 feed.close()

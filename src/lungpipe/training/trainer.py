@@ -27,6 +27,7 @@ def fit(
     feeds: tuple[Feed, Feed],
     objective: Objective,
     training: TrainingSettings,
+    *,
     run: TrainingRun,
 ) -> Outcome:
     """Train in place on `feeds` = (training, validation); leave the weights of the best check, evaluation mode.
@@ -41,7 +42,7 @@ def fit(
         RuntimeError: the device has too little memory; the message says what to lower.
     """
     with memory_advice(training, run):
-        trainer = Trainer(network, feeds, objective, training, run)
+        trainer = Trainer(network, feeds, objective, training, run=run)
         trainer.run_to_end()
     return trainer.outcome
 
@@ -55,6 +56,7 @@ class Trainer:
         feeds: tuple[Feed, Feed],
         objective: Objective,
         training: TrainingSettings,
+        *,
         run: TrainingRun,
     ) -> None:
         if training.batch_size % processes().world_size:

@@ -82,4 +82,4 @@ def test_processes_must_share_a_batch_evenly(monkeypatch, cpu):
     monkeypatch.setattr(trainer, "processes", lambda: Processes(0, 3))
     arguments = TrainingRun(cpu, 16, 3, lambda step, metrics: None)
     with pytest.raises(ValueError, match="batch_size: expected a multiple of the number of processes, found 4 for 3"):
-        trainer.fit(nn.Linear(1, 1), (), None, ball_detector().training, arguments)
+        trainer.fit(nn.Linear(1, 1), (), None, ball_detector().training, run=arguments)

@@ -58,7 +58,7 @@ def test_it_finds_balls_that_it_never_saw(prepare, hardware):
     arguments, heard = prepare(
         ball_detector({"kind": "unet", "channels": [8, 12], "stem_stride": 1}, **training), hardware
     )
-    outcome = fit(*arguments)
+    outcome = fit(*arguments[:4], run=arguments[4])
     dice = outcome.history.query("metric == 'validation_dice'").set_index("step")["value"]
     assert dice[outcome.best_step] > 0.7
     assert heard[-1][1]["training_loss"] < 0.3 * heard[0][1]["training_loss"]
@@ -70,7 +70,7 @@ def test_one_seed_gives_the_same_bytes_and_another_does_not(prepare, cpu, dtype)
     found = []
     for seed in (5, 5, 6):
         arguments, _ = prepare(ball_detector(num_steps=4), Hardware(cpu.device, dtype), seed=seed)
-        history = fit(*arguments).history
+        history = fit(*arguments[:4], run=arguments[4]).history
         found.append((weights_of(arguments[0]), history))
     assert found[0][0] == found[1][0]
     assert found[0][1].equals(found[1][1])
@@ -83,7 +83,7 @@ def test_the_average_of_the_best_check_is_kept(prepare, best):
     scores[best] = 0.9
     arguments, _ = prepare()
     arguments[2] = Scores(arguments[2], scores)
-    trainer, averages = Trainer(*arguments), {}
+    trainer, averages = Trainer(*arguments[:4], run=arguments[4]), {}
     check = trainer._check
 
     def remember(figures):
@@ -100,11 +100,11 @@ def test_the_average_of_the_best_check_is_kept(prepare, best):
 
 def test_the_average_is_no_copy_of_the_weights(prepare):
     arguments, _ = prepare(ball_detector(ema_decay=0.99))
-    trainer = Trainer(*arguments)
+    trainer = Trainer(*arguments[:4], run=arguments[4])
     trainer.run_to_end()
     last = {name: value.clone() for name, value in trainer.average.network.named_parameters()}
     arguments, _ = prepare(ball_detector(ema_decay=0.0))
-    other = Trainer(*arguments)
+    other = Trainer(*arguments[:4], run=arguments[4])
     other.run_to_end()
     assert any(not value.equal(last[name]) for name, value in other.average.network.named_parameters())
 
@@ -112,14 +112,14 @@ def test_the_average_is_no_copy_of_the_weights(prepare):
 def test_of_equal_checks_the_first_is_kept(prepare):
     arguments, _ = prepare()
     arguments[2] = Scores(arguments[2], [0.1, 0.5, 0.5, 0.5])
-    assert fit(*arguments).best_step == 4
+    assert fit(*arguments[:4], run=arguments[4]).best_step == 4
 
 
 def test_every_step_has_the_rate_of_the_schedule(prepare, monkeypatch):
     from lungpipe.training.schedule import learning_rate
 
     arguments, _ = prepare()
-    trainer, rates = Trainer(*arguments), []
+    trainer, rates = Trainer(*arguments[:4], run=arguments[4]), []
     take = trainer.step.take
 
     def remember(batch, index, optimiser):
@@ -135,7 +135,7 @@ def test_every_step_has_the_rate_of_the_schedule(prepare, monkeypatch):
 
 def test_what_is_logged_is_the_history_and_the_speed(prepare):
     arguments, heard = prepare(ball_detector(num_checks=2))
-    history = fit(*arguments).history
+    history = fit(*arguments[:4], run=arguments[4]).history
     assert list(history.columns) == list(HISTORY.columns)
     speed = {"samples_per_second", "data_wait_fraction", "memory_mib", "device_utilisation"}
     learned = {"score", "validation_dice", "validation_loss", "training_loss", "gradient_norm", "learning_rate"}
@@ -147,7 +147,7 @@ def test_what_is_logged_is_the_history_and_the_speed(prepare):
 
 def test_the_training_loss_of_a_check_is_the_mean_since_the_last(prepare):
     arguments, heard = prepare(ball_detector(num_steps=6, num_checks=3))
-    trainer, losses = Trainer(*arguments), []
+    trainer, losses = Trainer(*arguments[:4], run=arguments[4]), []
     take = trainer._take
 
     def remember(batch):
@@ -167,7 +167,7 @@ def test_a_check_reads_from_the_device_once(prepare, hardware, monkeypatch):
     copies = []
     original = torch.Tensor.cpu
     monkeypatch.setattr(torch.Tensor, "cpu", lambda self: copies.append(self.shape) or original(self))
-    fit(*arguments)
+    fit(*arguments[:4], run=arguments[4])
     assert len(copies) == 4
 
 
@@ -191,7 +191,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_series_and_batch(prepare, tmp
     with pytest.raises(
         FloatingPointError, match="step 3: expected a finite loss and gradient, found loss nan"
     ) as error:
-        fit(*arguments)
+        fit(*arguments[:4], run=arguments[4])
     assert [step for step, _ in heard] == [2]
     assert all(uid in str(error.value) for uid in batch.series)
     path = tmp_path / "resume_step3_process0.safetensors"
@@ -208,7 +208,7 @@ def test_without_a_resume_path_nothing_is_written(prepare, tmp_path, monkeypatch
     arguments, _ = prepare()
     broken(arguments, 1)
     with pytest.raises(FloatingPointError, match="step 1"):
-        fit(*arguments)
+        fit(*arguments[:4], run=arguments[4])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -217,7 +217,7 @@ def test_a_score_that_is_not_finite_stops_too(prepare, score):
     arguments, _ = prepare()
     arguments[2] = Scores(arguments[2], [0.5, score])
     with pytest.raises(FloatingPointError, match="step 4: expected a finite score, found"):
-        fit(*arguments)
+        fit(*arguments[:4], run=arguments[4])
 
 
 class TooLarge(nn.Linear):
@@ -236,7 +236,7 @@ def test_too_little_memory_gives_advice(prepare, micro, size):
     arguments[0] = TooLarge()
     message = rf"cpu: expected memory for {size} patches of 16\^3 voxels.*micro_batch_size below {size}"
     with pytest.raises(RuntimeError, match=message) as error:
-        fit(*arguments)
+        fit(*arguments[:4], run=arguments[4])
     assert isinstance(error.value.__cause__, torch.OutOfMemoryError)
 
 
@@ -251,7 +251,7 @@ def test_a_batch_that_no_gpu_holds_gives_advice(prepare):
 
     arguments[0] = Greedy(1, 1)
     with pytest.raises(RuntimeError, match="micro_batch_size"):
-        fit(*arguments)
+        fit(*arguments[:4], run=arguments[4])
 
 
 def test_a_history_without_checks_is_empty():
@@ -265,5 +265,5 @@ def test_the_feed_is_asked_for_the_steps_that_are_left(prepare, monkeypatch):
         Feed, "stream", lambda self, first, last: asked.append((first, last)) or original(self, first, last)
     )
     arguments, _ = prepare()
-    fit(*arguments)
+    fit(*arguments[:4], run=arguments[4])
     assert asked == [(0, 8)]
