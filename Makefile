@@ -12,7 +12,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-gpu bench generate lint clean distclean
+.PHONY: help run test test-all test-gpu bench generate golden lint clean distclean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -34,6 +34,9 @@ bench: $(VENV)/.installed-bench  ## install the peers, then run every benchmark
 
 generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, and envs/ from the settings
 	python -m lungpipe.settings.generate
+
+golden: $(VENV)/.installed-test  ## record the losses of every network again, after a change of computation
+	PYTHONPATH=tests/support python tests/golden/record_losses.py tests/golden/losses.json
 
 lint: $(VENV)/.installed-test  ## formatters, types and import contracts
 	ruff check .

@@ -14,9 +14,9 @@ report: "workflow/report/workflow.rst"
 include: "workflow/rules/common.smk"
 include: "workflow/rules/dataset.smk"
 include: "workflow/rules/volumes.smk"
-include: "workflow/rules/segmenter.smk"
+include: "workflow/rules/detector.smk"
 include: "workflow/rules/candidates.smk"
-include: "workflow/rules/classifier.smk"
+include: "workflow/rules/scorer.smk"
 include: "workflow/rules/judgement.smk"
 
 

@@ -17,6 +17,15 @@ def fingerprinted(rule) -> str:
     return ast.literal_eval(call.args[0])
 
 
+def built(rule) -> list[str]:
+    """The settings whose code a rule's fingerprint names by what they build: code=code_of("...", *built(...))."""
+    call = rule.named("params")["code"]
+    assert isinstance(call, ast.Call)
+    calls = [argument.value for argument in call.args if isinstance(argument, ast.Starred)]
+    assert all(isinstance(one, ast.Call) and ast.unparse(one.func) == "built" for one in calls), rule.name
+    return [ast.unparse(argument) for one in calls for argument in one.args]
+
+
 def script(rule) -> Path:
     return rule.file.parent / ast.literal_eval(rule.entries("script").args[0])
 
@@ -90,6 +99,17 @@ def test_every_reader_that_preparation_does_not_use_is_left_out_of_its_fingerpri
     assert {"datasets.metaimage", "lungs.segment", "resampling.separable", "volumes.arrays"} <= modules
     others = ("datasets.dicom", "datasets.nifti", "preparation.qc", "tables", "cli", "reporting", "services")
     assert not [module for module in modules if module.startswith(others)]
+
+
+def test_a_rule_that_trains_or_applies_a_part_names_the_code_of_its_settings(rules) -> None:
+    found = {rule.name: built(rule) for rule in rules if built(rule)}
+    assert found == {
+        "train_detector": ["STUDY.detector.network", "STUDY.detector.training.objective"],
+        "mine_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
+        "detect_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
+        "train_scorer": ["STUDY.scorer.network", "STUDY.scorer.training.objective"],
+        "score_candidates": ["STUDY.scorer.network"],
+    }
 
 
 def test_a_rule_file_is_short_and_the_snakefile_a_corridor(rules, root: Path) -> None:

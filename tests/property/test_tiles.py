@@ -1,60 +1,62 @@
-"""Tiles cover any region once, with context all around."""
+"""Tiles cover any region once, with context all around, on one lattice."""
 
 import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as shapes
 
-from lungpipe.inference.tiles import cover
-from lungpipe.settings import SegmenterSettings
+from lungpipe.inference.tiles import box_around, lay_tiles
+from lungpipe.settings.recipe import DetectorInference
 
-_regions = st.tuples(*[st.integers(1, 12)] * 3).flatmap(lambda shape: shapes.arrays(bool, shape))
-_strides = st.sampled_from([1, 2, 4])
-_tiles = st.tuples(_strides, st.integers(1, 6), st.integers(0, 23)).filter(lambda t: t[2] < t[0] * t[1])
-
-
-def bounding_box(region):
-    box = np.zeros_like(region)
-    if region.any():
-        low, high = np.argwhere(region).min(axis=0), np.argwhere(region).max(axis=0) + 1
-        box[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = True
-    return box
+_regions = st.tuples(*[st.integers(1, 14)] * 3).flatmap(lambda shape: shapes.arrays(bool, shape))
+_tilings = st.tuples(st.sampled_from([1, 2, 4]), st.integers(1, 6), st.integers(0, 2)).filter(
+    lambda tiling: 2 * tiling[2] < tiling[1]
+)
 
 
-def visits(shape, tiles):
-    count = np.zeros(shape, int)
-    for core, _ in tiles:
-        count[core] += 1
-    return count
+def lay(region, tiling):
+    stride, multiple, halo = tiling
+    inference = DetectorInference(tile_size_vox=stride * multiple, halo_vox=stride * halo)
+    return stride, inference, lay_tiles(region, inference, stride)
 
 
-@given(_regions, _tiles)
-def test_every_voxel_of_the_region_is_predicted_once_and_none_beyond_its_box(region, tile):
-    stride, multiple, overlap = tile
-    settings = SegmenterSettings(tile_size_vox=stride * multiple, tile_overlap_vox=overlap)
-    count = visits(region.shape, cover(region, settings, stride))
+@given(_regions, _tilings)
+def test_every_voxel_of_the_region_is_in_one_core_and_none_in_two(region, tiling):
+    count = np.zeros(region.shape, int)
+    for tile in lay(region, tiling)[2]:
+        count[tile.core] += 1
     assert (count[region] == 1).all()
     assert count.max(initial=0) <= 1
-    assert not count[~bounding_box(region)].any()
 
 
-@given(_regions.filter(np.any), _tiles)
-def test_cores_partition_the_box_of_a_region_that_fills_it(region, tile):
-    stride, multiple, overlap = tile
-    settings = SegmenterSettings(tile_size_vox=stride * multiple, tile_overlap_vox=overlap)
-    box = bounding_box(region)
-    np.testing.assert_array_equal(visits(region.shape, cover(box, settings, stride)), box)
+@given(_regions, _tilings)
+def test_windows_have_one_shape_that_the_network_takes_and_the_halo_around_the_core(region, tiling):
+    stride, inference, tiles = lay(region, tiling)
+    assert len({tile.window.shape_zyx for tile in tiles}) <= 1
+    for tile in tiles:
+        for core, start, side in zip(tile.core, tile.window.start_zyx_vox, tile.window.shape_zyx, strict=True):
+            assert core.start - start == start + side - core.stop == inference.halo_vox
+            assert side % stride == start % stride == 0
+            assert side <= inference.tile_size_vox
 
 
-@given(_regions, _tiles)
-def test_every_core_has_its_context_in_a_window_that_the_network_takes(region, tile):
-    stride, multiple, overlap = tile
-    settings = SegmenterSettings(tile_size_vox=stride * multiple, tile_overlap_vox=overlap)
-    tiles = cover(region, settings, stride)
-    assert len({window.shape_zyx for _, window in tiles}) <= 1
-    for core, window in tiles:
-        for part, start, side in zip(core, window.start_zyx_vox, window.shape_zyx, strict=True):
-            assert part.start - start >= overlap // 2
-            assert start + side - part.stop >= overlap // 2
-            assert side % stride == 0
-            assert side <= settings.tile_size_vox
+@given(_regions, _tilings)
+def test_a_part_of_a_region_takes_some_of_its_tiles(region, tiling):
+    part = region.copy()
+    part[::2] = False
+    assert set(map(str, lay(part, tiling)[2])) <= set(map(str, lay(region, tiling)[2]))
+
+
+@given(_regions, st.sampled_from([1, 2, 4]))
+def test_the_box_holds_the_region_and_no_empty_border(region, stride):
+    box = box_around(region, stride)
+    assert (box is None) == (not region.any())
+    if box is not None:
+        outside = region.copy()
+        outside[box] = False
+        assert not outside.any()
+        for axis, side in enumerate(box):
+            assert side.start % stride == side.stop % stride == 0
+            lines = region.any(axis=tuple(a for a in range(3) if a != axis))
+            assert lines[side.start : side.start + stride].any()
+            assert lines[side.stop - stride : side.stop].any()

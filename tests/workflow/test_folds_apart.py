@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-TRAINING = ("train_segmenter", "mine_candidates", "train_classifier")
+TRAINING = ("train_detector", "mine_candidates", "train_scorer")
 TABLES = re.compile(r"/targets/\w+\.parquet$")
 """Inputs that hold no scan: the tables of the whole dataset."""
 
@@ -13,7 +13,7 @@ TABLES = re.compile(r"/targets/\w+\.parquet$")
 def jobs(finished):
     """Every job of the study by name."""
     jobs = finished.plan("--forceall").jobs
-    assert len({job.name for job in jobs}) == len(jobs) == 30
+    assert len({job.name for job in jobs}) == len(jobs) == 26
     return {job.name: job for job in jobs}
 
 
@@ -61,4 +61,3 @@ def test_subsets_are_prepared_apart(jobs):
     for subset in range(4):
         assert subsets_behind(jobs, f"prepare_subset {subset}") == {subset}
         assert subsets_behind(jobs, f"compare_lungs {subset}") == {subset}
-        assert subsets_behind(jobs, f"pack_patches {subset}") == {subset}

@@ -8,10 +8,10 @@ import pytest
 @pytest.mark.parametrize(
     ("delta", "message"),
     [
-        ("segmenterr: {}", "config: unknown key 'segmenterr'"),
-        ("segmenter: {training: {steps: 3}}", "config: unknown key 'segmenter.training.steps'"),
+        ("detectorr: {}", "config: unknown key 'detectorr'"),
+        ("scale: {detector: {steps: 3}}", "config: unknown key 'scale.detector.steps'"),
         ("folds: [0, 4]", "folds: expected different numbers from 0 to 3, found [0, 4]"),
-        ("recipe: nothing", "recipe: expected one of flagship"),
+        ("recipe: nothing", "recipe: expected one of centernet, flagship"),
         (
             "dataset: {kind: luna16, root: not/here}",
             "not/here: expected the dataset's folder, found none",

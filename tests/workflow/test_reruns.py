@@ -19,7 +19,7 @@ def judged(fold: int) -> set[str]:
 
 
 def trained(fold: int) -> set[str]:
-    return {f"{rule} {fold}" for rule in ("train_segmenter", "mine_candidates", "train_classifier")}
+    return {f"{rule} {fold}" for rule in ("train_detector", "mine_candidates", "train_scorer")}
 
 
 def change_voxels(raw: Path) -> None:
@@ -53,7 +53,7 @@ def test_one_edited_scan_is_computed_alone_and_reruns_the_folds_that_read_it(cop
 
     planned = copy.plan()
     # subset 2 is judged by fold 2 and learned from by fold 0, which is judged on subset 0
-    expected = {"prepare_subset 2", "compare_lungs 2", "account_scans", "pack_patches 2", *AFTER_FOLD}
+    expected = {"prepare_subset 2", "compare_lungs 2", "account_scans", *AFTER_FOLD}
     assert planned.names == expected | judged(2) | trained(0) | judged(0)
 
     copy.snakemake("results/ci/volumes/subset2/manifest.json")
@@ -90,7 +90,7 @@ def test_code_of_the_judge_reruns_no_training(copy, edit):
     edit("evaluation/matching.py", "MAX_MARKS_PER_SCAN = 100", "MAX_MARKS_PER_SCAN = 99")
     names = copy.plan().names
     assert "evaluate_study" in names
-    assert not {name for name in names if name.startswith(("train_", "mine_", "detect_", "prepare_", "pack_"))}
+    assert not {name for name in names if name.startswith(("train_", "mine_", "detect_", "prepare_"))}
 
 
 def test_a_setting_reruns_the_rules_that_read_it(copy):
@@ -105,14 +105,52 @@ def test_another_fold_leaves_the_finished_ones(copy):
 def test_a_setting_that_changes_together_with_a_scan_reruns_both(copy):
     # what the scan reruns must not hide what the setting reruns
     change_voxels(copy.raw(2))
-    names = copy.plan(delta=copy.delta("segmenter: {max_offset_vox: 9}")).names
-    assert {f"pack_patches {subset}" for subset in range(4)} <= names
+    names = copy.plan(delta=copy.delta("scale: {detector: {num_steps: 81}}")).names
     assert trained(2) <= names
 
 
 def test_whether_a_failure_is_fatal_computes_nothing_again(copy):
     names = copy.plan(delta=copy.delta("preprocessing: {is_failure_fatal: false}")).names
     assert names == {"account_scans", "write_report"}
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rerun"),
+    [
+        # how much is on the device at once
+        ("tiles_per_batch: 1", "tiles_per_batch: 3", set()),
+        ("patches_per_batch: 32", "patches_per_batch: 8", set()),
+        # how a trained scorer is applied
+        ("num_views: 8", "num_views: 2", {"score_candidates", "aggregate_patients", *AFTER_FOLD}),
+        # what a scorer learns
+        (
+            "malignancy_weight: 0.5",
+            "malignancy_weight: 0.4",
+            {"train_scorer", "score_candidates", "aggregate_patients", *AFTER_FOLD},
+        ),
+    ],
+)
+def test_an_edit_of_the_recipe_reruns_what_reads_it(copy, old, new, rerun):
+    recipe = copy.folder / "recipes" / "flagship.yaml"
+    text = recipe.read_text()
+    assert text.count(old) == 1
+    recipe.write_text(text.replace(old, new))
+    # the report lists all settings
+    assert {job.rule for job in copy.plan().jobs} == rerun | {"write_report"}
+
+
+def test_an_edit_of_a_network_retrains_that_network_alone(copy, edit):
+    edit("models/center_net.py", "STEM_STRIDE = 2", "STEM_STRIDE = 1 + 1")
+    assert "Nothing to be done" in copy.plan().text
+    edit("models/resnet.py", "(size - 1) // 2, size // 2 + 1", "(size - 1) // 2, 1 + size // 2")
+    names = copy.plan().names
+    assert {"train_scorer 0", "train_scorer 2"} <= names
+    assert not {name for name in names if name.startswith(("train_detector", "mine_", "detect_"))}
+
+
+def test_threads_and_device_compute_nothing_again(copy):
+    names = copy.plan(delta=copy.delta("compute: {num_threads: 2, device: cpu}")).names
+    assert names == {"write_report"}
 
 
 @pytest.mark.parametrize("setting", ["worker_memory_gib: 2.0", "scheduler_address: 'tcp://127.0.0.1:8786'"])

@@ -36,23 +36,22 @@ def test_there_is_one_run_of_the_study_and_one_of_the_dataset_and_all_are_finish
 
 
 def test_every_stage_has_a_nested_run(runs):
-    folds = ("train_segmenter", "mine_candidates", "train_classifier")
+    folds = ("train_detector", "mine_candidates", "train_scorer")
     folds += ("detect_candidates", "score_candidates", "aggregate_patients")
     expected = {f"{stage}/fold{fold}" for stage in folds for fold in (0, 2)}
-    expected |= {f"pack_patches/subset{subset}" for subset in range(4)}
     assert set(nested(runs, "flagship")) == expected | {"evaluate_study", "draw_figures", "write_report"}
     expected = {f"{stage}/subset{subset}" for stage in ("prepare_subset", "compare_lungs") for subset in range(4)}
     assert set(nested(runs, "volumes")) == expected | {"collect_targets", "account_scans"}
 
 
-@pytest.mark.parametrize("network", ["segmenter", "classifier"])
-def test_training_logs_every_check(finished, runs, network):
+@pytest.mark.parametrize("role", ["detector", "scorer"])
+def test_training_logs_every_check(finished, runs, role):
     client = client_of(finished.folder / "results" / "mlflow.db")
-    run = nested(runs, "flagship")[f"train_{network}/fold0"]
+    run = nested(runs, "flagship")[f"train_{role}/fold0"]
     history = client.get_metric_history(run.info.run_id, "validation_loss")
     steps = sorted({metric.step for metric in history})
     assert len(steps) == 2
-    assert steps[-1] == (80 if network == "segmenter" else 30)
+    assert steps[-1] == (80 if role == "detector" else 30)
 
 
 def test_the_study_carries_its_final_figures_settings_and_origin(runs):
@@ -60,7 +59,7 @@ def test_the_study_carries_its_final_figures_settings_and_origin(runs):
     assert 0.0 <= study.data.metrics["cpm"] <= 1.0
     assert study.data.metrics["num_scans"] == 4.0
     assert study.data.params["recipe"] == "flagship"
-    assert study.data.params["segmenter.training.num_steps"] == "80"
+    assert study.data.params["detector.training.num_steps"] == "80"
     assert "mlflow.source.git.commit" in study.data.tags
     assert len(study.data.tags["lungpipe.data_sha256"]) == 64
 
@@ -87,7 +86,6 @@ def test_the_store_that_the_environment_names_is_used(fresh, tmp_path):
 
 
 def test_no_series_is_named_in_what_is_tracked(finished):
-    # weights are left out: their card must name the series they learned from, to refuse them
     tracked = [path for path in (finished.folder / "results" / "mlartifacts").rglob("*") if path.is_file()]
     texts = [path for path in tracked if path.suffix in (".csv", ".html", ".json", ".yaml")]
     assert {"froc.csv", "report.html", "accounting.csv"} <= {path.name for path in texts}

@@ -8,14 +8,17 @@ import sys
 import pandas as pd
 import pytest
 
-from lungpipe.models import read_card
+from lungpipe.datasets.leaks import LeakError
+from lungpipe.models import digest_of, read_card
 
 PER_FOLD = (
-    "segmenter.safetensors",
-    "segmenter_history.parquet",
+    "detector.safetensors",
+    "detector_history.parquet",
+    "detector_points.parquet",
     "mined.parquet",
-    "classifier.safetensors",
-    "classifier_history.parquet",
+    "scorer.safetensors",
+    "scorer_history.parquet",
+    "scorer_points.parquet",
     "candidates.parquet",
     "scored.parquet",
     "validation.parquet",
@@ -33,7 +36,6 @@ def test_every_stage_leaves_its_files(finished):
     names = ("manifest.json", "qc.parquet", "references.parquet")
     expected = [dataset / "volumes" / f"subset{s}" / name for s in range(4) for name in names]
     expected += [dataset / "targets" / f"{name}.parquet" for name in ("series", "nodules", "exclusions")]
-    expected += [recipe / "patches" / f"subset{subset}.npz" for subset in range(4)]
     expected += [recipe / f"fold{fold}" / name for fold in (0, 2) for name in PER_FOLD]
     expected += [
         recipe / "evaluation" / name
@@ -68,14 +70,34 @@ def test_every_fold_is_scored_on_its_own_subset_and_chooses_on_the_next(finished
         assert fold not in set(mined["series_uid"].map(series))
 
 
-def test_checkpoints_know_their_fold_and_what_they_saw(finished):
+def test_models_know_their_fold_and_what_they_saw(finished):
+    series = pd.read_parquet(finished.dataset / "targets" / "series.parquet").set_index("series_uid")["subset"]
+    subset_of = {digest_of(uid): subset for uid, subset in series.items()}
+    for fold in (0, 2):
+        for role in ("detector", "scorer"):
+            card = read_card(finished.recipe / f"fold{fold}" / f"{role}.safetensors")
+            assert (card.role, card.fold, card.recipe) == (role, fold, "flagship")
+            assert {subset_of[digest] for digest in card.training_series} == set(range(4)) - {fold, fold + 1}
+            assert {subset_of[digest] for digest in card.validation_series} == {fold + 1}
+            card.expect_fold(fold)
+            tested = series.index[series == fold]
+            card.refuse_seen(tested)
+            for learned in series.index[series != fold]:
+                with pytest.raises(LeakError, match="never saw"):
+                    card.refuse_seen([*tested, learned])
+
+
+def test_no_resume_file_is_left(finished):
+    assert [path.name for path in finished.recipe.rglob("*resume*")] == []
+
+
+def test_points_are_those_of_the_learning_subsets(finished):
     series = pd.read_parquet(finished.dataset / "targets" / "series.parquet").set_index("series_uid")["subset"]
     for fold in (0, 2):
-        for network in ("segmenter", "classifier"):
-            card = read_card(finished.recipe / f"fold{fold}" / f"{network}.safetensors")
-            assert (card.network, card.fold) == (network, fold)
-            assert {series[uid] for uid in card.training_uids} == set(range(4)) - {fold, fold + 1}
-            assert {series[uid] for uid in card.validation_uids} == {fold + 1}
+        for role, kinds in (("detector", {"nodule", "lung"}), ("scorer", {"nodule", "lung", "candidate"})):
+            points = pd.read_parquet(finished.recipe / f"fold{fold}" / f"{role}_points.parquet")
+            assert set(points["series_uid"].map(series)) == set(range(4)) - {fold}
+            assert set(points["kind"]) == kinds
 
 
 def test_malignancy_has_thresholds_or_a_warning_that_says_why_not(report):

@@ -1,49 +1,78 @@
-"""Segmenter to candidates: mined from scans it learned from, detected in scans it never saw."""
+"""Detector to candidates: mined from scans it learned from, detected in scans it never saw; or given by the dataset."""
+
+if STUDY.detector.kind == "trained":
+
+    rule mine_candidates:
+        input:
+            model=f"{R}/fold{{fold}}/detector.safetensors",
+            manifests=lambda wildcards: manifests(mined_subsets(wildcards)),
+        output:
+            candidates=f"{R}/fold{{fold}}/mined.parquet",
+        log:
+            f"{R}/logs/mine_candidates/fold{{fold}}.log",
+        benchmark:
+            f"{R}/benchmarks/mine_candidates/fold{{fold}}.tsv"
+        conda:
+            "../../envs/runtime.yaml"
+        threads: STUDY.compute.num_threads
+        resources:
+            gpu=GPUS,
+        params:
+            run=f"{R}/tracking/run.json",
+            code=code_of("mine_candidates", *built(STUDY.detector.network, STUDY.detector.inference.decode)),
+            settings=applied(STUDY.detector),
+            margin_mm=STUDY.preprocessing.lung_margin_mm,
+            precision=STUDY.compute.precision,
+            device=unrecorded(STUDY.compute.device),
+            tiles_per_batch=unrecorded(STUDY.detector.inference.tiles_per_batch),
+        script:
+            "../scripts/mine_candidates.py"
+
+    rule detect_candidates:
+        input:
+            model=f"{R}/fold{{fold}}/detector.safetensors",
+            manifests=lambda wildcards: manifests([wildcards.fold]),
+        output:
+            candidates=f"{R}/fold{{fold}}/candidates.parquet",
+        log:
+            f"{R}/logs/detect_candidates/fold{{fold}}.log",
+        benchmark:
+            f"{R}/benchmarks/detect_candidates/fold{{fold}}.tsv"
+        conda:
+            "../../envs/runtime.yaml"
+        threads: STUDY.compute.num_threads
+        resources:
+            gpu=GPUS,
+        params:
+            run=f"{R}/tracking/run.json",
+            code=code_of("detect_candidates", *built(STUDY.detector.network, STUDY.detector.inference.decode)),
+            settings=applied(STUDY.detector),
+            margin_mm=STUDY.preprocessing.lung_margin_mm,
+            precision=STUDY.compute.precision,
+            device=unrecorded(STUDY.compute.device),
+            tiles_per_batch=unrecorded(STUDY.detector.inference.tiles_per_batch),
+        script:
+            "../scripts/detect_candidates.py"
 
 
-rule mine_candidates:
-    input:
-        weights=f"{R}/fold{{fold}}/segmenter.safetensors",
-        manifests=lambda wildcards: manifests(learning_subsets(wildcards)),
-    output:
-        candidates=f"{R}/fold{{fold}}/mined.parquet",
-    log:
-        f"{R}/logs/mine_candidates/fold{{fold}}.log",
-    benchmark:
-        f"{R}/benchmarks/mine_candidates/fold{{fold}}.tsv"
-    conda:
-        "../../envs/runtime.yaml"
-    threads: STUDY.compute.num_threads
-    resources:
-        gpu=GPUS,
-    params:
-        run=f"{R}/tracking/run.json",
-        code=code_of("mine_candidates"),
-        settings=dump("segmenter", "candidates", "compute"),
-        margin_mm=STUDY.preprocessing.lung_margin_mm,
-    script:
-        "../scripts/mine_candidates.py"
+if STUDY.detector.kind == "given":
 
-
-rule detect_candidates:
-    input:
-        weights=f"{R}/fold{{fold}}/segmenter.safetensors",
-        manifests=lambda wildcards: manifests([wildcards.fold]),
-    output:
-        candidates=f"{R}/fold{{fold}}/candidates.parquet",
-    log:
-        f"{R}/logs/detect_candidates/fold{{fold}}.log",
-    benchmark:
-        f"{R}/benchmarks/detect_candidates/fold{{fold}}.tsv"
-    conda:
-        "../../envs/runtime.yaml"
-    threads: STUDY.compute.num_threads
-    resources:
-        gpu=GPUS,
-    params:
-        run=f"{R}/tracking/run.json",
-        code=code_of("detect_candidates"),
-        settings=dump("segmenter", "candidates", "compute"),
-        margin_mm=STUDY.preprocessing.lung_margin_mm,
-    script:
-        "../scripts/detect_candidates.py"
+    rule select_candidates:
+        input:
+            given=find_candidates(RAW.root).as_posix(),
+            series=f"{D}/targets/series.parquet",
+        output:
+            candidates=f"{R}/fold{{fold}}/candidates.parquet",
+            mined=f"{R}/fold{{fold}}/mined.parquet",
+        log:
+            f"{R}/logs/select_candidates/fold{{fold}}.log",
+        benchmark:
+            f"{R}/benchmarks/select_candidates/fold{{fold}}.tsv"
+        conda:
+            "../../envs/runtime.yaml"
+        params:
+            run=f"{R}/tracking/run.json",
+            code=code_of("select_candidates"),
+            num_subsets=STUDY.dataset.num_subsets,
+        script:
+            "../scripts/select_candidates.py"

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
-from lungpipe.datasets.annotations import DatasetError
+from lungpipe.datasets.annotations import DatasetError, find_candidates
 from lungpipe.datasets.read import METAIMAGE
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.job import grant_cores
@@ -49,6 +49,29 @@ def code_of(script, *choices, aside=()):
     return script_fingerprint(SCRIPTS / f"{script}.py", *choices, aside=aside)
 
 
+def learned(part):
+    """What a part of the recipe is trained from: how it is applied later retrains nothing."""
+    return part.model_dump(mode="json", exclude={"inference"})
+
+
+def applied(part):
+    """How a trained part is applied; how much of it is on the device at once changes no result."""
+    return part.inference.model_dump(mode="json", exclude={"tiles_per_batch", "patches_per_batch"})
+
+
+def built(*settings):
+    """The code that settings stand for: an edit of one network retrains that network alone."""
+    return [one.builds for one in settings]
+
+
+def unrecorded(value):
+    """A param that a job gets, but whose change is no reason to run the job again.
+
+    Snakemake (9.27) keeps no record of params that a function makes from the job's resources.
+    """
+    return lambda wildcards, resources: value
+
+
 def raw_files(wildcards):
     """The raw scans of a subset; content that is known to be unchanged reruns nothing."""
     subset = int(wildcards.subset)
@@ -79,9 +102,25 @@ def validation_subset(wildcards):
     return (int(wildcards.fold) + 1) % len(SUBSETS)
 
 
+def mined_subsets(wildcards):
+    """The subsets whose candidates a fold needs beside its test subset's: a scorer learns from them, thresholds are
+    chosen on those of the validation subset."""
+    return (
+        learning_subsets(wildcards)
+        if STUDY.scorer.kind == "trained"
+        else [validation_subset(wildcards)]
+    )
+
+
 def manifests(subsets):
     """The volume manifests of the given subsets."""
     return [f"{D}/volumes/subset{subset}/manifest.json" for subset in subsets]
+
+
+def histories(role):
+    """The histories of a role's trainings; none where the recipe trains no such part."""
+    is_trained = getattr(STUDY, role).kind == "trained"
+    return [f"{R}/fold{fold}/{role}_history.parquet" for fold in STUDY.folds if is_trained]
 
 
 def begin_tracking():

@@ -66,8 +66,8 @@ rule draw_figures:
         froc=f"{R}/evaluation/froc.csv",
         band=f"{R}/evaluation/froc_band.csv",
         matches=f"{R}/evaluation/matches.parquet",
-        segmenter=expand(f"{R}/fold{{fold}}/segmenter_history.parquet", fold=STUDY.folds),
-        classifier=expand(f"{R}/fold{{fold}}/classifier_history.parquet", fold=STUDY.folds),
+        detector=histories("detector"),
+        scorer=histories("scorer"),
         manifests=manifests(STUDY.folds),
     output:
         froc=report(f"{R}/figures/froc.png", caption="../report/froc.rst", category="Evaluation"),

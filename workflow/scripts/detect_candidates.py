@@ -1,19 +1,22 @@
 from pathlib import Path
 
-from lungpipe.inference.detect import DetectionSettings, detect_series
-from lungpipe.models import Segmenter, choose_hardware, load_checkpoint
+from lungpipe.inference.detector import Detector
+from lungpipe.inference.series import detect_series
+from lungpipe.models import choose_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
+from lungpipe.settings import ComputeSettings
+from lungpipe.settings.recipe import DetectorInference
 from lungpipe.tables import CANDIDATES, write_table
 from lungpipe.volumes.collection import locate_stores
 
-fold = int(snakemake.wildcards.fold)
-settings = DetectionSettings.of(snakemake.params.settings, snakemake.params.margin_mm)
-hardware = choose_hardware(settings.compute, share_of_cores(snakemake.threads))
+fold, params = int(snakemake.wildcards.fold), snakemake.params
+compute = ComputeSettings(device=params.device, precision=params.precision)
+inference = DetectorInference.model_validate({**params.settings, "tiles_per_batch": params.tiles_per_batch})
+hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
-    network = Segmenter(settings.segmenter)
-    card = load_checkpoint(Path(snakemake.input.weights), network, fold)
+    detector = Detector(load_model(Path(snakemake.input.model), expect_role="detector"), inference, hardware)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     job.expect(len(stores))
-    candidates = detect_series(network, card, stores, settings, hardware=hardware, on_done=job.advance)
+    candidates = detect_series(detector, stores, fold=fold, margin_mm=params.margin_mm, on_done=job.advance)
     write_table(candidates, Path(snakemake.output.candidates), CANDIDATES)
     job.log(0, {"num_scans": len(stores), "num_candidates": len(candidates)})

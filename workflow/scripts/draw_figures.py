@@ -9,11 +9,12 @@ from lungpipe.volumes.collection import locate_stores
 with open_job(snakemake) as job:
     stored = StoredEvaluation.read(Path(snakemake.input.evaluation).parent)
     histories = {
-        network: {
+        role: {
             fold: read_table(Path(path), HISTORY)
-            for fold, path in zip(stored.summary["folds"], snakemake.input[network], strict=True)
+            for fold, path in zip(stored.summary["folds"], snakemake.input[role], strict=True)
         }
-        for network in ("segmenter", "classifier")
+        for role in ("detector", "scorer")
+        if snakemake.input[role]
     }
     stores = locate_stores(map(Path, snakemake.input.manifests))
     folder = Path(snakemake.output.froc).parent

@@ -1,24 +1,26 @@
 from pathlib import Path
 
-from lungpipe.inference.score import score_candidates, validation_candidates
-from lungpipe.models import Classifier, choose_hardware, load_checkpoint
+from lungpipe.inference.scorer import Scorer
+from lungpipe.inference.scoring import score_candidates
+from lungpipe.inference.series import validation_candidates
+from lungpipe.models import choose_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
-from lungpipe.settings import ClassifierSettings, ComputeSettings
+from lungpipe.settings import ComputeSettings
+from lungpipe.settings.recipe import ScorerInference
 from lungpipe.tables import CANDIDATES, SCORED, read_table, write_table
 from lungpipe.volumes.collection import locate_stores
 
-fold, settings = int(snakemake.wildcards.fold), snakemake.params.settings
-classifier = ClassifierSettings.model_validate(settings["classifier"])
-hardware = choose_hardware(ComputeSettings.model_validate(settings["compute"]), share_of_cores(snakemake.threads))
+fold, params = int(snakemake.wildcards.fold), snakemake.params
+compute = ComputeSettings(device=params.device, precision=params.precision)
+inference = ScorerInference.model_validate({**params.settings, "patches_per_batch": params.patches_per_batch})
+hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
-    network = Classifier(classifier)
-    card = load_checkpoint(Path(snakemake.input.weights), network, fold)
+    scorer = Scorer(load_model(Path(snakemake.input.model), expect_role="scorer"), inference, hardware)
     candidates = read_table(Path(snakemake.input.candidates), CANDIDATES)
-    card.refuse_seen(candidates["series_uid"])
+    scorer.card.refuse_seen(candidates["series_uid"])
+    chosen_on = validation_candidates(scorer.card, read_table(Path(snakemake.input.mined), CANDIDATES))
     stores = locate_stores(map(Path, snakemake.input.manifests))
-    scored = score_candidates(network, stores, candidates, classifier, hardware=hardware)
-    chosen_on = validation_candidates(card, read_table(Path(snakemake.input.mined), CANDIDATES))
-    validation = score_candidates(network, stores, chosen_on, classifier, hardware=hardware)
+    scored, validation = (score_candidates(scorer, stores, table, fold=fold) for table in (candidates, chosen_on))
     write_table(scored, Path(snakemake.output.scored), SCORED)
     write_table(validation, Path(snakemake.output.validation), SCORED)
     job.log(0, {"num_candidates": len(scored), "num_probable": int((scored["probability"] >= 0.5).sum())})

@@ -10,6 +10,8 @@ from lungpipe.tables.errors import InputError
 
 ANNOTATIONS_FILE = "annotations.csv"
 EXCLUSIONS_FILE = "annotations_excluded.csv"
+CANDIDATES_FILES = ("candidates_V2.csv", "candidates.csv")
+"""LUNA16's candidates, the better table first."""
 RATINGS_FILE = "nodule_ratings.csv"
 SERIES_FILE = "series.csv"
 SERIES_OF_LIDC_IDRI_0332 = (
@@ -18,6 +20,7 @@ SERIES_OF_LIDC_IDRI_0332 = (
 )
 """The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not say so."""
 _CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
+_NUMBERS = (*_CENTER.values(), "diameter_mm")
 _UNKNOWN_DIAMETER = -1.0
 LARGEST_DIAMETER_MM = 200.0
 """No finding in a lung is larger; LUNA16's nodules reach 32.3 mm."""
@@ -68,6 +71,28 @@ def read_ratings(root: Path) -> pd.DataFrame:
     return table
 
 
+def read_candidates(root: Path) -> pd.DataFrame:
+    """Return the candidates that the dataset gives: line, series_uid, center_{z,y,x}_mm, is_nodule (bool).
+
+    `root` is the folder of the dataset, or the table itself; in a folder, candidates_V2.csv is read rather than
+    candidates.csv.
+
+    Raises:
+        DatasetError: no table, a missing column, a value that is no position, or a class that is not 0 or 1.
+    """
+    path = find_candidates(root)
+    table = _read_marks(path, "class", numbers=tuple(_CENTER.values()))
+    wrong = ~table["class"].isin(["0", "1"])
+    _refuse(path, table, wrong, column="class", expected="0 or 1")
+    return table.assign(is_nodule=table["class"] == "1").drop(columns="class")
+
+
+def find_candidates(root: Path) -> Path:
+    """Return the table of candidates in a dataset's folder, candidates_V2.csv where there is none yet."""
+    paths = [_in_folder(root, name) for name in CANDIDATES_FILES]
+    return next((path for path in paths if path.is_file()), paths[0])
+
+
 def read_patients(root: Path) -> dict[str, str]:
     """Return the patient of every series that series.csv names, and of the LUNA16 patient with two scans."""
     known = dict.fromkeys(SERIES_OF_LIDC_IDRI_0332, "LIDC-IDRI-0332")
@@ -97,17 +122,19 @@ def _read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise DatasetError(str(error)) from None
 
 
-def _read_marks(path: Path, *further: str) -> pd.DataFrame:
-    table = _read_texts(path, ("seriesuid", *_CENTER, "diameter_mm", *further))
-    table = table.rename(columns={"seriesuid": "series_uid"})
+def _read_marks(path: Path, *further: str, numbers: tuple[str, ...] = _NUMBERS) -> pd.DataFrame:
+    diameter = numbers[len(_CENTER) :]
+    table = _read_texts(path, ("seriesuid", *_CENTER, *diameter, *further))
+    table = table.rename(columns={"seriesuid": "series_uid", **_CENTER})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
-    for name in (*_CENTER, "diameter_mm"):
+    for name in numbers:
         values = table[name].map(parse_number).astype("float64")
         _refuse(path, table, ~np.isfinite(values), column=name, expected="a finite number in mm")
         table[name] = values
-    is_huge = table["diameter_mm"] > LARGEST_DIAMETER_MM
-    _refuse(path, table, is_huge, column="diameter_mm", expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
-    return table.rename(columns=_CENTER)
+    for name in diameter:
+        is_huge = table[name] > LARGEST_DIAMETER_MM
+        _refuse(path, table, is_huge, column=name, expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
+    return table
 
 
 def _refuse_doubles(path: Path, table: pd.DataFrame) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
 from lungpipe.datasets.luna16 import LUNGS_FOLDER, Listing, ScanFiles, check_dataset
 from lungpipe.phantom import PHANTOM_TABLES, planned_files
-from lungpipe.settings import DatasetSettings, StudySettings
+from lungpipe.settings import ConfigSettings, DatasetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +19,7 @@ class RawScans:
     readings: Path | None = None
 
     @classmethod
-    def of(cls, study: StudySettings) -> "RawScans":
+    def of(cls, study: ConfigSettings) -> "RawScans":
         """Find a study's raw files; nothing is written.
 
         Raises:

@@ -104,6 +104,8 @@ def _malignancy(
     rng: np.random.Generator,
 ) -> tuple[dict[str, Any] | None, list[str]]:
     rule = settings.malignancy_rule
+    if evaluation.marks["malignancy"].isna().any():
+        return None, ["no_malignancy: the recipe has no scorer, so that the study has no figures of malignancy"]
     hits = hit_malignancy(evaluation.matches, evaluation.marks, evaluation.nodules, rule)
     for column in ("patient_id", "subset"):
         hits[column] = hits["series_uid"].map(tables.series.set_index("series_uid")[column])
@@ -118,7 +120,7 @@ def _malignancy(
 
 
 def _patients(patients: pd.DataFrame, settings: EvaluationSettings, rng: np.random.Generator) -> dict[str, Any] | None:
-    if patients["is_malignant"].dropna().nunique() < 2:
+    if patients["is_malignant"].dropna().nunique() < 2 or patients["malignancy_max"].isna().any():
         return None
     return patient_figures(patients, num_bootstraps=settings.num_bootstraps, rng=rng)
 

@@ -127,6 +127,8 @@ def diameter_error(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame)
     if not len(hit) or "diameter_mm" not in marks.columns:
         return None
     found = marks["diameter_mm"].to_numpy(dtype=np.float64)[matches.nodule_mark[hit]]
+    if np.isnan(found).any():
+        return None
     error = found - nodules["diameter_mm"].to_numpy(dtype=np.float64)[hit]
     return {"mean_mm": float(error.mean()), "mean_absolute_mm": float(np.abs(error).mean())}
 

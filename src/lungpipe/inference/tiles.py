@@ -1,68 +1,69 @@
-"""Voxel probabilities of a whole volume, tile by tile, only where there is lung."""
+"""Tiles of a volume: a lattice that depends on the volume's shape alone, and never on where the search region lies."""
 
-from itertools import pairwise, product
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Window
-from lungpipe.models import Hardware, Segmenter
-from lungpipe.settings import SegmenterSettings
-from lungpipe.volumes.hounsfield import scale_intensity
-from lungpipe.volumes.store import AIR_HU
+from lungpipe.settings.recipe import DetectorInference
+
+Box = tuple[slice, slice, slice]
 
 
-def predict_voxels(
-    network: Segmenter,
-    hu: NDArray[np.int16],
-    region: NDArray[np.bool_],
-    settings: SegmenterSettings,
-    *,
-    hardware: Hardware,
-) -> NDArray[np.float32]:
-    """Return nodule probabilities (zyx, float32); zero outside `region` (zyx mask) and where no tile was needed.
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """One tile: the core (zyx voxels) that is kept, and the window that is read and computed."""
 
-    Tiles overlap by `tile_overlap_vox` and only their cores are kept: half the overlap on each side is context that
-    the network's padding would otherwise stand in for.
+    core: Box
+    window: Window
+
+
+def lay_tiles(region: NDArray[np.bool_], inference: DetectorInference, stride: int) -> tuple[Tile, ...]:
+    """Return the tiles of a volume whose core meets the region (mask of the volume's shape, zyx).
+
+    Cores start at voxel 0, have multiples of the network's total `stride` as sides, and cover the volume without
+    overlap; the last ones may reach beyond the volume's end. Every window adds `halo_vox` on each side. All windows
+    have one shape: the smallest that covers the volume with as many tiles as `tile_size_vox` needs.
     """
-    probability = np.zeros(hu.shape, dtype=np.float32)
-    for core, window in cover(region, settings, network.total_stride):
-        patch = window.cut(hu, fill=AIR_HU)
-        scaled = scale_intensity(patch, settings.window_hu, settings.normalisation)
-        with torch.inference_mode(), hardware.autocast():
-            logits = network(torch.from_numpy(scaled)[None, None].to(hardware.device))
-        values = torch.sigmoid(logits.float())[0, 0].cpu().numpy()
-        inner = tuple(
-            slice(c.start - start, c.stop - start) for c, start in zip(core, window.start_zyx_vox, strict=True)
-        )
-        probability[core] = values[inner] * region[core]
-    return probability
-
-
-def cover(
-    region: NDArray[np.bool_], settings: SegmenterSettings, stride: int
-) -> list[tuple[tuple[slice, ...], Window]]:
-    """Return (core slices, window to read) of every tile whose core meets the region.
-
-    Cores partition the region's bounding box; sides are evened out, so that the last tile is no sliver. A side
-    shorter than a tile takes the smallest multiple of the network's `stride` that covers it with its context.
-    """
-    if not region.any():
-        return []
-    halo = settings.tile_overlap_vox // 2
-    axes, sides = [], []
-    for axis in range(3):
-        filled = np.flatnonzero(region.any(axis=tuple(a for a in range(3) if a != axis)))
-        low, high = int(filled[0]), int(filled[-1]) + 1
-        count = -(-(high - low) // (settings.tile_size_vox - 2 * halo))
-        edges = np.linspace(low, high, count + 1).round().astype(int)
-        axes.append([slice(int(a), int(b)) for a, b in pairwise(edges)])
-        sides.append(min(settings.tile_size_vox, -(-(int(np.diff(edges).max()) + 2 * halo) // stride) * stride))
-    shape = (sides[0], sides[1], sides[2])
+    cores = [_split(size, inference, stride) for size in region.shape]
     tiles = []
-    for core in product(*axes):
-        if region[core].any():
-            z, y, x = ((c.start + c.stop - side) // 2 for c, side in zip(core, shape, strict=True))
-            tiles.append((core, Window((z, y, x), shape)))
-    return tiles
+    for z, y, x in product(*cores):
+        if region[z, y, x].any():
+            tiles.append(Tile((z, y, x), _widen((z, y, x), inference.halo_vox)))
+    return tuple(tiles)
+
+
+def box_around(region: NDArray[np.bool_], stride: int) -> Box | None:
+    """Return the smallest box (zyx) with sides at multiples of `stride` that holds the region; none if it is empty."""
+    sides = []
+    for axis in range(3):
+        filled = np.flatnonzero(region.any(axis=tuple(other for other in range(3) if other != axis)))
+        if not len(filled):
+            return None
+        low, high = int(filled[0]), int(filled[-1]) + 1
+        sides.append(slice(low // stride * stride, -(-high // stride) * stride))
+    z, y, x = sides
+    return (z, y, x)
+
+
+def _split(size: int, inference: DetectorInference, stride: int) -> list[slice]:
+    largest = inference.tile_size_vox - 2 * inference.halo_vox
+    count = -(-size // largest)
+    side = -(-size // (count * stride)) * stride
+    return list(_steps(size, side))
+
+
+def _steps(size: int, side: int) -> Iterator[slice]:
+    for start in range(0, size, side):
+        yield slice(start, start + side)
+
+
+def _widen(core: Box, halo: int) -> Window:
+    (z, y, x), (depth, height, width) = (
+        [side.start - halo for side in core],
+        [side.stop - side.start + 2 * halo for side in core],
+    )
+    return Window((z, y, x), (depth, height, width))

@@ -1,17 +1,21 @@
-"""Networks, and the checkpoints that know what they were trained on."""
+"""Networks that take HU, and models: networks with a card that says what they were trained on."""
 
-from lungpipe.models.checkpoint import ModelCard, load_checkpoint, read_card, save_checkpoint
-from lungpipe.models.classifier import Classifier
+from lungpipe.models.build import build_network, resolve
+from lungpipe.models.card import ModelCard, Role, digest_of
 from lungpipe.models.hardware import Hardware, choose_hardware
-from lungpipe.models.segmenter import Segmenter
+from lungpipe.models.model import Model, join_models, load_model, read_card, save_model
 
 __all__ = [
-    "Classifier",
     "Hardware",
+    "Model",
     "ModelCard",
-    "Segmenter",
+    "Role",
+    "build_network",
     "choose_hardware",
-    "load_checkpoint",
+    "digest_of",
+    "join_models",
+    "load_model",
     "read_card",
-    "save_checkpoint",
+    "resolve",
+    "save_model",
 ]

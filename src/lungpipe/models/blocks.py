@@ -1,7 +1,12 @@
-"""Building blocks of the 3D networks: normalised convolutions, residual blocks, voxel shuffle."""
+"""Building blocks of the 3D networks: normalised convolutions, residual blocks, stem, voxel shuffle."""
 
 import torch
 from torch import Tensor, nn
+
+from lungpipe.models.batch_norm import BatchNorm3d
+
+PRIOR_LOGIT = -4.0
+"""Bias of a new mask or heat map: almost every voxel is background (Lin et al., ICCV 2017)."""
 
 
 class ConvNormReLU(nn.Sequential):
@@ -14,7 +19,7 @@ class ConvNormReLU(nn.Sequential):
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
         super().__init__(
             nn.Conv3d(in_channels, out_channels, 3, stride=stride, padding=1, bias=False),
-            nn.BatchNorm3d(out_channels),
+            BatchNorm3d(out_channels),
             nn.ReLU(inplace=True),
         )
 
@@ -33,12 +38,12 @@ class ResidualBlock(nn.Module):
         super().__init__()
         self.first = ConvNormReLU(in_channels, out_channels, stride)
         self.second = nn.Sequential(
-            nn.Conv3d(out_channels, out_channels, 3, padding=1, bias=False), nn.BatchNorm3d(out_channels)
+            nn.Conv3d(out_channels, out_channels, 3, padding=1, bias=False), BatchNorm3d(out_channels)
         )
         self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or in_channels != out_channels:
             self.shortcut = nn.Sequential(
-                nn.Conv3d(in_channels, out_channels, 1, stride=stride, bias=False), nn.BatchNorm3d(out_channels)
+                nn.Conv3d(in_channels, out_channels, 1, stride=stride, bias=False), BatchNorm3d(out_channels)
             )
 
     def forward(self, features_BCZYX: Tensor) -> Tensor:
@@ -52,6 +57,33 @@ def block(in_channels: int, out_channels: int, *, is_residual: bool, stride: int
     return chosen(in_channels, out_channels, stride)
 
 
+def stem(in_channels: int, out_channels: int, *, is_residual: bool, stride: int) -> nn.Module:
+    """Return the first block of a network, for a stride of 1, 2 or 4.
+
+    A stride of 4 folds every 2x2x2 voxels into channels and strides by 2: a 3x3x3 kernel that strides by 4 would miss
+    voxels.
+    """
+    if stride <= 2:
+        return block(in_channels, out_channels, is_residual=is_residual, stride=stride)
+    folded = block(8 * in_channels, out_channels, is_residual=is_residual, stride=stride // 2)
+    return nn.Sequential(VoxelUnshuffle(2), folded)
+
+
+class VoxelUnshuffle(nn.Module):
+    """Fold every f x f x f voxels into channels: the inverse of `voxel_shuffle`."""
+
+    def __init__(self, factor: int) -> None:
+        super().__init__()
+        self.factor = factor
+
+    def forward(self, features_BCZYX: Tensor) -> Tensor:
+        """Map (B, C, f*Z, f*Y, f*X) to (B, C*f^3, Z, Y, X)."""
+        factor, (batch, channels, *sides) = self.factor, features_BCZYX.shape
+        z, y, x = (side // factor for side in sides)
+        split = features_BCZYX.reshape(batch, channels, z, factor, y, factor, x, factor)
+        return split.permute(0, 1, 3, 5, 7, 2, 4, 6).reshape(batch, -1, z, y, x)
+
+
 def voxel_shuffle(features_BCZYX: Tensor, factor: int) -> Tensor:
     """Rearrange (B, C*f^3, Z, Y, X) to (B, C, f*Z, f*Y, f*X): sub-pixel convolution in 3D (Shi et al., CVPR 2016)."""
     if factor == 1:
@@ -59,3 +91,10 @@ def voxel_shuffle(features_BCZYX: Tensor, factor: int) -> Tensor:
     batch, channels, z, y, x = features_BCZYX.shape
     split = features_BCZYX.view(batch, channels // factor**3, factor, factor, factor, z, y, x)
     return split.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, -1, z * factor, y * factor, x * factor)
+
+
+def check_sides(features_BCZYX: Tensor, total_stride: int, network: str) -> None:
+    """Raise ValueError for sides (zyx) that are no multiples of the network's total stride."""
+    if any(side % total_stride for side in features_BCZYX.shape[2:]):
+        found = tuple(features_BCZYX.shape[2:])
+        raise ValueError(f"{network}: expected sides (zyx) divisible by {total_stride} voxels, found {found}")

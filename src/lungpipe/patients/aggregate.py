@@ -18,6 +18,7 @@ def aggregate_patients(
 
     A candidate contributes probability x malignancy: it must be a nodule, and malignant. Patient = maximum:
     Stevens, Antiga and Viehmann, *Deep Learning with PyTorch*, ch. 14; noisy-OR: Liao et al., IEEE TNNLS 2019.
+    A patient with candidates of unknown malignancy (a recipe without a scorer) has no figure of malignancy.
     """
     patient_of = series.set_index("series_uid")["patient_id"]
     own = scored[scored["series_uid"].isin(patient_of.index)]
@@ -30,12 +31,15 @@ def aggregate_patients(
     patients = pd.DataFrame({"patient_id": scans.index, "fold": fold, "num_scans": scans.to_numpy()})
     columns = {
         "num_candidates": risk.size(),
-        "malignancy_max": risk.max(),
-        "malignancy_noisy_or": risk.agg(lambda values: 1.0 - np.prod(1.0 - values)),
+        "malignancy_max": risk.agg(lambda values: values.max(skipna=False)),
+        "malignancy_noisy_or": risk.agg(lambda values: 1.0 - np.prod(1.0 - values.to_numpy())),
         "diameter_max_mm": diameter.max(),
     }
     for name, values in columns.items():
-        patients[name] = patients["patient_id"].map(values).fillna(0.0)
+        found = patients["patient_id"].map(values)
+        # no candidate, no risk; candidates of unknown malignancy leave it unknown
+        is_without = ~patients["patient_id"].isin(values.index)
+        patients[name] = found.mask(is_without, 0.0) if name.startswith("malignancy_") else found.fillna(0.0)
     known = labels.groupby(rated["series_uid"].map(patient_of)).max()
     patients["is_malignant"] = patients["patient_id"].map(known).astype(float)
     # a patient whose every scan is annotated without a single nodule has none that could be malignant

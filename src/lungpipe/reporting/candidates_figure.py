@@ -81,10 +81,12 @@ def _draw_patch(panel: Axes, example: Example, store: Path | None, colour: str) 
     low, high = LUNG_WINDOW_HU
     panel.imshow(patch.hu, cmap="gray", vmin=low, vmax=high, extent=patch.extent_mm, interpolation="nearest")
     panel.set(xlim=(-half, half), ylim=(half, -half))
+    if not example.diameter_mm > 0:
+        return  # a given candidate: nobody has measured it
     for width, shade in ((2.6, "black"), (1.3, colour)):  # a dark rim, so that the circle shows on bright tissue too
         panel.add_patch(Circle((0, 0), example.diameter_mm / 2, fill=False, linewidth=width, edgecolor=shade))
 
 
 def _caption(example: Example) -> str:
     found = "" if example.probability is None else f"p {example.probability:.2f}, "
-    return f"{found}{example.diameter_mm:.1f} mm"
+    return f"{found}{example.diameter_mm:.1f} mm" if example.diameter_mm > 0 else found.removesuffix(", ")

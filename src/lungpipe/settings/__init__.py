@@ -1,9 +1,10 @@
 """Typed settings: the one truth from which schema, default config and configuration page are generated."""
 
 from lungpipe.settings.load import SettingsError, load_study
-from lungpipe.settings.recipe import CandidateSettings, ClassifierSettings, SegmenterSettings
+from lungpipe.settings.recipe import RecipeSettings
 from lungpipe.settings.study import (
     ComputeSettings,
+    ConfigSettings,
     DatasetSettings,
     EvaluationSettings,
     PhantomSettings,
@@ -13,14 +14,13 @@ from lungpipe.settings.study import (
 )
 
 __all__ = [
-    "CandidateSettings",
-    "ClassifierSettings",
     "ComputeSettings",
+    "ConfigSettings",
     "DatasetSettings",
     "EvaluationSettings",
     "PhantomSettings",
     "PreprocessingSettings",
-    "SegmenterSettings",
+    "RecipeSettings",
     "SettingsError",
     "StudySettings",
     "TrackingSettings",

@@ -3,16 +3,17 @@
 import copy
 import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 from pydantic import ValidationError
 
-from lungpipe.settings.study import StudySettings
+from lungpipe.settings.explain import explain
+from lungpipe.settings.study import ConfigSettings, ScaleSettings, StudySettings
 
-RECIPE_SECTIONS = ("segmenter", "candidates", "classifier")
+RECIPE_SECTIONS = ("detector", "scorer", "patient")
 
 
 class SettingsError(ValueError):
@@ -20,32 +21,37 @@ class SettingsError(ValueError):
 
 
 def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
-    """Validate `config` (YAML content) over the recipe that it names.
-
-    The recipe's sections lie below the config's own: a study may change single keys of a recipe.
+    """Validate `config` (YAML content) and the recipe that it names, and apply the study's scale to the recipe.
 
     Raises:
-        SettingsError: unknown key, wrong value, or a recipe file that does not exist.
+        SettingsError: unknown key, wrong value, parts of a recipe that do not fit together, or no such recipe file.
     """
     merged = copy.deepcopy(dict(config))
-    name = str(merged.get("recipe", StudySettings.model_fields["recipe"].default))
+    name = str(merged.get("recipe", ConfigSettings.model_fields["recipe"].default))
     recipe = read_recipe(recipes_dir, name)
-    for section in RECIPE_SECTIONS:
-        own = merged.get(section) or {}
-        if isinstance(own, Mapping):  # else validation says what it should have been
-            merged[section] = overlay(recipe.get(section) or {}, own)
+    if own := sorted(set(merged) & set(RECIPE_SECTIONS)):
+        path = recipes_dir / f"{name}.yaml"
+        raise SettingsError(
+            f"config: {own[0]}: expected in a recipe ({path}), found in the study; a study may set scale.detector and "
+            "scale.scorer"
+        )
     dataset = merged.get("dataset")
-    for name in ("root", "lidc_xml"):
-        if isinstance(dataset, dict) and isinstance(dataset.get(name), str):
-            dataset[name] = expand_variables(dataset[name])
+    for key in ("root", "lidc_xml"):
+        if isinstance(dataset, dict) and isinstance(dataset.get(key), str):
+            dataset[key] = expand_variables(dataset[key])
+    parts = scaled(recipe, _read_scale(merged.get("scale")))
     try:
-        return StudySettings.model_validate(merged)
+        study = StudySettings.model_validate(merged | parts)
     except ValidationError as error:
-        raise SettingsError(_explain(error)) from None
+        raise SettingsError(explain(error, StudySettings)) from None
+    if missing := list(missing_keys(recipe, study.model_dump(include=set(RECIPE_SECTIONS)))):
+        path = recipes_dir / f"{name}.yaml"
+        raise SettingsError(f"{path}: expected every key of a recipe, found none for {', '.join(missing)}")
+    return study
 
 
 def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
-    """Return the sections of `recipes/<name>.yaml`; raises SettingsError where it is absent or has other keys."""
+    """Return the sections of `recipes/<name>.yaml`; raises SettingsError where it is absent or incomplete."""
     path = recipes_dir / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(p.stem for p in recipes_dir.glob("*.yaml")))
@@ -54,10 +60,42 @@ def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
         content = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
         raise SettingsError(f"{path}: expected YAML, found {error}") from None
-    unknown = sorted(set(content) - set(RECIPE_SECTIONS))
-    if unknown:
-        raise SettingsError(f"{path}: expected the keys {', '.join(RECIPE_SECTIONS)}, found {', '.join(unknown)}")
+    if not isinstance(content, dict) or set(content) != set(RECIPE_SECTIONS):
+        found = ", ".join(map(str, content)) if isinstance(content, dict | list) else repr(content)
+        raise SettingsError(f"{path}: expected the keys {', '.join(RECIPE_SECTIONS)}, found {found or 'none'}")
     return dict(content)
+
+
+def missing_keys(recipe: Mapping[str, Any], settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
+    """Yield the keys (`detector.network.channels`) of the settings that a recipe file leaves to defaults.
+
+    A default that changes would silently change what such a recipe is.
+    """
+    for key, value in settings.items():
+        if key not in recipe:
+            yield f"{prefix}{key}"
+        elif isinstance(value, Mapping) and isinstance(recipe[key], Mapping):
+            yield from missing_keys(recipe[key], value, f"{prefix}{key}.")
+
+
+def scaled(recipe: Mapping[str, Any], scale: ScaleSettings) -> dict[str, Any]:
+    """Return the recipe's sections with the numbers that a study's `scale` gives for `detector` and `scorer`.
+
+    Numbers for a part that the recipe does not train (given candidates, unchanged scores) change nothing: one study
+    runs every recipe.
+    """
+    parts = copy.deepcopy(dict(recipe))
+    for name, numbers in scale.model_dump(exclude_none=True).items():
+        if isinstance(parts[name], Mapping) and isinstance(parts[name].get("training"), Mapping):
+            parts[name] = overlay(parts[name], {"training": numbers})
+    return parts
+
+
+def _read_scale(scale: object) -> ScaleSettings:
+    try:
+        return ScaleSettings.model_validate({} if scale is None else scale)
+    except ValidationError:
+        return ScaleSettings()  # told with all other mistakes when the whole study is validated
 
 
 def overlay(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
@@ -82,15 +120,3 @@ def expand_variables(text: str) -> str:
         return value
 
     return os.path.expanduser(re.sub(r"\$\{(\w+)(?::-([^}]*))?\}", fill, text))
-
-
-def _explain(error: ValidationError) -> str:
-    lines = []
-    for issue in error.errors():
-        key = ".".join(str(part) for part in issue["loc"])
-        if issue["type"] == "extra_forbidden":
-            lines.append(f"config: unknown key {key!r}")
-        else:
-            message = issue["msg"].removeprefix("Value error, ")
-            lines.append(f"config: {key}: {message}, found {issue['input']!r}" if key else f"config: {message}")
-    return "\n".join(lines)

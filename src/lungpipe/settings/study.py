@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
-from lungpipe.settings.recipe import CandidateSettings, ClassifierSettings, SegmenterSettings
+from lungpipe.settings.recipe import RecipeSettings
 
 MalignancyRule = Literal["at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3"]
 
@@ -49,7 +49,7 @@ class DatasetSettings(Settings):
     @model_validator(mode="after")
     def _root_where_needed(self) -> "DatasetSettings":
         if self.kind == "luna16" and not self.root:
-            raise ValueError("dataset.root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing")
+            raise ValueError("root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing")
         return self
 
 
@@ -101,8 +101,30 @@ class ComputeSettings(Settings):
     """cores that Snakemake reserves for a training or inference job"""
 
 
-class StudySettings(Settings):
-    """A study: dataset + recipe + folds."""
+class TrainingScale(Settings):
+    """How long and on how much a recipe's network trains in this study; none keeps the recipe's own number."""
+
+    num_steps: PositiveInt | None = None
+    """optimiser steps"""
+    batch_size: PositiveInt | None = None
+    """patches per step"""
+    num_members: PositiveInt | None = None
+    """networks of the ensemble"""
+    num_checks: PositiveInt | None = None
+    """validations of a training"""
+
+
+class ScaleSettings(Settings):
+    """The size of the recipe's trainings; what a recipe is stays in its file."""
+
+    detector: TrainingScale = TrainingScale()
+    """training of the detector"""
+    scorer: TrainingScale = TrainingScale()
+    """training of the scorer"""
+
+
+class ConfigSettings(Settings):
+    """What config.yaml and the files in studies/ may say: dataset, folds, and which recipe at what scale."""
 
     results_dir: str = "results"
     """everything the study writes goes below this folder"""
@@ -111,17 +133,13 @@ class StudySettings(Settings):
     folds: tuple[int, ...] = (0, 3, 7)
     """folds to run; fold k is judged on subset k and validated on subset k+1"""
     recipe: str = Field(default="flagship", pattern=r"^[A-Za-z0-9_.-]+$")
-    """file in recipes/ that names segmenter, classifier and their training"""
+    """file in recipes/ that says what detector, scorer and patient are"""
     dataset: DatasetSettings = DatasetSettings()
     """the scans"""
     preprocessing: PreprocessingSettings = PreprocessingSettings()
     """volumes"""
-    segmenter: SegmenterSettings = SegmenterSettings()
-    """the recipe's segmenter; keys given here override the recipe"""
-    candidates: CandidateSettings = CandidateSettings()
-    """the recipe's grouping of voxels into candidates; keys given here override the recipe"""
-    classifier: ClassifierSettings = ClassifierSettings()
-    """the recipe's classifier; keys given here override the recipe"""
+    scale: ScaleSettings = ScaleSettings()
+    """how long and on how much the recipe trains"""
     evaluation: EvaluationSettings = EvaluationSettings()
     """judging"""
     tracking: TrackingSettings = TrackingSettings()
@@ -130,7 +148,7 @@ class StudySettings(Settings):
     """hardware"""
 
     @model_validator(mode="after")
-    def _folds_exist(self) -> "StudySettings":
+    def _folds_exist(self) -> "ConfigSettings":
         wrong = [fold for fold in self.folds if not 0 <= fold < self.dataset.num_subsets]
         if wrong or not self.folds or len(set(self.folds)) != len(self.folds):
             expected = f"different numbers from 0 to {self.dataset.num_subsets - 1}"
@@ -150,14 +168,21 @@ class StudySettings(Settings):
         return self.dataset_dir / self.recipe
 
 
+class StudySettings(RecipeSettings, ConfigSettings):
+    """A study: dataset, folds, and a recipe at its scale."""
+
+
 __all__ = [
     "ComputeSettings",
+    "ConfigSettings",
     "DatasetSettings",
     "EvaluationSettings",
     "Fraction",
     "MalignancyRule",
     "PhantomSettings",
     "PreprocessingSettings",
+    "ScaleSettings",
     "StudySettings",
     "TrackingSettings",
+    "TrainingScale",
 ]

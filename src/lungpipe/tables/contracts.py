@@ -148,8 +148,8 @@ CANDIDATES = Contract(
         "candidate_id": Column("string", "<series_uid>#c<rank within the series>"),
         "series_uid": _SERIES,
         **_CENTER,
-        "diameter_mm": Column("float64", "of the sphere of the lump's volume, mm"),
-        "segmenter_score": Column("float64", "largest voxel probability in the lump"),
+        "diameter_mm": Column("float64", "as the detector measures it, mm; missing for given candidates", True),
+        "detector_score": Column("float64", "detector's probability, 0 to 1; missing for given candidates", True),
         "fold": _FOLD,
     },
     ("candidate_id",),
@@ -159,10 +159,23 @@ SCORED = Contract(
     "scored",
     {
         **CANDIDATES.columns,
-        "probability": Column("float64", "of being a nodule, after the classifier"),
-        "malignancy": Column("float64", "probability of malignancy, given a nodule"),
+        "probability": Column("float64", "of being a nodule, after the scorer"),
+        "malignancy": Column("float64", "probability of malignancy, given a nodule; missing without a scorer", True),
     },
     ("candidate_id",),
+)
+
+POINTS = Contract(
+    "points",
+    {
+        "series_uid": _SERIES,
+        **_CENTER,
+        "kind": Column("string", "why the point is there: nodule, lung (random) or candidate"),
+        "diameter_mm": Column("float64", "of the nodule that the point lies in, mm; missing outside nodules", True),
+        "is_nodule": Column("float64", "1 inside a nodule, 0 not; missing on an excluded finding", True),
+        "malignancy": Column("float64", "label of the nodule that the point lies in; missing where unknown", True),
+        "weight": Column("float64", "weight of the point in the loss"),
+    },
 )
 
 PATIENTS = Contract(
@@ -172,8 +185,8 @@ PATIENTS = Contract(
         "fold": _FOLD,
         "num_scans": Column("int64", "scans of the patient in the judged subsets"),
         "num_candidates": Column("int64", "candidates over those scans"),
-        "malignancy_max": Column("float64", "largest probability x malignancy over the candidates"),
-        "malignancy_noisy_or": Column("float64", "1 - product of (1 - probability x malignancy)"),
+        "malignancy_max": Column("float64", "largest probability x malignancy over the candidates", True),
+        "malignancy_noisy_or": Column("float64", "1 - product of (1 - probability x malignancy)", True),
         "diameter_max_mm": Column("float64", "largest diameter over candidates with probability >= 0.5, else 0"),
         "is_malignant": Column("float64", "1 a malignant nodule by the rule, 0 none; missing: unrated", True),
     },

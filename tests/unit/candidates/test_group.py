@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from lungpipe.candidates import Lumps, group_voxels
+from lungpipe.candidates import group_voxels
 from lungpipe.geometry import Grid
 
 FLIPPED = ((1.0, 0.0, 0.0), (0.0, -1.0, 0.0), (0.0, 0.0, -1.0))
@@ -59,8 +59,30 @@ def test_the_centre_leans_to_the_likelier_side():
     assert lumps.centers_zyx_mm[0, 2] == pytest.approx((0.6 * (0 + 1 + 2) + 3) / 2.8)
 
 
-def test_take_keeps_the_columns_together():
-    lumps = Lumps(np.arange(9.0).reshape(3, 3), np.array([1.0, 2, 3]), np.array([0.1, 0.2, 0.3]))
-    taken = lumps.take(np.array([2, 0]))
-    np.testing.assert_array_equal(taken.centers_zyx_mm, [[6, 7, 8], [0, 1, 2]])
-    assert (taken.diameters_mm.tolist(), taken.scores.tolist()) == ([3, 1], [0.3, 0.1])
+def test_a_mask_crop_holds_the_voxels_of_its_own_lump_alone():
+    probability = np.zeros((4, 6, 8), np.float32)
+    for step in range(1, 5):
+        probability[1, step, step] = 0.9
+    # inside the box of the first lump, but not connected to it
+    probability[1, 1, 4] = 0.6
+    chain, alone = group_voxels(probability, Grid((40, 60, 80)), 0.5, 1, start_zyx_vox=(10, 20, 30)).mask_crops
+    assert chain.start_zyx_vox == (11, 21, 31)
+    np.testing.assert_array_equal(chain.mask, np.eye(4, dtype=bool)[None])
+    assert (alone.start_zyx_vox, alone.mask.tolist()) == ((11, 21, 34), [[[True]]])
+
+
+def test_mask_crops_follow_the_lumps_that_are_kept():
+    probability = np.zeros((1, 5, 9), np.float32)
+    probability[0, 0, 0] = probability[0, 2, 3:5] = probability[0, 4, 6:9] = 0.9
+    lumps = group_voxels(probability, Grid((1, 5, 9)), 0.5, 2)
+    assert [crop.start_zyx_vox for crop in lumps.mask_crops] == [(0, 2, 3), (0, 4, 6)]
+
+
+def test_a_box_of_a_volume_gives_the_lumps_of_the_volume():
+    grid = Grid((12, 14, 16), (2.0, 1.0, 0.5), (-3.0, 4.0, 5.0))
+    probability = np.zeros(grid.shape_zyx, np.float32)
+    probability[5:8, 6:9, 7:11] = np.random.default_rng(0).uniform(0.5, 1.0, (3, 3, 4))
+    whole = group_voxels(probability, grid, 0.4, 1)
+    part = group_voxels(probability[4:10, 5:12, 6:13], grid, 0.4, 1, start_zyx_vox=(4, 5, 6))
+    np.testing.assert_allclose(part.centers_zyx_mm, whole.centers_zyx_mm, atol=1e-12)
+    assert part.mask_crops[0].start_zyx_vox == whole.mask_crops[0].start_zyx_vox == (5, 6, 7)

@@ -3,18 +3,18 @@
 import numpy as np
 import pytest
 
-from lungpipe.candidates import Lumps, merge_lumps, to_table
+from lungpipe.candidates import Detections, merge_detections, to_table
 from lungpipe.tables import CANDIDATES
 
 
 def on_a_line(*rows):
-    """Build lumps from (x mm, diameter mm, score)."""
+    """Build detections from (x mm, diameter mm, score)."""
     x, diameters, scores = (np.array(column, dtype=np.float64) for column in zip(*rows, strict=True))
-    return Lumps(np.stack([0 * x, 0 * x, x], axis=1), diameters, scores)
+    return Detections(np.stack([0 * x, 0 * x, x], axis=1), diameters, scores)
 
 
-def kept_x(lumps, distance=5.0, most=100):
-    return merge_lumps(lumps, distance, most).centers_zyx_mm[:, 2].tolist()
+def kept_x(detections, distance=5.0, most=100):
+    return merge_detections(detections, distance, most).centers_zyx_mm[:, 2].tolist()
 
 
 @pytest.mark.parametrize(
@@ -30,29 +30,29 @@ def kept_x(lumps, distance=5.0, most=100):
         ([(0, 2, 0.9), (4, 2, 0.8), (8, 2, 0.7)], [0, 8]),
     ],
 )
-def test_weaker_lumps_near_stronger_ones_are_dropped(rows, expected):
+def test_weaker_detections_near_stronger_ones_are_dropped(rows, expected):
     assert kept_x(on_a_line(*rows)) == expected
     assert kept_x(on_a_line(*reversed(rows))) == expected
 
 
 def test_the_strongest_are_kept():
-    lumps = on_a_line((0, 2, 0.1), (10, 2, 0.9), (20, 2, 0.5), (30, 2, 0.7))
-    assert kept_x(lumps, most=2) == [10, 30]
+    detections = on_a_line((0, 2, 0.1), (10, 2, 0.9), (20, 2, 0.5), (30, 2, 0.7))
+    assert kept_x(detections, most=2) == [10, 30]
 
 
-def test_equal_lumps_but_for_their_size_do_not_depend_on_their_order():
+def test_equal_detections_but_for_their_size_do_not_depend_on_their_order():
     rows = [(0, 2, 0.9), (0, 30, 0.9), (12, 2, 0.5)]
     assert kept_x(on_a_line(*rows)) == kept_x(on_a_line(*reversed(rows)))
 
 
-def test_no_lumps_stay_no_lumps():
-    assert len(merge_lumps(Lumps.empty(), 5.0, 100)) == 0
+def test_no_detections_stay_no_detections():
+    assert len(merge_detections(Detections.empty(), 5.0, 100)) == 0
 
 
 def test_the_table_has_ranked_ids_and_zyx_columns():
-    lumps = Lumps(np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([7.0, 8]), np.array([0.9, 0.4]))
-    assert to_table(lumps, "1.2.3", 4).to_numpy().tolist() == [
+    detections = Detections(np.array([[1.0, 2, 3], [4, 5, 6]]), np.array([7.0, 8]), np.array([0.9, 0.4]))
+    assert to_table(detections, "1.2.3", 4).to_numpy().tolist() == [
         ["1.2.3#c0", "1.2.3", 1, 2, 3, 7, 0.9, 4],
         ["1.2.3#c1", "1.2.3", 4, 5, 6, 8, 0.4, 4],
     ]
-    assert list(to_table(Lumps.empty(), "1.2.3", 4).columns) == list(CANDIDATES.columns)
+    assert list(to_table(Detections.empty(), "1.2.3", 4).columns) == list(CANDIDATES.columns)

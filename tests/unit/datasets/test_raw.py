@@ -8,7 +8,7 @@ from lungpipe.datasets.annotations import DatasetError
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.raw import RawScans, paths_of
 from lungpipe.phantom import PHANTOM_TABLES
-from lungpipe.settings import DatasetSettings, PhantomSettings, StudySettings
+from lungpipe.settings import ConfigSettings, DatasetSettings, PhantomSettings
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 
@@ -32,13 +32,13 @@ def luna16(tmp_path):
 def study_of(root, num_subsets=3, lidc_xml=None):
     readings = None if lidc_xml is None else str(lidc_xml)
     dataset = DatasetSettings(name="mine", kind="luna16", root=str(root), num_subsets=num_subsets, lidc_xml=readings)
-    return StudySettings(dataset=dataset, folds=(0,))
+    return ConfigSettings(dataset=dataset, folds=(0,))
 
 
 def phantom_study(results_dir, seed=1, root=None):
     small = PhantomSettings(scans_per_subset=2)
     dataset = DatasetSettings(num_subsets=3, phantom=small, root=root)
-    return StudySettings(results_dir=str(results_dir), seed=seed, dataset=dataset, folds=(0,))
+    return ConfigSettings(results_dir=str(results_dir), seed=seed, dataset=dataset, folds=(0,))
 
 
 def test_existing_files_are_found_by_subset(luna16):

@@ -1,10 +1,11 @@
-"""Device, precision and threads."""
+"""Device, precision, threads, memory format."""
 
 import pytest
 import torch
 
-from lungpipe.models import Hardware, choose_hardware
+from lungpipe.models import Hardware, build_network, choose_hardware
 from lungpipe.settings import ComputeSettings
+from lungpipe.settings.recipe import ResNetSettings
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +28,24 @@ def test_threads_and_determinism_are_set():
     choose_hardware(ComputeSettings(device="cpu"), 1)
     assert torch.get_num_threads() == 1
     assert torch.are_deterministic_algorithms_enabled()
+    # which otherwise fills all new memory with NaN
+    assert not torch.utils.deterministic.fill_uninitialized_memory
+
+
+@pytest.mark.parametrize("memory_format", [torch.channels_last_3d, torch.contiguous_format])
+def test_a_network_is_placed_in_the_memory_format_and_keeps_its_weights(memory_format):
+    network = build_network(ResNetSettings(channels=(4, 8)))
+    before = {name: tensor.clone() for name, tensor in network.state_dict().items()}
+    placed = Hardware(torch.device("cpu"), torch.float32, memory_format).place(network)
+    assert placed is network
+    assert network.stages[1].first[0].weight.is_contiguous(memory_format=memory_format)
+    assert all(torch.equal(tensor, before[name]) for name, tensor in network.state_dict().items())
+    features = network.stages(network.intensity(torch.zeros(2, 1, 8, 8, 8)))
+    assert features.is_contiguous(memory_format=memory_format)
+
+
+def test_channels_last_is_the_rule():
+    assert choose_hardware(ComputeSettings(device="cpu"), 1).memory_format == torch.channels_last_3d
 
 
 @pytest.mark.skipif(torch.cuda.is_available(), reason="a machine with a CUDA device")

@@ -49,6 +49,15 @@ def test_a_patient_without_candidates_has_a_row_of_zeros(make_nodules):
     assert patients.loc["A", figures].tolist() == [0, 0, 0, 0]
 
 
+def test_candidates_of_unknown_malignancy_leave_their_patient_without_a_figure(make_nodules):
+    scored = make_scored(("1.1", 9, 0.9, np.nan), ("1.1", 5, 0.8, 0.5))
+    patients = aggregate(scored, make_series(("1.1", "A"), ("1.2", "B")), make_nodules())
+    figures = ["malignancy_max", "malignancy_noisy_or"]
+    assert patients.loc["A", figures].isna().all()
+    assert patients.loc["B", figures].tolist() == [0, 0]
+    assert patients.loc["A", "diameter_max_mm"] == 9
+
+
 def test_no_candidates_at_all(make_nodules):
     patients = aggregate(SCORED.empty(), make_series(("1.1", "A")), make_nodules())
     assert patients["malignancy_max"].tolist() == patients["malignancy_noisy_or"].tolist() == [0]

@@ -9,7 +9,7 @@ from lungpipe.datasets.luna16 import list_scans
 from lungpipe.datasets.raw import RawScans
 from lungpipe.geometry import Grid, hits
 from lungpipe.phantom import PHANTOM_TABLES, planned_files, write_phantom
-from lungpipe.settings import DatasetSettings, PhantomSettings, StudySettings
+from lungpipe.settings import ConfigSettings, DatasetSettings, PhantomSettings
 
 POSITION = ["coordZ", "coordY", "coordX"]
 SMALL = PhantomSettings(scans_per_subset=1, in_plane_spacing_mm=(1.4, 1.6), slice_spacing_mm=(2.0, 2.4))
@@ -53,7 +53,7 @@ def test_the_files_are_those_planned_and_the_tables(phantom_root, phantom_settin
 
 def test_scans_and_reference_lungs_are_found_where_a_study_expects_them(phantom_root, phantom_settings):
     dataset = DatasetSettings(root=str(phantom_root), num_subsets=7, phantom=phantom_settings)
-    planned = RawScans.of(StudySettings(dataset=dataset, seed=2016, folds=(0,))).by_subset
+    planned = RawScans.of(ConfigSettings(dataset=dataset, seed=2016, folds=(0,))).by_subset
     assert {subset: list_scans(phantom_root, subset) for subset in range(7)} == planned
     assert all(scan.reference for scans in planned.values() for scan in scans)
 

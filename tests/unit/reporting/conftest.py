@@ -12,9 +12,11 @@ from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.patients.aggregate import aggregate_patients
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.figures import FigureInputs, draw_figures
-from lungpipe.settings import EvaluationSettings, StudySettings
+from lungpipe.settings import EvaluationSettings, load_study
 from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES
 from lungpipe.volumes.writer import write_volume
+
+RECIPES = Path(__file__).parents[3] / "recipes"
 
 GRID = Grid((24, 60, 60), (1.0, 1.0, 1.0), (-100.0, -50.0, -30.0))
 UIDS = ("1.3.6.1.4.1.14519.5.2.1.1", "1.3.6.1.4.1.14519.5.2.1.2", "1.3.6.1.4.1.14519.5.2.1.3")
@@ -55,7 +57,7 @@ def make_tables():
                 "series_uid": UIDS[s],
                 **world(c),
                 "diameter_mm": d,
-                "segmenter_score": 0.5,
+                "detector_score": 0.5,
                 "fold": 0,
                 "probability": p,
                 "malignancy": m,
@@ -120,7 +122,7 @@ def stored(evaluation, tables, tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def figure_inputs(stored, stores):
-    histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("segmenter", "classifier")}
+    histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("detector", "scorer")}
     return FigureInputs(stored, histories, stores)
 
 
@@ -135,7 +137,7 @@ def figure_folder(figure_inputs, tmp_path_factory):
 @pytest.fixture
 def page_parts(stored):
     """The keyword arguments of PageInputs, without any figure."""
-    study = StudySettings(folds=(0, 1)).model_dump(mode="json")
+    study = load_study({"folds": (0, 1)}, RECIPES).model_dump(mode="json")
     accounting = pd.DataFrame(
         {
             "subset": ["0", "1", "total"],

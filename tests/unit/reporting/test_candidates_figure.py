@@ -64,3 +64,14 @@ def test_a_scan_without_a_volume_and_an_empty_row_are_drawn_without_a_patch(tmp_
     assert num_pixels(image, (0xE6, 0x9F, 0x00)) == 0
     assert num_pixels(image, (255, 255, 255)) > 0.9 * image.width * image.height
     assert num_pixels(image, (0x6B, 0x6B, 0x6B)) > 0  # the words that say so
+
+
+def test_a_given_candidate_without_a_diameter_is_drawn_without_a_circle(tmp_path):
+    store = store_of(tmp_path, np.full((5, 60, 60), -800, np.int16), Grid((5, 60, 60)))
+    pages = []
+    for diameter in (float("nan"), 12.0):
+        shown = (Example("a", (2.0, 30.0, 30.0), diameter, 0.5),)
+        with house_style():
+            draw_candidates([Examples("false_positives", shown, 1)], {"a": store}, 1, tmp_path / "c.png")
+        pages.append(np.asarray(Image.open(tmp_path / "c.png")))
+    assert (pages[0] != pages[1]).any()

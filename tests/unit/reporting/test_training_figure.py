@@ -40,7 +40,7 @@ def test_the_figure_grows_by_a_row_a_network(tmp_path, num_networks):
 
 def test_a_line_is_drawn_in_the_colour_of_its_fold(tmp_path):
     with house_style():
-        draw_training({"segmenter": {0: history(score=[1.0, 2.0], training_loss=[1.0, 0.5])}}, tmp_path / "t.png")
+        draw_training({"detector": {0: history(score=[1.0, 2.0], training_loss=[1.0, 0.5])}}, tmp_path / "t.png")
     pixels = {colour for _, colour in Image.open(tmp_path / "t.png").convert("RGB").getcolors(1 << 24)}
     assert (0x00, 0x72, 0xB2) in pixels
     assert (0xE6, 0x9F, 0x00) not in pixels

@@ -1,87 +1,135 @@
-"""A config over its recipe: what is merged, and what is refused in which words."""
+"""A config and its recipe: what a study may change, and what is refused in which words."""
 
 import pytest
 import yaml
 
-from lungpipe.settings import SettingsError, StudySettings, load_study
-from lungpipe.settings.load import expand_variables, overlay, read_recipe
+from lungpipe.settings import ConfigSettings, SettingsError, load_study
+from lungpipe.settings.load import RECIPE_SECTIONS, expand_variables, overlay, read_recipe
+from lungpipe.settings.recipe import GivenCandidates
 
 
 @pytest.fixture
-def recipes(tmp_path):
+def recipes(tmp_path, request):
     folder = tmp_path / "recipes"
     folder.mkdir()
-    small = {"segmenter": {"channels": [4, 8], "training": {"num_steps": 7, "batch_size": 2, "learning_rate": 0.01}}}
-    (folder / "small.yaml").write_text(yaml.safe_dump(small))
-    (folder / "plain.yaml").write_text("")
+    for name in ("flagship", "centernet"):
+        text = (request.config.rootpath / "recipes" / f"{name}.yaml").read_text()
+        (folder / f"{name}.yaml").write_text(text)
     return folder
 
 
-def test_an_empty_recipe_and_an_empty_config_give_the_defaults(recipes):
-    assert load_study({"recipe": "plain"}, recipes) == StudySettings(recipe="plain")
-    # a section without keys is what YAML reads where every key is commented out
-    assert load_study({"recipe": "plain", "segmenter": None}, recipes) == StudySettings(recipe="plain")
+def change(recipes, edit):
+    """Write the recipe `odd`: flagship after `edit`."""
+    content = yaml.safe_load((recipes / "flagship.yaml").read_text())
+    edit(content)
+    (recipes / "odd.yaml").write_text(yaml.safe_dump(content))
 
 
-def test_the_config_lies_over_the_recipe_key_by_key(recipes):
-    config = {"recipe": "small", "segmenter": {"stem_stride": 1, "training": {"num_steps": 3}}}
-    segmenter = load_study(config, recipes).segmenter
-    assert (segmenter.channels, segmenter.stem_stride) == ((4, 8), 1)
-    assert (segmenter.training.num_steps, segmenter.training.batch_size) == (3, 2)
-    assert config == {"recipe": "small", "segmenter": {"stem_stride": 1, "training": {"num_steps": 3}}}
+def test_a_recipe_and_an_empty_config_give_the_defaults_of_a_study(recipes):
+    study = load_study({}, recipes)
+    defaults = ConfigSettings()
+    assert {name: getattr(study, name) for name in ConfigSettings.model_fields} == dict(defaults)
+    assert (study.recipe, study.detector.network.kind) == ("flagship", "unet")
+    assert load_study({"recipe": "centernet"}, recipes).detector.network.kind == "center_net"
+
+
+def test_a_study_scales_what_is_trained_and_changes_nothing_else(recipes):
+    config = {
+        "scale": {"detector": {"num_steps": 3, "batch_size": None}, "scorer": {"batch_size": 5, "num_members": 2}}
+    }
+    plain, scaled = load_study({}, recipes), load_study(config, recipes)
+    assert (scaled.detector.training.num_steps, scaled.scorer.training.batch_size) == (3, 5)
+    assert scaled.scorer.training.num_members == 2
+    before, after = plain.model_dump(), scaled.model_dump()
+    assert after["detector"]["training"].pop("num_steps") == 3
+    assert before["detector"]["training"].pop("num_steps") == 600
+    for key, values in {"batch_size": (24, 5), "num_members": (1, 2)}.items():
+        assert (before["scorer"]["training"].pop(key), after["scorer"]["training"].pop(key)) == values
+    assert {name: after[name] for name in RECIPE_SECTIONS} == {name: before[name] for name in RECIPE_SECTIONS}
+    assert config["scale"]["detector"] == {"num_steps": 3, "batch_size": None}
+
+
+def test_the_scale_of_a_part_that_is_not_trained_changes_nothing(recipes):
+    change(recipes, lambda content: content.update(detector={"kind": "given"}))
+    study = load_study({"recipe": "odd", "scale": {"detector": {"num_steps": 3}}}, recipes)
+    assert study.detector == GivenCandidates()
 
 
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
         ({"sede": 1}, "config: unknown key 'sede'"),
-        ({"segmenter": {"chanels": [4]}}, "config: unknown key 'segmenter.chanels'"),
+        ({"scale": {"detector": {"channels": [4]}}}, "config: unknown key 'scale.detector.channels'"),
+        ({"scale": {"scorer": {"num_steps": 0}}}, "config: scale.scorer.num_steps: expected greater than .*, found 0"),
+        ({"scale": 5}, "config: scale: .*, found 5"),
         ({"seed": -1}, r"config: seed: .*, found -1"),
         ({"seed": "many"}, "config: seed: .*, found 'many'"),
-        ({"segmenter": 5}, "config: segmenter: .*, found 5"),
-        ({"segmenter": [1]}, r"config: segmenter: .*, found \[1\]"),
+        ({"dataset": 5}, "config: dataset: .*, found 5"),
+        ({"dataset": [1]}, r"config: dataset: .*, found \[1\]"),
         ({"folds": [0, 10]}, r"config: folds: expected different numbers from 0 to 9, found \[0, 10\]"),
         ({"folds": [1, 1]}, "config: folds: expected different numbers"),
         ({"folds": []}, "config: folds: expected different numbers"),
-        ({"folds": [0], "dataset": {"num_subsets": 2}}, "dataset.num_subsets: expected at least 3"),
-        ({"dataset": {"kind": "luna16"}}, "dataset.root: expected the LUNA16 folder"),
-        (
-            {"segmenter": {"tile_size_vox": 16, "tile_overlap_vox": 16}},
-            "expected less than tile_size_vox, found 16 of 16",
-        ),
+        ({"folds": [0], "dataset": {"num_subsets": 2}}, "config: dataset.num_subsets: expected at least 3"),
+        ({"dataset": {"kind": "luna16"}}, "config: dataset.root: expected the LUNA16 folder"),
         ({"compute": {"device": "tpu"}}, "config: compute.device: .*, found 'tpu'"),
+        (
+            {"detector": {"kind": "given"}},
+            r"config: detector: expected in a recipe \(.*flagship\.yaml\), found in the study",
+        ),
+        ({"scorer": {}}, "config: scorer: expected in a recipe"),
     ],
 )
-def test_what_cannot_be_run_is_refused_with_key_and_value(recipes, config, expected):
-    with pytest.raises(SettingsError, match=expected):
-        load_study({"recipe": "plain", **config}, recipes)
+def test_what_cannot_be_run_is_refused_in_one_line_with_key_and_value(recipes, config, expected):
+    with pytest.raises(SettingsError, match=f"^{expected}") as caught:
+        load_study(config, recipes)
+    assert len(str(caught.value).splitlines()) == 1
 
 
 def test_all_mistakes_are_told_at_once(recipes):
+    change(recipes, lambda content: content["detector"]["network"].update(channels=[0]))
+    config = {"recipe": "odd", "sede": 1, "seed": -1, "scale": {"detector": {"num_steps": 0}}}
     with pytest.raises(SettingsError) as caught:
-        load_study({"recipe": "plain", "sede": 1, "seed": -1}, recipes)
-    assert len(str(caught.value).splitlines()) == 2
+        load_study(config, recipes)
+    assert len(str(caught.value).splitlines()) == 4
 
 
 def test_a_recipe_that_is_not_there_is_told_with_those_that_are(recipes):
-    with pytest.raises(
-        SettingsError, match=r"recipe: expected one of plain, small, found 'larger' \(no file .*larger\.yaml"
-    ):
+    expected = r"recipe: expected one of centernet, flagship, found 'larger' \(no file .*larger\.yaml"
+    with pytest.raises(SettingsError, match=expected):
         load_study({"recipe": "larger"}, recipes)
 
 
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        ("seed: 3\n", r"odd\.yaml: expected the keys segmenter, candidates, classifier, found seed"),
-        ("- segmenter\n- seed\n", r"odd\.yaml: expected the keys .*, found seed"),
-        ("segmenter: [1\n", r"odd\.yaml: expected YAML, found"),
+        ("seed: 3\n", r"odd\.yaml: expected the keys detector, scorer, patient, found seed"),
+        ("detector: {}\nscorer: {}\n", r"odd\.yaml: expected the keys .*, found detector, scorer"),
+        ("- detector\n- seed\n", r"odd\.yaml: expected the keys .*, found detector, seed"),
+        ("", r"odd\.yaml: expected the keys .*, found none"),
+        ("detector: [1\n", r"odd\.yaml: expected YAML, found"),
     ],
 )
-def test_a_recipe_holds_recipe_sections_alone(recipes, text, expected):
+def test_a_recipe_holds_the_sections_of_a_recipe_and_all_of_them(recipes, text, expected):
     (recipes / "odd.yaml").write_text(text)
     with pytest.raises(SettingsError, match=expected):
         read_recipe(recipes, "odd")
+
+
+@pytest.mark.parametrize(
+    ("edit", "keys"),
+    [
+        (lambda content: content["detector"]["sampling"].pop("mask"), "detector.sampling.mask"),
+        (lambda content: content["scorer"]["training"].pop("augmentation"), "scorer.training.augmentation"),
+        (
+            lambda content: (content["patient"].pop("num_top"), content["scorer"]["network"].pop("dropout")),
+            "scorer.network.dropout, patient.num_top",
+        ),
+    ],
+)
+def test_a_recipe_that_leaves_a_key_to_its_default_is_refused(recipes, edit, keys):
+    change(recipes, edit)
+    with pytest.raises(SettingsError, match=rf"odd\.yaml: expected every key of a recipe, found none for {keys}$"):
+        load_study({"recipe": "odd"}, recipes)
 
 
 def test_overlay_goes_into_every_depth_and_copies():
@@ -115,7 +163,7 @@ def test_variables_are_filled_from_the_environment(monkeypatch, text, expected):
 
 def test_a_variable_without_a_value_is_named(monkeypatch, recipes):
     monkeypatch.delenv("ABSENT", raising=False)
-    config = {"recipe": "plain", "dataset": {"kind": "luna16", "root": "${ABSENT}/raw"}}
+    config = {"dataset": {"kind": "luna16", "root": "${ABSENT}/raw"}}
     with pytest.raises(SettingsError, match=r"\$\{ABSENT\}/raw: expected the environment variable ABSENT"):
         load_study(config, recipes)
     monkeypatch.setenv("ABSENT", "/data")
@@ -123,13 +171,3 @@ def test_a_variable_without_a_value_is_named(monkeypatch, recipes):
     assert config["dataset"]["root"] == "${ABSENT}/raw"
     config["dataset"]["lidc_xml"] = "${ABSENT}/xml.zip"
     assert load_study(config, recipes).dataset.lidc_xml == "/data/xml.zip"
-
-
-def test_the_recipes_of_the_project_are_valid(request):
-    folder = request.config.rootpath / "recipes"
-    names = sorted(path.stem for path in folder.glob("*.yaml"))
-    assert "flagship" in names
-    for name in names:
-        study = load_study({"recipe": name}, folder)
-        stride = study.segmenter.stem_stride * 2 ** (len(study.segmenter.channels) - 1)
-        assert study.segmenter.patch_size_vox % stride == study.segmenter.tile_size_vox % stride == 0

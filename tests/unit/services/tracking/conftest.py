@@ -7,7 +7,9 @@ import pytest
 
 from lungpipe.services.tracking import RunReference, open_study_run
 from lungpipe.services.tracking.store import connect, ensure_store
-from lungpipe.settings import StudySettings
+from lungpipe.settings import StudySettings, load_study
+
+RECIPES = Path(__file__).parents[4] / "recipes"
 
 
 @pytest.fixture(scope="session")
@@ -23,7 +25,7 @@ def settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudySettings:
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
     monkeypatch.chdir(tmp_path)
     # a name of its own per test: MLflow keeps one connection per URI and process, and these are relative
-    return StudySettings(results_dir=f"results-{tmp_path.name}")
+    return load_study({"results_dir": f"results-{tmp_path.name}"}, RECIPES)
 
 
 @pytest.fixture

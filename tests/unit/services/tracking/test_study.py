@@ -22,7 +22,7 @@ def test_the_parent_run_holds_settings_config_commit_environment_and_data(
     assert client.get_experiment(reference.experiment_id).name == "phantom"
     assert run.info.run_name == "flagship"
     assert run.info.status == "RUNNING"
-    assert run.data.params["segmenter.training.num_steps"] == str(settings.segmenter.training.num_steps)
+    assert run.data.params["detector.training.num_steps"] == str(settings.detector.training.num_steps)
     assert run.data.params["folds"] == "[0, 3, 7]"
     assert run.data.tags["mlflow.source.git.commit"]
     assert len(run.data.tags["lungpipe.data_sha256"]) == 64
@@ -74,7 +74,7 @@ def test_recipes_share_the_run_of_their_volumes(settings: StudySettings, referen
     run = client.get_run(volumes.run_id)
     assert run.info.run_name == "volumes"
     assert run.data.params["preprocessing.lung_mask"] == "threshold"
-    assert not [key for key in run.data.params if key.startswith("segmenter")]
+    assert not [key for key in run.data.params if key.startswith("detector")]
     coarse = settings.preprocessing.model_copy(update={"spacing_zyx_mm": (2.0, 2.0, 2.0)})
     other = open_dataset_run(settings.model_copy(update={"preprocessing": coarse}), Path("v.json"))
     assert other.run_id != volumes.run_id

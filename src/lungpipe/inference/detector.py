@@ -1,0 +1,59 @@
+"""Search a volume with a trained detector."""
+
+from collections.abc import Callable
+from typing import Literal, cast
+
+import numpy as np
+from numpy.typing import NDArray
+
+from lungpipe.candidates import Detections, merge_detections
+from lungpipe.geometry import Grid
+from lungpipe.inference.folding import fold_batch_norm
+from lungpipe.inference.maps import Maps, predict_maps
+from lungpipe.lungs.morphology import dilate_mm
+from lungpipe.models import Hardware, resolve
+from lungpipe.models.model import Model
+from lungpipe.settings.recipe import DetectorInference, TrainedDetector, TrainedScorer
+from lungpipe.volumes.volume import Volume
+
+Decoder = Callable[[Maps, Grid, NDArray[np.bool_], object], Detections]
+"""What `settings.decode.builds` names: from maps, grid, region (mask, zyx) and its settings to detections."""
+
+
+class Detector:
+    """A trained detector on its hardware."""
+
+    def __init__(self, model: Model, inference: DetectorInference, hardware: Hardware) -> None:
+        """Take the model's networks, ready for inference; the model itself is left as it is."""
+        self.card, self.inference, self.hardware = model.card, inference, hardware
+        self.members = tuple(hardware.place(fold_batch_norm(member)) for member in model.members)
+        self.heads = trained_heads(self.card.part)
+        self._decode = cast("Decoder", resolve(inference.decode.builds))
+
+    def detect(self, volume: Volume, *, region: Literal["whole"] | None = None, margin_mm: float = 5.0) -> Detections:
+        """Return the detections of a volume by falling score, merged, at most `max_per_scan`.
+
+        The search region is the lung mask dilated by `margin_mm`, or the `whole` volume.
+
+        The result depends on the volume alone, not on how it is stored, and on tiles only through what a network sees
+        beyond the halo: see `tests/unit/inference/test_places.py` for the measured difference.
+        """
+        searched = search_region(volume, region, margin_mm)
+        maps = predict_maps(self.members, volume, searched, self.inference, hardware=self.hardware, heads=self.heads)
+        if maps is None:
+            return Detections.empty(has_masks="mask" in self.heads)
+        found = self._decode(maps, volume.grid, searched, self.inference.decode)
+        return merge_detections(found, self.inference.merge_distance_mm, self.inference.max_per_scan)
+
+
+def trained_heads(part: TrainedDetector | TrainedScorer) -> frozenset[str]:
+    """Return the heads of a part's network that its objective trains; a mask of weight 0 is none of them."""
+    is_mask_trained = getattr(part.training.objective, "mask_weight", 1.0) > 0
+    return part.network.heads if is_mask_trained else part.network.heads - {"mask"}
+
+
+def search_region(volume: Volume, region: Literal["whole"] | None, margin_mm: float) -> NDArray[np.bool_]:
+    """Return the mask (bool, zyx) of where a detector searches."""
+    if region == "whole":
+        return np.ones(volume.grid.shape_zyx, dtype=bool)
+    return dilate_mm(volume.read_lungs() > 0, volume.grid.spacing_zyx_mm, margin_mm)

@@ -1,0 +1,26 @@
+"""Batch normalisation folded into the convolutions before it: the same numbers in fewer passes over memory."""
+
+import copy
+
+from torch import nn
+from torch.nn.utils.fusion import fuse_conv_bn_eval
+
+
+def fold_batch_norm(network: nn.Module) -> nn.Module:
+    """Return a copy in evaluation mode in which convolution and batch normalisation in sequence are one convolution.
+
+    Differs from the network by rounding alone. Layers are recognised where they follow each other in a Sequential.
+    """
+    folded = copy.deepcopy(network).eval()
+    for module in list(folded.modules()):
+        if isinstance(module, nn.Sequential):
+            _fold(module)
+    return folded
+
+
+def _fold(sequence: nn.Sequential) -> None:
+    for place in range(len(sequence) - 1):
+        first, second = sequence[place], sequence[place + 1]
+        if isinstance(first, nn.Conv3d) and isinstance(second, nn.BatchNorm3d):
+            sequence[place] = fuse_conv_bn_eval(first, second)
+            sequence[place + 1] = nn.Identity()

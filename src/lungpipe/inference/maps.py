@@ -1,0 +1,121 @@
+"""The outputs of a detector's network over a whole search region, computed tile by tile."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from lungpipe.inference.tiles import Box, Tile, box_around, lay_tiles
+from lungpipe.models import Hardware
+from lungpipe.settings.recipe import DetectorInference
+from lungpipe.volumes.volume import Volume
+
+FILL = {"mask": -np.inf, "heatmap": -np.inf}
+"""What a head's map holds where nothing was computed; other heads hold 0."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Maps:
+    """Logits by head, float32 (channels, z, y, x), over `box` (zyx voxels of the volume).
+
+    A head of stride s has one element for s^3 voxels. Logits are the mean over the members of an ensemble.
+    """
+
+    box: Box
+    heads: dict[str, NDArray[np.float32]] = field(default_factory=dict)
+
+    @property
+    def start_zyx_vox(self) -> tuple[int, int, int]:
+        """First voxel of the box."""
+        z, y, x = (side.start for side in self.box)
+        return (z, y, x)
+
+    def stride(self, head: str) -> int:
+        """Return the voxels per element of a head along each axis."""
+        return int((self.box[0].stop - self.box[0].start) // self.heads[head].shape[1])
+
+    def cut(self, head: str, region: NDArray[np.bool_]) -> NDArray[np.bool_]:
+        """Return the region (mask of the volume, zyx) on a head's grid: an element counts if any of its voxels does."""
+        stride = self.stride(head)
+        inside = region[self.box]
+        padded = np.zeros([side.stop - side.start for side in self.box], dtype=bool)
+        padded[tuple(slice(0, size) for size in inside.shape)] = inside
+        z, y, x = (size // stride for size in padded.shape)
+        return np.asarray(padded.reshape(z, stride, y, stride, x, stride).any(axis=(1, 3, 5)))
+
+
+def predict_maps(
+    members: Sequence[nn.Module],
+    volume: Volume,
+    region: NDArray[np.bool_],
+    inference: DetectorInference,
+    *,
+    hardware: Hardware,
+    heads: frozenset[str] | None = None,
+) -> Maps | None:
+    """Compute the heads (default: all) of the networks over the search region (mask, zyx); None for an empty region.
+
+    Only tiles whose core meets the region are computed, `tiles_per_batch` at once; a thread reads the next batch
+    meanwhile. Memory: the maps over the region's box, and two batches of tiles. On the CPU tiles are computed one by
+    one: a batch gains nothing there, and oneDNN adds in another order for it.
+    """
+    stride = _total_stride(members)
+    box = box_around(region, stride)
+    if box is None:
+        return None
+    maps = Maps(box)
+    tiles = lay_tiles(region, inference, stride)
+    size = 1 if hardware.device.type == "cpu" else inference.tiles_per_batch
+    groups = [tiles[first : first + size] for first in range(0, len(tiles), size)]
+    for group, hu in _read_ahead(volume, groups):
+        for head, values in mean_logits(members, hu, hardware).items():
+            if heads is None or head in heads:
+                _store(maps, head, group, values.cpu().numpy())
+    return maps
+
+
+@torch.inference_mode()
+def mean_logits(members: Sequence[nn.Module], hu_BCZYX: Tensor, hardware: Hardware) -> dict[str, Tensor]:
+    """Return every head's logits (float32) for HU on the CPU, averaged over the members."""
+    hu = hu_BCZYX.to(hardware.device, memory_format=hardware.memory_format)
+    outputs: list[Mapping[str, Tensor]] = []
+    for member in members:
+        with hardware.autocast():
+            outputs.append(member(hu))
+    return {head: torch.stack([output[head].float() for output in outputs]).mean(dim=0) for head in outputs[0]}
+
+
+def _read_ahead(volume: Volume, groups: Sequence[tuple[Tile, ...]]) -> Iterator[tuple[tuple[Tile, ...], Tensor]]:
+    def read(group: tuple[Tile, ...]) -> Tensor:
+        return torch.from_numpy(np.stack([volume.read_hu(tile.window) for tile in group])[:, None])
+
+    with ThreadPoolExecutor(1) as reader:
+        coming = reader.submit(read, groups[0])
+        for place, group in enumerate(groups):
+            hu = coming.result()
+            if place + 1 < len(groups):
+                coming = reader.submit(read, groups[place + 1])
+            yield group, hu
+
+
+def _store(maps: Maps, head: str, group: Sequence[Tile], values: NDArray[np.float32]) -> None:
+    stride = group[0].window.shape_zyx[0] // values.shape[2]
+    if head not in maps.heads:
+        shape = [(side.stop - side.start) // stride for side in maps.box]
+        maps.heads[head] = np.full((values.shape[1], *shape), FILL.get(head, 0.0), dtype=np.float32)
+    for tile, value in zip(group, values, strict=True):
+        kept, found = [], []
+        for core, side, start in zip(tile.core, maps.box, tile.window.start_zyx_vox, strict=True):
+            low, high = max(core.start, side.start), min(core.stop, side.stop)
+            kept.append(slice((low - side.start) // stride, (high - side.start) // stride))
+            found.append(slice((low - start) // stride, (high - start) // stride))
+        maps.heads[head][(slice(None), *kept)] = value[(slice(None), *found)]
+
+
+def _total_stride(members: Sequence[nn.Module]) -> int:
+    return max(cast("int", member.total_stride) for member in members)

@@ -1,0 +1,56 @@
+"""Candidates of whole series to scored candidates."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+
+from lungpipe.inference.scorer import Patch, Scorer
+from lungpipe.tables import CENTER_COLUMNS, SCORED
+from lungpipe.volumes.store import open_volume
+
+SCORE_LIMITS = (1e-6, 1.0 - 1e-6)
+"""A detector's score is clipped to these before its odds are taken."""
+
+
+def score_candidates(
+    scorer: Scorer, stores: Mapping[str, Path], candidates: pd.DataFrame, *, fold: int
+) -> pd.DataFrame:
+    """Return the candidates with `probability` and `malignancy` (SCORED contract).
+
+    With `has_detector_odds` the probability's odds are the geometric mean of the odds of detector and scorer, which
+    look at different fields of view and err differently; a candidate without a detector score has the scorer's
+    alone. Nothing is fitted, so nothing can be fitted on the wrong subset.
+
+    Raises:
+        LeakError: the scorer is another fold's.
+        KeyError: a candidate of a series without a store.
+    """
+    scorer.card.expect_fold(fold)
+    ordered = candidates.reset_index(drop=True)
+    rows = ordered.groupby("series_uid").indices
+    scores = scorer.score_patches(_patches(scorer, stores, ordered, rows))
+    # patches come series by series; the table keeps its own order
+    places = np.concatenate([np.zeros(0, dtype=np.intp), *rows.values()])
+    logits, malignancy = np.empty(len(ordered)), np.empty(len(ordered))
+    logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy
+    if scorer.inference.has_detector_odds:
+        logits = with_detector_odds(logits, ordered["detector_score"].to_numpy(dtype=np.float64))
+    return SCORED.conform(ordered.assign(probability=expit(logits), malignancy=malignancy))
+
+
+def with_detector_odds(nodule_logits: NDArray[np.float64], detector_scores: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the logits (N,) of the geometric mean of the odds of scorer and detector; the scorer's where NaN."""
+    combined = 0.5 * (nodule_logits + logit(np.clip(detector_scores, *SCORE_LIMITS)))
+    return np.where(np.isnan(detector_scores), nodule_logits, combined)
+
+
+def _patches(
+    scorer: Scorer, stores: Mapping[str, Path], candidates: pd.DataFrame, rows: Mapping[str, NDArray[np.intp]]
+) -> Iterator[Patch]:
+    centers = candidates[list(CENTER_COLUMNS)].to_numpy()
+    for series_uid, places in rows.items():
+        yield from scorer.cut(open_volume(stores[series_uid]), centers[places])

@@ -1,0 +1,69 @@
+"""Detections of whole series as one table, and which series a model may search."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+import pandas as pd
+
+from lungpipe.candidates import to_table
+from lungpipe.inference.detector import Detector
+from lungpipe.models.card import ModelCard, digest_of
+from lungpipe.tables import CANDIDATES
+from lungpipe.volumes.store import open_volume
+
+OnDone = Callable[[str], None]
+"""Called with one line per finished series."""
+
+
+def detect_series(
+    detector: Detector, stores: Mapping[str, Path], *, fold: int, margin_mm: float, on_done: OnDone
+) -> pd.DataFrame:
+    """Return the candidates (CANDIDATES contract) of series that the detector never saw.
+
+    Raises:
+        LeakError: the detector is another fold's, or was trained or validated on one of the series.
+    """
+    detector.card.expect_fold(fold)
+    detector.card.refuse_seen(stores)
+    return _detect_all(detector, stores, fold=fold, margin_mm=margin_mm, on_done=on_done)
+
+
+def mine_series(
+    detector: Detector, stores: Mapping[str, Path], *, fold: int, margin_mm: float, on_done: OnDone
+) -> pd.DataFrame:
+    """Return the candidates of the series that the detector was trained or validated on; a scorer learns from them.
+
+    Other series are skipped: scans of the learning subsets that the split left out.
+
+    Raises:
+        LeakError: the detector is another fold's.
+    """
+    detector.card.expect_fold(fold)
+    card = detector.card
+    seen = only_series(stores, (*card.training_series, *card.validation_series))
+    return _detect_all(detector, seen, fold=fold, margin_mm=margin_mm, on_done=on_done)
+
+
+def validation_candidates(card: ModelCard, candidates: pd.DataFrame) -> pd.DataFrame:
+    """Return the candidates of the series that chose the model's weights: thresholds may be chosen on them."""
+    validation = set(card.validation_series)
+    rows = [digest_of(series_uid) in validation for series_uid in candidates["series_uid"]]
+    return candidates[rows].reset_index(drop=True)
+
+
+def only_series(stores: Mapping[str, Path], digests: tuple[str, ...]) -> dict[str, Path]:
+    """Return the stores of the series with these digests."""
+    known = set(digests)
+    return {series_uid: path for series_uid, path in stores.items() if digest_of(series_uid) in known}
+
+
+def _detect_all(
+    detector: Detector, stores: Mapping[str, Path], *, fold: int, margin_mm: float, on_done: OnDone
+) -> pd.DataFrame:
+    tables = []
+    for series_uid, path in sorted(stores.items()):
+        found = detector.detect(open_volume(path), margin_mm=margin_mm)
+        tables.append(to_table(found, series_uid, fold))
+        on_done(f"{series_uid}: {len(found)} candidates")
+    filled = [table for table in tables if len(table)]
+    return CANDIDATES.conform(pd.concat(filled, ignore_index=True)) if filled else CANDIDATES.empty()

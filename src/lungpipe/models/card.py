@@ -1,0 +1,192 @@
+"""The card of a model: what its networks are, what they were trained on, and what they must not be judged on."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields, replace
+from typing import Any, Literal, Protocol, get_args
+
+from pydantic import ValidationError
+
+from lungpipe.datasets.folds import Split
+from lungpipe.datasets.leaks import LeakError
+from lungpipe.settings.recipe import NetworkSettings, TrainedDetector, TrainedScorer
+
+FORMAT_VERSION = 1
+Role = Literal["detector", "scorer"]
+TripleMm = tuple[float, float, float]
+
+
+class Best(Protocol):
+    """What a training reports of the check whose weights were kept."""
+
+    best_step: int
+    best_score: float
+
+
+def digest_of(uid: str) -> str:
+    """Return the SHA-256 of a series UID or patient ID: a card names what a model saw without naming anyone."""
+    return hashlib.sha256(uid.encode("utf-8")).hexdigest()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a model is and what it saw; series and patients are SHA-256 digests, `fold` is none outside a study."""
+
+    role: Role
+    recipe: str
+    settings: Mapping[str, Any]
+    spacing_zyx_mm: TripleMm
+    fold: int | None
+    training_series: tuple[str, ...]
+    validation_series: tuple[str, ...]
+    patients: tuple[str, ...]
+    data_digest: str
+    best_steps: tuple[int, ...]
+    figures: Mapping[str, float]
+    format_version: int = FORMAT_VERSION
+
+    @classmethod
+    def of(
+        cls,
+        role: Role,
+        recipe: str,
+        part_settings: TrainedDetector | TrainedScorer,
+        spacing_zyx_mm: TripleMm,
+        *,
+        split: Split,
+        data_digest: str,
+        outcomes: Sequence[Best],
+        patient_ids: Iterable[str] = (),
+    ) -> "ModelCard":
+        """Return the card of a model that was trained on a split, one outcome per member.
+
+        `patient_ids` are the patients of the training and validation series. The figure `validation_score` is the mean
+        of the members' best scores.
+        """
+        return cls(
+            role=role,
+            recipe=recipe,
+            settings=part_settings.model_dump(mode="json"),
+            spacing_zyx_mm=spacing_zyx_mm,
+            fold=split.fold,
+            training_series=_digests(split.training_uids),
+            validation_series=_digests(split.validation_uids),
+            patients=_digests(patient_ids),
+            data_digest=data_digest,
+            best_steps=tuple(outcome.best_step for outcome in outcomes),
+            figures={"validation_score": sum(outcome.best_score for outcome in outcomes) / max(len(outcomes), 1)},
+        )
+
+    @property
+    def part(self) -> TrainedDetector | TrainedScorer:
+        """The settings as an object; raises ValueError where they are not those of the role."""
+        part = TrainedDetector if self.role == "detector" else TrainedScorer
+        return part.model_validate(self.settings)
+
+    @property
+    def name(self) -> str:
+        """The model as messages name it."""
+        return f"{self.role} of recipe {self.recipe}"
+
+    def expect_fold(self, fold: int) -> None:
+        """Raise LeakError unless this model was trained for the fold."""
+        if self.fold != fold:
+            found = "a model without a fold" if self.fold is None else f"a model of fold {self.fold}"
+            raise LeakError(f"{self.name}: expected a model of fold {fold}, found {found}")
+
+    def expect_role(self, role: Role) -> None:
+        """Raise ValueError unless this model has the role."""
+        if self.role != role:
+            raise ValueError(f"{self.name}: expected a {role}, found a {self.role}")
+
+    def expect_network(self, settings: NetworkSettings) -> None:
+        """Raise ValueError unless this model's networks have these settings; the message names the keys that differ."""
+        own, other = self.part.network.model_dump(mode="json"), settings.model_dump(mode="json")
+        keys = [key for key in {**own, **other} if own.get(key) != other.get(key)]
+        if keys:
+            expected = ", ".join(f"{key} {other.get(key)}" for key in keys)
+            found = ", ".join(f"{key} {own.get(key)}" for key in keys)
+            raise ValueError(f"{self.name}: expected a network with {expected}, found {found}")
+
+    def refuse_seen(self, series_uids: Iterable[str], patient_ids: Iterable[str] = ()) -> None:
+        """Raise LeakError if any series, or any patient, was used to train this model or to choose its weights."""
+        saw = {"series": {*self.training_series, *self.validation_series}, "patients": set(self.patients)}
+        for kind, given in (("series", series_uids), ("patients", patient_ids)):
+            seen = sorted(uid for uid in set(given) if digest_of(uid) in saw[kind])
+            if seen:
+                raise LeakError(
+                    f"{self.name}: expected {kind} that it never saw, found {len(seen)} that it was trained or "
+                    f"validated on, the first {seen[0]}"
+                )
+
+    def to_json(self) -> str:
+        """Return the card as JSON, keys sorted."""
+        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelCard":
+        """Return the card that `to_json` wrote.
+
+        Raises:
+            ValueError: no JSON object, an unknown format version, missing or unknown keys, or settings that are not
+                those of the role.
+        """
+        try:
+            content = json.loads(text)
+        except ValueError as error:
+            raise ValueError(f"model card: expected JSON, found {error}") from None
+        if not isinstance(content, dict):
+            raise ValueError(f"model card: expected a JSON object, found {type(content).__name__}")
+        version = content.get("format_version")
+        if version != FORMAT_VERSION:
+            raise ValueError(f"model card: expected format version {FORMAT_VERSION}, found {version}")
+        keys = {field.name for field in fields(cls)}
+        if wrong := sorted(keys ^ set(content)):
+            raise ValueError(f"model card: expected the keys {', '.join(sorted(keys))}, missing or unknown: {wrong[0]}")
+        if content["role"] not in get_args(Role):
+            raise ValueError(f"model card: expected the role detector or scorer, found {content['role']!r}")
+        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
+        card = cls(**(content | lists))
+        try:
+            _ = card.part
+        except ValidationError as error:
+            first = error.errors()[0]
+            key = ".".join(map(str, first["loc"]))
+            raise ValueError(f"model card: settings: {key}: {first['msg']}, found {first['input']!r}") from None
+        return card
+
+
+def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
+    """Return the card of an ensemble of models: it saw what any of its members saw.
+
+    Models of different folds have no fold together, and their figures, measured on different scans, are dropped.
+
+    Raises:
+        ValueError: models of different roles, recipes, settings or spacing.
+    """
+    first = cards[0]
+    for card in cards[1:]:
+        for key in ("role", "recipe", "settings", "spacing_zyx_mm"):
+            if getattr(card, key) != getattr(first, key):
+                raise ValueError(f"{first.name}: expected one {key} in an ensemble, found {card.name} with another")
+    is_one_fold = len({card.fold for card in cards}) == 1
+    digests = sorted({card.data_digest for card in cards})
+    return replace(
+        first,
+        fold=first.fold if is_one_fold else None,
+        training_series=_union(card.training_series for card in cards),
+        validation_series=_union(card.validation_series for card in cards),
+        patients=_union(card.patients for card in cards),
+        data_digest=digests[0] if len(digests) == 1 else digest_of("".join(digests)),
+        best_steps=tuple(step for card in cards for step in card.best_steps),
+        figures={} if len(cards) > 1 else first.figures,
+    )
+
+
+def _digests(uids: Iterable[str]) -> tuple[str, ...]:
+    return tuple(sorted({digest_of(uid) for uid in uids}))
+
+
+def _union(groups: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({digest for group in groups for digest in group}))

@@ -1,0 +1,146 @@
+"""Models: networks and their card in one safetensors file that rebuilds itself."""
+
+import json
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor, nn
+
+from lungpipe.models.build import build_network
+from lungpipe.models.card import ModelCard, Role, join_cards
+from lungpipe.tables import replacing
+
+PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
+"""First bytes of files that `torch.save` and `pickle.dump` write."""
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """One network, or an ensemble of networks of the same settings, and its card."""
+
+    card: ModelCard
+    members: tuple[nn.Module, ...]
+
+
+def join_models(models: Sequence[Model]) -> Model:
+    """Return all members as one ensemble; raises ValueError for models that do not belong together."""
+    card = join_cards([model.card for model in models])
+    return Model(card, tuple(member for model in models for member in model.members))
+
+
+def save_model(path: Path, model: Model) -> None:
+    """Write members and card whole; equal content gives equal bytes (one metadata key: its order is then fixed).
+
+    Raises:
+        ValueError: another number of members than the card says, or weights that are not finite.
+    """
+    expected, found = len(model.card.best_steps), len(model.members)
+    if not found or expected != found:
+        raise ValueError(f"{path}: expected {expected} members as on the card and at least one, found {found}")
+    tensors = {
+        f"member{k}.{name}": tensor.detach().cpu().contiguous()
+        for k, member in enumerate(model.members)
+        for name, tensor in member.state_dict().items()
+    }
+    _refuse_infinite(path, tensors)
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"card": model.card.to_json()})
+
+
+def read_card(path: Path) -> ModelCard:
+    """Read the card alone.
+
+    Raises:
+        ValueError: no safetensors file, one that was cut off, a pickle, no card, or a card that cannot be read.
+        FileNotFoundError: no such file.
+    """
+    _refuse_other_files(path)
+    with _opened(path) as stream:
+        metadata = stream.metadata() or {}
+    if "card" not in metadata:
+        raise ValueError(f"{path}: expected a model card, found safetensors without one")
+    try:
+        return ModelCard.from_json(metadata["card"])
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def load_model(path: Path, *, expect_role: Role | None = None) -> Model:
+    """Rebuild a model on the CPU, in evaluation mode, from its file alone.
+
+    Raises:
+        ValueError: as `read_card`; a model of another role; tensors that are missing, too many, of other shapes than
+            the card's settings give, or not finite.
+        FileNotFoundError: no such file.
+    """
+    card = read_card(path)
+    if expect_role is not None:
+        try:
+            card.expect_role(expect_role)
+        except ValueError as error:
+            raise ValueError(f"{path}: {error}") from None
+    with _opened(path) as stream:
+        tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    # the draws of the weights that are replaced at once must not move the caller's random state
+    with torch.random.fork_rng(devices=[]):
+        members = tuple(build_network(card.part.network) for _ in card.best_steps)
+    _refuse_other_tensors(path, tensors, dict(_named(members)))
+    _refuse_infinite(path, tensors)
+    for k, member in enumerate(members):
+        prefix = f"member{k}."
+        own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+        member.load_state_dict(own)
+        member.eval()
+    return Model(card, members)
+
+
+def _named(members: Sequence[nn.Module]) -> Iterator[tuple[str, Tensor]]:
+    for k, member in enumerate(members):
+        yield from ((f"member{k}.{name}", tensor) for name, tensor in member.state_dict().items())
+
+
+def _opened(path: Path) -> safe_open:
+    try:
+        return safe_open(path, framework="pt")
+    except SafetensorError as error:
+        raise ValueError(f"{path}: expected a model in safetensors, found {error}") from None
+
+
+def _refuse_other_files(path: Path) -> None:
+    with Path(path).open("rb") as stream:
+        start = stream.read(8)
+        if start.startswith(PICKLE_STARTS):
+            raise ValueError(f"{path}: expected a model in safetensors, found a pickle, which could run any code")
+        length = int.from_bytes(start, "little")
+        size = Path(path).stat().st_size
+        try:
+            header = json.loads(stream.read(length)) if 8 + length <= size else {}
+        except ValueError:
+            return  # no JSON: safetensors names what is wrong
+    if not isinstance(header, dict):
+        return
+    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    expected = 8 + length + max(ends, default=0)
+    if len(start) == 8 and start[7] == 0 and size < expected:
+        raise ValueError(f"{path}: expected {expected} bytes, found {size}: the file was cut off")
+
+
+def _refuse_other_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+    for name in sorted({*found, *expected}):
+        if name not in found:
+            raise ValueError(f"{path}: expected a tensor {name}, found none")
+        if name not in expected:
+            raise ValueError(f"{path}: expected only tensors of the card's networks, found {name} beside them")
+        if found[name].shape != expected[name].shape:
+            shapes = f"{tuple(expected[name].shape)}, found {tuple(found[name].shape)}"
+            raise ValueError(f"{path}: {name}: expected the shape of the card's settings, {shapes}")
+
+
+def _refuse_infinite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+    for name, tensor in tensors.items():
+        if not bool(torch.isfinite(tensor).all()):
+            raise ValueError(f"{path}: {name}: expected finite weights, found NaN or infinity")

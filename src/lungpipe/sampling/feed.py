@@ -1,0 +1,245 @@
+"""Batches of windows, cut from stored volumes while the network computes; every batch is a function of its step."""
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import pandas as pd
+import torch
+from numpy.typing import NDArray
+
+from lungpipe.geometry import Window
+from lungpipe.sampling.batch import Batch
+from lungpipe.sampling.blocks import BlockCache, VolumeShelf
+from lungpipe.sampling.draws import draw_augmentation
+from lungpipe.sampling.near import list_near
+from lungpipe.settings.recipe import AugmentationSettings
+from lungpipe.tables import CENTER_COLUMNS, POINTS
+from lungpipe.volumes.store import VolumeError
+
+MaskReader = Callable[[str, Window], NDArray[np.uint8]]
+"""Returns the true mask (0/1, zyx) of a series' nodules in a window of its stored volume."""
+
+LABELS = ("is_nodule", "malignancy")
+
+
+@dataclass(frozen=True, slots=True)
+class FeedPlan:
+    """How batches are drawn and windows cut.
+
+    A window is a patch and `margin_vox` on each side; its centre lies up to `max_offset_vox` from its point along each
+    axis. `nodule_fraction` of a batch (`batch_size` windows, over all processes) is drawn from the points inside
+    nodules, in proportion to diameter ** -small_nodule_power; the others from all points, or (`rest="others"`) from
+    those that are in no nodule. Process `rank` of `world_size` gets every world_size-th window. Without `augmentation`
+    a batch has no draws. `cache_bytes` bounds the blocks that are kept in memory. `is_pinned` puts batches into
+    page-locked memory, for CUDA.
+    """
+
+    patch_size_vox: int
+    batch_size: int
+    seed: int
+    max_offset_vox: int = 0
+    margin_vox: int = 0
+    nodule_fraction: float = 0.5
+    small_nodule_power: float = 0.0
+    rest: Literal["all", "others"] = "all"
+    mask: Literal["sphere", "true"] = "sphere"
+    augmentation: AugmentationSettings | None = None
+    rank: int = 0
+    world_size: int = 1
+    cache_bytes: int = 2**31
+    num_threads: int = 1
+    is_pinned: bool = False
+
+    @property
+    def window_vox(self) -> int:
+        """Side of a window, voxels."""
+        return self.patch_size_vox + 2 * self.margin_vox
+
+    @property
+    def block_vox(self) -> int:
+        """Side of what is kept around a point, voxels: a window and the largest offset on both sides."""
+        return self.window_vox + 2 * self.max_offset_vox
+
+
+class Feed:
+    """Cuts batches from volumes: in any order (`batch`), ahead in threads (`stream`), or all points (`fixed_batches`).
+
+    `findings` are the tables NODULES and EXCLUSIONS; they may hold other series too. `masks` reads the true masks that
+    a plan with mask="true" asks for. `waited_seconds` is how long the user of a stream has waited for batches.
+    """
+
+    def __init__(
+        self,
+        points: pd.DataFrame,
+        volumes: Mapping[str, Path],
+        findings: tuple[pd.DataFrame, pd.DataFrame],
+        plan: FeedPlan,
+        *,
+        masks: MaskReader | None = None,
+    ) -> None:
+        """Open the volumes of all points and place their blocks; no voxel is read yet.
+
+        Raises:
+            ValueError: no points, none to draw from, volumes of different spacing, or true masks without a reader.
+            VolumeError: a point of a series without a store; the message names the series.
+        """
+        if not len(points):
+            raise ValueError("feed: expected points to cut windows around, found none")
+        if plan.mask == "true" and masks is None:
+            raise ValueError("sampling.mask: expected 'sphere' for a dataset without nodule masks, found 'true'")
+        self.plan, self.waited_seconds = plan, 0.0
+        points = POINTS.conform(points)
+        self._series = points["series_uid"].to_numpy(dtype=object)
+        self._labels = {name: points[name].to_numpy(np.float32) for name in LABELS}
+        self._weight = points["weight"].to_numpy(np.float32)
+        self._shelf = VolumeShelf(volumes)
+        self.spacing_zyx_mm = self._one_spacing()
+        self._place_blocks(points, findings)
+        self._positives, self._shares, self._rest = _split(points, plan)
+        self._blocks, self._mask_blocks = self._open_caches(masks)
+        self._threads = ThreadPoolExecutor(max(plan.num_threads, 1), thread_name_prefix="feed")
+
+    def __len__(self) -> int:
+        return len(self._series)
+
+    def batch(self, step: int) -> Batch:
+        """Return this process's windows of a step: a function of seed and step alone.
+
+        Raises:
+            VolumeError: a window that cannot be read; the message names the series.
+        """
+        plan = self.plan
+        rng = np.random.default_rng([plan.seed, step])
+        num_positive = round(plan.nodule_fraction * plan.batch_size) if len(self._positives) else 0
+        chosen = np.searchsorted(self._shares, rng.random(num_positive), side="right")
+        rest = self._rest[rng.integers(0, len(self._rest), plan.batch_size - num_positive)]
+        # mixed, so that every part of the batch holds nodules and others
+        rows = rng.permutation(np.concatenate([self._positives[chosen], rest]))
+        offsets = rng.integers(0, 2 * plan.max_offset_vox + 1, (plan.batch_size, 3))
+        draws = {} if plan.augmentation is None else draw_augmentation(rng, plan.batch_size, plan.augmentation)
+        own = slice(plan.rank, None, plan.world_size)
+        return self._cut(rows[own], offsets[own], {name: values[own] for name, values in draws.items()})
+
+    def stream(self, first_step: int, last_step: int) -> Iterator[Batch]:
+        """Yield the batches of steps first_step to last_step - 1 in order, cut ahead in threads."""
+        return self._ahead(partial(self.batch, step) for step in range(first_step, last_step))
+
+    def fixed_batches(self, batch_size: int) -> Iterator[Batch]:
+        """Yield every point once, in order, its window centred on it and without draws; the same in every process."""
+        middle = self.plan.max_offset_vox
+        rows = np.arange(len(self), dtype=np.int64)
+        parts = (rows[first : first + batch_size] for first in range(0, len(rows), batch_size))
+        return self._ahead(partial(self._cut, part, np.full((len(part), 3), middle), {}) for part in parts)
+
+    def close(self) -> None:
+        """End the threads; batches that were asked for ahead are dropped."""
+        self._threads.shutdown(wait=True, cancel_futures=True)
+
+    def _ahead(self, tasks: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
+        pending: deque[Future[Batch]] = deque()
+        # every thread has one batch in work and one finished batch waits for the user
+        depth = max(self.plan.num_threads, 1) + 1
+        try:
+            while True:
+                while len(pending) < depth and (task := next(tasks, None)) is not None:
+                    pending.append(self._threads.submit(task))
+                if not pending:
+                    return
+                began = time.perf_counter()
+                batch = pending.popleft().result()
+                self.waited_seconds += time.perf_counter() - began
+                yield batch
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def _cut(
+        self, rows: NDArray[np.int64], starts: NDArray[np.int64], draws: Mapping[str, NDArray[np.float32]]
+    ) -> Batch:
+        size, numbers, corners = self.plan.window_vox, rows.tolist(), starts.tolist()
+        mask = None
+        if self._mask_blocks is not None:
+            mask = torch.from_numpy(_cut_windows(self._mask_blocks.get(numbers), corners, size))
+        spacing = np.asarray(self.spacing_zyx_mm)
+        # from the centre of the block to that of the window: equal sides leave the difference of the starts
+        shifts_mm = (starts - self.plan.max_offset_vox) * spacing
+        batch = Batch(
+            hu_BZYX=torch.from_numpy(_cut_windows(self._blocks.get(numbers), corners, size)),
+            mask_BZYX=mask,
+            findings_BK5=torch.from_numpy(self._near.around(rows, shifts_mm, size * spacing / 2)),
+            labels={name: torch.from_numpy(values[rows]) for name, values in self._labels.items()},
+            weight_B=torch.from_numpy(self._weight[rows]),
+            draws={name: torch.from_numpy(np.ascontiguousarray(values)) for name, values in draws.items()},
+            spacing_zyx_mm=self.spacing_zyx_mm,
+            rows=rows,
+            series=tuple(self._series[rows]),
+        )
+        return batch.pinned() if self.plan.is_pinned else batch
+
+    def _one_spacing(self) -> tuple[float, float, float]:
+        spacings = {self._shelf[uid].grid.spacing_zyx_mm: uid for uid in dict.fromkeys(self._series)}
+        if len(spacings) > 1:
+            found = ", ".join(f"{spacing} (series {uid})" for spacing, uid in spacings.items())
+            raise ValueError(f"feed: expected volumes of one spacing (mm), found {found}")
+        return next(iter(spacings))
+
+    def _place_blocks(self, points: pd.DataFrame, findings: tuple[pd.DataFrame, pd.DataFrame]) -> None:
+        side = self.plan.block_vox
+        centers = points[list(CENTER_COLUMNS)].to_numpy()
+        starts = np.empty((len(points), 3))
+        grids = {uid: self._shelf[uid].grid for uid in dict.fromkeys(self._series)}
+        for uid, rows in points.groupby("series_uid").indices.items():
+            starts[rows] = np.round(grids[str(uid)].to_index(centers[rows]) - (side - 1) / 2)
+        self._starts = starts.astype(np.int64)
+        self._near = list_near(self._series, starts + (side - 1) / 2, findings, grids, side_vox=side)
+
+    def _open_caches(self, masks: MaskReader | None) -> tuple[BlockCache, BlockCache | None]:
+        limit = self.plan.cache_bytes
+        if self.plan.mask == "sphere" or masks is None:
+            return BlockCache(self._read_hu, limit), None
+        # two bytes of HU and one of mask for each voxel
+        return BlockCache(self._read_hu, limit * 2 // 3), BlockCache(partial(self._read_mask, masks), limit // 3)
+
+    def _window(self, row: int) -> Window:
+        z, y, x = self._starts[row].tolist()
+        side = self.plan.block_vox
+        return Window((z, y, x), (side, side, side))
+
+    def _read_hu(self, row: int) -> NDArray[np.int16]:
+        series_uid = self._series[row]
+        try:
+            return self._shelf[series_uid].read_hu(self._window(row))
+        except (VolumeError, OSError) as error:
+            raise VolumeError(f"series {series_uid}: {error}") from error
+
+    def _read_mask(self, masks: MaskReader, row: int) -> NDArray[np.uint8]:
+        return masks(self._series[row], self._window(row))
+
+
+def _split(points: pd.DataFrame, plan: FeedPlan) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
+    """Return the rows inside nodules, the upper ends of their shares of 1, and the rows of the rest of a batch."""
+    is_positive = points["is_nodule"].to_numpy() == 1
+    positives = np.flatnonzero(is_positive)
+    rest = np.arange(len(points)) if plan.rest == "all" else np.flatnonzero(~is_positive)
+    if not len(rest) and plan.nodule_fraction < 1:
+        raise ValueError("feed: expected points outside nodules, found none")
+    diameters = points["diameter_mm"].to_numpy()[positives]
+    share = np.where(diameters > 0, diameters, 10.0) ** -plan.small_nodule_power
+    ends = np.cumsum(share) / share.sum() if len(share) else share
+    # rounding must not leave the last end below 1
+    ends[-1:] = 1.0
+    return positives, ends, rest
+
+
+def _cut_windows(blocks: list[NDArray[Any]], corners: list[list[int]], size: int) -> NDArray[Any]:
+    windows = np.empty((len(blocks), size, size, size), dtype=blocks[0].dtype if blocks else np.int16)
+    for out, block, (z, y, x) in zip(windows, blocks, corners, strict=True):
+        out[...] = block[z : z + size, y : y + size, x : x + size]
+    return windows

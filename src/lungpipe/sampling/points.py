@@ -1,0 +1,151 @@
+"""Points around which training windows are cut: nodules, mined candidates and random lung, one row each."""
+
+import zlib
+from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lungpipe.candidates import label_candidates
+from lungpipe.evaluation.labels import malignancy_labels
+from lungpipe.settings.recipe import DetectorSampling, ScorerSampling
+from lungpipe.settings.study import MalignancyRule
+from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, EXCLUSIONS, NODULES, POINTS, read_table
+from lungpipe.volumes.store import open_volume
+
+_COLUMNS = ["series_uid", *CENTER_COLUMNS]
+NUM_READERS = 4
+"""Volumes whose lung masks are read at the same time (some 50 MB each)."""
+
+
+@dataclass(frozen=True, slots=True)
+class ScorerTables:
+    """What a scorer is taught: nodules, exclusions, mined candidates, malignancy label by nodule_id (NaN: unknown)."""
+
+    nodules: pd.DataFrame
+    exclusions: pd.DataFrame
+    mined: pd.DataFrame
+    malignancy: pd.Series
+
+    @classmethod
+    def read(cls, paths: "ScorerPaths", rule: MalignancyRule) -> "ScorerTables":
+        """Read the tables that `paths` names and label malignancy by the rule."""
+        nodules = read_table(Path(paths.nodules), NODULES)
+        labels = pd.Series(malignancy_labels(nodules["malignancy_ratings"], rule), nodules["nodule_id"])
+        exclusions = read_table(Path(paths.exclusions), EXCLUSIONS)
+        return cls(nodules, exclusions, read_table(Path(paths.mined), CANDIDATES), labels)
+
+
+class ScorerPaths(Protocol):
+    """Where the scorer's tables are."""
+
+    nodules: str
+    exclusions: str
+    mined: str
+
+
+def detector_points(
+    volumes: Mapping[str, Path],
+    nodules: pd.DataFrame,
+    exclusions: pd.DataFrame,
+    sampling: DetectorSampling,
+    *,
+    seed: int,
+) -> pd.DataFrame:
+    """Return the points (table POINTS) of a detector: the nodules in the volumes, and random points in the lungs.
+
+    The tables may hold other series too. A random point inside a nodule counts as a nodule.
+    """
+    unrated = pd.Series(np.nan, nodules["nodule_id"], dtype=float)
+    tables = ScorerTables(nodules, exclusions, CANDIDATES.empty(), unrated)
+    points = _assemble(volumes, tables, sampling.lung_points_per_scan, seed)
+    return POINTS.conform(points.drop(columns="is_ignored"))
+
+
+def scorer_points(
+    volumes: Mapping[str, Path], tables: ScorerTables, sampling: ScorerSampling, *, seed: int
+) -> pd.DataFrame:
+    """Return the points (table POINTS) of a scorer: nodules, mined candidates, and random points in the lungs.
+
+    Mined candidates inside a nodule are positives beside its annotated centre: the scorer meets nodules where the
+    detector puts them. Points on excluded findings are left out.
+    """
+    points = _assemble(volumes, tables, sampling.lung_points_per_scan, seed)
+    return POINTS.conform(points[~points["is_ignored"]].drop(columns="is_ignored"))
+
+
+def _assemble(volumes: Mapping[str, Path], tables: ScorerTables, lung_points: int, seed: int) -> pd.DataFrame:
+    series = list(volumes)
+    nodules = tables.nodules[tables.nodules["series_uid"].isin(series)].reset_index(drop=True)
+    is_inside, lungs = _look_up(volumes, nodules, lung_points, seed)
+    parts = {
+        "nodule": nodules.loc[is_inside, _COLUMNS],
+        "candidate": tables.mined.loc[tables.mined["series_uid"].isin(series), _COLUMNS],
+        "lung": lungs,
+    }
+    points = pd.concat([part.assign(kind=kind) for kind, part in parts.items()], ignore_index=True)
+    labels = label_candidates(points, nodules, tables.exclusions)
+    hit = labels.is_nodule
+    nodule_row = labels.nodule_row[hit]
+    points["diameter_mm"] = _where(hit, nodules["diameter_mm"].to_numpy()[nodule_row])
+    points["is_nodule"] = np.where(labels.is_ignored, np.nan, hit.astype(float))
+    points["malignancy"] = _where(hit, tables.malignancy[nodules["nodule_id"]].to_numpy()[nodule_row])
+    return points.assign(weight=1.0, is_ignored=labels.is_ignored)
+
+
+def _where(is_known: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[np.float64]:
+    column = np.full(len(is_known), np.nan)
+    column[is_known] = values
+    return column
+
+
+def _look_up(
+    volumes: Mapping[str, Path], nodules: pd.DataFrame, lung_points: int, seed: int
+) -> tuple[NDArray[np.bool_], pd.DataFrame]:
+    """Tell which nodules lie in their volumes, and draw random lung points; volumes are read in a few threads."""
+    rows_of = nodules.groupby("series_uid").indices
+    centers, is_inside = nodules[list(CENTER_COLUMNS)].to_numpy(), np.zeros(len(nodules), dtype=bool)
+
+    def look(series_uid: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
+        volume = open_volume(volumes[series_uid])
+        # a seed of its own for each series: a scan that is added or mended changes no other scan's points
+        rng = np.random.default_rng([seed, zlib.crc32(series_uid.encode())])
+        places = random_voxels(volume.read_lungs(), lung_points, rng) if lung_points else np.zeros((0, 3))
+        # a centre outside the volume would teach that air is a nodule
+        is_contained = volume.grid.contains(centers[rows_of.get(series_uid, [])])
+        return is_contained, volume.grid.to_world(places)
+
+    with ThreadPoolExecutor(NUM_READERS) as threads:
+        answers = dict(zip(volumes, threads.map(look, volumes), strict=True))
+    for series_uid, rows in rows_of.items():
+        is_inside[rows] = answers[series_uid][0]
+    names = [series_uid for series_uid, (_, world) in answers.items() for _ in world]
+    world = np.concatenate([np.zeros((0, 3)), *(points for _, points in answers.values())])
+    table = pd.DataFrame(world, columns=list(CENTER_COLUMNS))
+    table.insert(0, "series_uid", pd.Series(names, dtype="str"))
+    return is_inside, table
+
+
+def random_voxels(mask: NDArray[np.uint8], num_voxels: int, rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw voxels (N, 3) zyx of a mask evenly and with replacement; none if the mask is empty.
+
+    The mask is counted slice by slice, so that no list of all its voxels (hundreds of megabytes) is made.
+    """
+    ends = np.cumsum([np.count_nonzero(plane) for plane in mask])
+    if not ends[-1]:
+        return np.zeros((0, 3), dtype=np.int64)
+    voxels = np.empty((num_voxels, 3), dtype=np.int64)
+    ranks = rng.integers(0, ends[-1], num_voxels)
+    slices = np.searchsorted(ends, ranks, side="right")
+    for index in np.unique(slices):
+        rows = slices == index
+        before = ends[index - 1] if index else 0
+        flat = np.flatnonzero(mask[index])[ranks[rows] - before]
+        voxels[rows, 0] = index
+        voxels[rows, 1:] = np.stack(np.unravel_index(flat, mask.shape[1:]), axis=1)
+    return voxels

@@ -1,0 +1,71 @@
+"""Validation errors in words: one line per mistake that names the key as the YAML file spells it."""
+
+from collections.abc import Iterator, Sequence
+from types import UnionType
+from typing import Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+from pydantic_core import ErrorDetails
+
+KIND = "kind"
+"""Key that tells the classes of a union apart."""
+
+
+def explain(error: ValidationError, model: type[BaseModel]) -> str:
+    """Return one line per mistake in the settings of `model`: key, what was expected, what was found."""
+    return "\n".join(f"config: {_line(issue, model)}" for issue in error.errors())
+
+
+def _line(issue: ErrorDetails, model: type[BaseModel]) -> str:
+    key = ".".join(untagged(issue["loc"], model))
+    if issue["type"] == "extra_forbidden":
+        return f"unknown key {key!r}"
+    if issue["type"] == "missing":
+        return f"{key}: expected a value, found none"
+    if issue["type"] in ("union_tag_invalid", "union_tag_not_found"):
+        found = repr(issue["input"][KIND]) if issue["type"] == "union_tag_invalid" else "none"
+        known = ", ".join(_kinds(issue["loc"], model))
+        return f"{key}.{KIND}: expected one of {known}, found {found}"
+    if issue["type"] == "value_error":
+        # raised by a section's own check: names the key in the section, what was expected and what was found
+        return f"{key}." * bool(key) + issue["msg"].removeprefix("Value error, ")
+    return f"{key}: {issue['msg'].replace('Input should be', 'expected')}, found {issue['input']!r}"
+
+
+def untagged(location: Sequence[str | int], model: type[BaseModel]) -> list[str]:
+    """Return a pydantic location without the tags that it inserts behind a key whose settings are a union."""
+    return [str(part) for part, is_key, _ in _walk(location, model) if is_key]
+
+
+def section_models(annotation: object) -> tuple[type[BaseModel], ...]:
+    """Return the settings classes that a field's type names: one, all of a union, or none for a plain value."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return (annotation,)
+    options = get_args(annotation)
+    if get_origin(annotation) in (Union, UnionType):
+        return tuple(found for option in options for found in section_models(option))
+    return ()
+
+
+def kind_of(model: type[BaseModel]) -> str:
+    """Return the `kind` of a class of a union."""
+    return str(model.model_fields[KIND].default)
+
+
+def _kinds(location: Sequence[str | int], model: type[BaseModel]) -> list[str]:
+    return [kind_of(option) for option in list(_walk(location, model))[-1][2]]
+
+
+def _walk(
+    location: Sequence[str | int], model: type[BaseModel]
+) -> Iterator[tuple[str | int, bool, tuple[type[BaseModel], ...]]]:
+    """Yield each part of a location, whether it is a key, and the classes that may lie below it."""
+    options: tuple[type[BaseModel], ...] = (model,)
+    for part in location:
+        if len(options) > 1:
+            options = tuple(option for option in options if kind_of(option) == part)
+            yield part, False, options
+            continue
+        field = options[0].model_fields.get(str(part)) if options else None
+        options = section_models(field.annotation) if field else ()
+        yield part, True, options

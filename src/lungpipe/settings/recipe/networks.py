@@ -1,0 +1,115 @@
+"""Settings of the networks; each class names the network that it builds."""
+
+from typing import ClassVar, Literal
+
+from pydantic import Field, model_validator
+
+from lungpipe.settings.base import Fraction, PositiveInt, Settings
+
+Normalisation = Literal["zero_one", "zero_centre", "byte"]
+Channels = tuple[PositiveInt, ...]
+
+
+class NetworkSettings(Settings):
+    """What every network needs: the HU windows that its first layer applies.
+
+    `builds` names the class as `module:Class`; the class takes these settings as its only argument. The same name
+    enters the code fingerprint of the rules that train or run the network.
+    """
+
+    builds: ClassVar[str]
+    heads: ClassVar[frozenset[str]]
+
+    windows_hu: tuple[tuple[int, int], ...] = Field(default=((-1000, 400),), min_length=1)
+    """HU windows (low, high); each becomes one input channel"""
+    normalisation: Normalisation = "zero_one"
+    """how the windowed HU are scaled"""
+
+    @model_validator(mode="after")
+    def _windows_rise(self) -> "NetworkSettings":
+        for low, high in self.windows_hu:
+            if low >= high:
+                raise ValueError(f"windows_hu: expected low < high, found {low}, {high}")
+        return self
+
+
+class UNetSettings(NetworkSettings):
+    """3D U-Net: one nodule logit per voxel."""
+
+    builds: ClassVar[str] = "lungpipe.models.unet:UNet"
+    heads: ClassVar[frozenset[str]] = frozenset({"mask"})
+
+    kind: Literal["unet"] = "unet"
+    """3D U-Net"""
+    channels: Channels = (16, 32, 64)
+    """channels per resolution level, finest first"""
+    stem_stride: Literal[1, 2, 4] = 2
+    """stride of the first convolution; the mask is shuffled back to full resolution"""
+    is_residual: bool = True
+    """residual blocks instead of plain double convolutions"""
+
+    @property
+    def total_stride(self) -> int:
+        """Number that every side of the input must be divisible by, voxels."""
+        return int(self.stem_stride * 2 ** (len(self.channels) - 1))
+
+
+class CenterNetSettings(NetworkSettings):
+    """Centre detector: heat map, offset and diameter at a coarse stride, mask at full resolution."""
+
+    builds: ClassVar[str] = "lungpipe.models.center_net:CenterNet"
+    heads: ClassVar[frozenset[str]] = frozenset({"heatmap", "offset", "diameter", "mask"})
+
+    kind: Literal["center_net"] = "center_net"
+    """centre detector"""
+    channels: Channels = (32, 64, 128)
+    """channels per resolution level behind the stem, finest first"""
+    output_stride: Literal[2, 4] = 4
+    """stride of the heat map, voxels"""
+    is_residual: bool = True
+    """residual blocks instead of plain double convolutions"""
+
+    @property
+    def total_stride(self) -> int:
+        """Number that every side of the input must be divisible by, voxels."""
+        return int(self.output_stride * 2 ** (len(self.channels) - 1))
+
+
+class ResNetSettings(NetworkSettings):
+    """3D ResNet with a nodule and a malignancy head."""
+
+    builds: ClassVar[str] = "lungpipe.models.resnet:ResNet"
+    heads: ClassVar[frozenset[str]] = frozenset({"nodule", "malignancy"})
+
+    kind: Literal["resnet"] = "resnet"
+    """3D ResNet"""
+    channels: Channels = (16, 32, 64)
+    """channels per stage; each stage halves the resolution"""
+    dropout: Fraction = 0.2
+    """dropout before the heads"""
+
+    @property
+    def smallest_patch_vox(self) -> int:
+        """Smallest patch side of which the last stage still has a middle, voxels."""
+        return int(2 ** (len(self.channels) + 1) + 1)
+
+
+class Cnn3dSettings(NetworkSettings):
+    """Three 3D convolutions with pooling, then three dense layers."""
+
+    builds: ClassVar[str] = "lungpipe.models.cnn3d:Cnn3d"
+    heads: ClassVar[frozenset[str]] = frozenset({"nodule", "malignancy"})
+
+    kind: Literal["cnn3d"] = "cnn3d"
+    """three 3D convolutions, three dense layers"""
+    channels: tuple[PositiveInt, PositiveInt, PositiveInt] = (16, 32, 64)
+    """channels of the three convolutions; each is followed by 2x pooling"""
+    hidden: tuple[PositiveInt, PositiveInt] = (128, 64)
+    """widths of the first two dense layers"""
+    dropout: Fraction = 0.5
+    """dropout before the last dense layer"""
+
+    @property
+    def smallest_patch_vox(self) -> int:
+        """Smallest patch side that three poolings leave a voxel of, voxels."""
+        return 8

@@ -1,0 +1,53 @@
+"""Settings that every training shares: length, optimiser, augmentation."""
+
+from pydantic import Field
+
+from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
+
+
+class AugmentationSettings(Settings):
+    """Random changes of a training patch that keep a nodule a nodule; all run on the training device, in batches."""
+
+    has_symmetries: bool = True
+    """flip and turn each patch by one of the cube's 48 symmetries (flips alone where the voxels are not cubes)"""
+    rotation_deg: float = Field(default=0.0, ge=0, le=180)
+    """largest rotation about a random axis, degrees"""
+    zoom: float = Field(default=0.0, ge=0, lt=1)
+    """largest relative change of size: 0.1 is 0.9 to 1.1"""
+    hu_scale: float = Field(default=0.1, ge=0, lt=1)
+    """largest relative change of HU above air"""
+    hu_shift: float = Field(default=70.0, ge=0)
+    """largest shift of all HU"""
+    noise_hu: float = Field(default=0.0, ge=0)
+    """largest standard deviation of added noise, HU"""
+    blur_vox: float = Field(default=0.0, ge=0)
+    """largest standard deviation of a Gaussian blur, voxels"""
+    cutout_vox: int = Field(default=0, ge=0)
+    """largest side of a cube that is set to air, away from the patch's own nodule, voxels"""
+
+
+class TrainingSettings(Settings):
+    """How long and how a network is trained; the same trainer runs every network."""
+
+    num_steps: PositiveInt
+    """optimiser steps"""
+    batch_size: PositiveInt
+    """patches per step, over all processes"""
+    micro_batch_size: PositiveInt | None = None
+    """patches that are on the device at once; gradients of the rest of a batch accumulate; none takes a whole batch"""
+    learning_rate: PositiveFloat
+    """peak learning rate of AdamW, after warm-up and before the cosine decay"""
+    weight_decay: float = Field(default=1e-4, ge=0)
+    """AdamW weight decay of convolutions and dense layers"""
+    warmup_fraction: Fraction = 0.1
+    """share of the steps in which the learning rate rises"""
+    gradient_limit: PositiveFloat = 5.0
+    """largest norm of the gradient"""
+    ema_decay: float = Field(default=0.99, ge=0, lt=1)
+    """decay per step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves"""
+    num_checks: PositiveInt = 6
+    """validations of a training; the best one's weights are kept"""
+    num_members: PositiveInt = 1
+    """networks of the ensemble, trained one after the other from different seeds"""
+    augmentation: AugmentationSettings = AugmentationSettings()
+    """random changes of the patches"""

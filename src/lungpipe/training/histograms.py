@@ -1,0 +1,32 @@
+"""Histograms of scores: additive over batches and processes, and enough for ranking metrics."""
+
+import torch
+from torch import Tensor
+
+NUM_BINS = 4096
+LARGEST_LOGIT = 16.0
+
+
+def histogram(logits_N: Tensor, weights_N: Tensor) -> Tensor:
+    """Return the weighted histogram (NUM_BINS,) float64 of logits between -16 and 16; logits beyond join the last bins.
+
+    A bin is 1/128 wide: two scores that share a bin differ by less than 0.002 in probability, and count as tied.
+    """
+    scaled = (logits_N.detach().float() + LARGEST_LOGIT) * (NUM_BINS / (2 * LARGEST_LOGIT))
+    # not a number joins no bin silently: its weight makes the whole histogram not a number
+    weights = torch.where(scaled.isnan(), scaled, weights_N.float()).double()
+    bins = scaled.nan_to_num().clamp(0, NUM_BINS - 1).long()
+    return torch.zeros(NUM_BINS, dtype=torch.float64, device=logits_N.device).index_add_(0, bins, weights)
+
+
+def auc_of(positives: Tensor, negatives: Tensor) -> float:
+    """Return the probability that a positive scores higher than a negative, ties counting half; NaN without either."""
+    below = negatives.cumsum(0) - 0.5 * negatives
+    return float((positives * below).sum() / (positives.sum() * negatives.sum()))
+
+
+def average_precision_of(positives: Tensor, negatives: Tensor) -> float:
+    """Return the mean precision over the positives, ties counting as one step; NaN without positives."""
+    found, marked = positives.flip(0), (positives + negatives).flip(0)
+    precision = found.cumsum(0) / marked.cumsum(0).clamp(min=1e-12)
+    return float((precision * found).sum() / found.sum())

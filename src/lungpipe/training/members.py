@@ -1,0 +1,183 @@
+"""Training the members of a part one after the other, each from its own seed."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+import torch
+from torch import nn
+
+from lungpipe.models import Hardware, build_network, resolve
+from lungpipe.sampling.feed import Feed, FeedPlan, MaskReader
+from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
+from lungpipe.tables import HISTORY
+from lungpipe.training.augment import margin_for
+from lungpipe.training.distributed import processes
+from lungpipe.training.objective import Objective
+from lungpipe.training.run import Log, Outcome, Say, TrainingRun, ignore_line
+from lungpipe.training.step import seed_of
+from lungpipe.training.trainer import fit
+
+Part = TrainedDetector | TrainedScorer
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Material:
+    """What one side of a split offers: points (contract POINTS), stores by series, nodules and exclusions.
+
+    `masks` reads true nodule masks, which `sampling.mask: true` needs.
+    """
+
+    points: pd.DataFrame
+    volumes: Mapping[str, Path]
+    nodules: pd.DataFrame
+    exclusions: pd.DataFrame
+    masks: MaskReader | None = None
+
+    @property
+    def num_nodule_points(self) -> int:
+        """Number of points inside nodules."""
+        return int((self.points["is_nodule"] == 1).sum())
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingJob:
+    """Where a part is trained and who listens.
+
+    seed: the study's seed. fold: fold of the study, or none for a model that is trained on everything.
+    identity: digest of the data and the code; settings, seed and fold are added to it.
+    resume_dir: folder of the resume files, or none. cache_bytes: bound of the windows kept in memory.
+    log: receives (steps taken over all members, metrics). say: receives lines for the user.
+    """
+
+    hardware: Hardware
+    seed: int
+    log: Log
+    fold: int | None = None
+    identity: str = ""
+    resume_dir: Path | None = None
+    cache_bytes: int = 2 * 2**30
+    num_threads: int = 2
+    say: Say = ignore_line
+
+    def resume_path(self, role: str, member: int) -> Path | None:
+        """Return the path of a member's resume file."""
+        return None if self.resume_dir is None else self.resume_dir / f"{role}_member{member}_resume.pt"
+
+    def member_seed(self, member: int) -> int:
+        """Return the seed of a member, which depends on the study's seed, the fold and the member's number."""
+        return seed_of(self.seed, 0 if self.fold is None else self.fold + 1, member)
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """The members of a part and how each was trained."""
+
+    members: tuple[nn.Module, ...]
+    outcomes: tuple[Outcome, ...]
+    num_steps: int
+
+    @property
+    def history(self) -> pd.DataFrame:
+        """Return the metrics of all members (contract HISTORY); a member's steps follow those of the one before."""
+        rows = [
+            (member * self.num_steps + step, metric, value)
+            for member, outcome in enumerate(self.outcomes)
+            for step, metric, value in outcome.rows
+        ]
+        return HISTORY.conform(pd.DataFrame(rows, columns=["step", "metric", "value"]))
+
+
+def train_members(part: Part, material: tuple[Material, Material], job: TrainingJob, plan: FeedPlan) -> Trained:
+    """Train `part.training.num_members` networks on `material` = (training, validation).
+
+    `plan` says how windows are drawn; sizes, seed and processes are filled in here. With a resume folder a stopped
+    training goes on: members that were finished are read from their resume files.
+    """
+    role: Literal["detector", "scorer"] = "detector" if isinstance(part, TrainedDetector) else "scorer"
+    members, outcomes = [], []
+    for member in range(part.training.num_members):
+        seed = job.member_seed(member)
+        torch.manual_seed(seed)
+        network = build_network(part.network)
+        feeds = open_feeds(material, replace(plan, seed=seed))
+        first = member * part.training.num_steps
+        run = TrainingRun(
+            hardware=job.hardware,
+            patch_size_vox=part.sampling.patch_size_vox,
+            seed=seed,
+            log=partial(_log_from, job.log, first),
+            resume_path=job.resume_path(role, member),
+            identity=identity_of(part, job, seed),
+            say=job.say,
+        )
+        try:
+            outcomes.append(fit(network, feeds, build_objective(part), part.training, run=run))
+        finally:
+            for feed in feeds:
+                feed.close()
+        members.append(network)
+    return Trained(tuple(members), tuple(outcomes), part.training.num_steps)
+
+
+def _log_from(log: Log, first: int, step: int, metrics: Mapping[str, float]) -> None:
+    log(first + step, metrics)
+
+
+def feed_plan(part: Part, job: TrainingJob, spacing_zyx_mm: tuple[float, float, float], **drawing: Any) -> FeedPlan:
+    """Return how windows of a part are drawn; `drawing` holds the fields of FeedPlan that only one role has."""
+    mine, training, size = processes(), part.training, part.sampling.patch_size_vox
+    return FeedPlan(
+        patch_size_vox=size,
+        max_offset_vox=part.sampling.max_offset_vox,
+        margin_vox=margin_for(training.augmentation, size, spacing_zyx_mm),
+        batch_size=training.batch_size,
+        nodule_fraction=part.sampling.nodule_fraction,
+        augmentation=training.augmentation,
+        seed=job.seed,
+        rank=mine.rank,
+        world_size=mine.world_size,
+        cache_bytes=job.cache_bytes // 2,
+        num_threads=job.num_threads,
+        is_pinned=job.hardware.device.type == "cuda",
+        **drawing,
+    )
+
+
+def open_feeds(material: tuple[Material, Material], plan: FeedPlan) -> tuple[Feed, Feed]:
+    """Return the feeds of both sides of a split; each may keep `plan.cache_bytes` in memory."""
+    training, validation = (
+        Feed(side.points, side.volumes, (side.nodules, side.exclusions), plan, masks=side.masks) for side in material
+    )
+    return training, validation
+
+
+def build_objective(part: Part) -> Objective:
+    """Return the objective that the part's settings name."""
+    objective: Objective = resolve(part.training.objective.builds)(part.training.objective)  # type: ignore[operator]
+    return objective
+
+
+def identity_of(part: Part, job: TrainingJob, seed: int) -> str:
+    """Return the digest of everything that a member's training is made from."""
+    content = {
+        "identity": job.identity,
+        "part": part.model_dump(mode="json"),
+        "seed": seed,
+        "hardware": [str(job.hardware.device.type), str(job.hardware.dtype)],
+        "processes": processes().world_size,
+    }
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def delete_resume_files(role: Literal["detector", "scorer"], job: TrainingJob, num_members: int) -> None:
+    """Delete the resume files of a training whose outputs are written."""
+    for member in range(num_members):
+        path = job.resume_path(role, member)
+        if path is not None and processes().is_first:
+            path.unlink(missing_ok=True)

@@ -1,0 +1,32 @@
+"""What a training minimises, and by which score its best check is chosen."""
+
+from collections.abc import Mapping
+from typing import Protocol
+
+from torch import Tensor
+
+from lungpipe.training.augment import TrainingPatches
+
+Outputs = Mapping[str, Tensor]
+"""Logits by head, as a network returns them."""
+
+
+class Objective(Protocol):
+    """Loss and validation score of one kind of network.
+
+    A loss is a sum of means, and a mean over a batch is no mean over its parts: `counts` returns what the means divide
+    by. Counts are additive over patches. With the counts of the whole batch, the losses of its parts (micro-batches,
+    processes) add up to the loss of the whole.
+    """
+
+    def counts(self, patches: TrainingPatches) -> Tensor:
+        """Return what the loss of these patches divides by, (number of means,) float32."""
+
+    def loss(self, outputs: Outputs, patches: TrainingPatches, counts: Tensor | None = None) -> Tensor:
+        """Return the loss (scalar), divided by `counts`; none takes the counts of these patches."""
+
+    def measure(self, outputs: Outputs, patches: TrainingPatches) -> dict[str, Tensor]:
+        """Return additive totals of validation patches, float64, on the patches' device."""
+
+    def summary(self, totals: Mapping[str, Tensor]) -> dict[str, float]:
+        """Turn summed totals (on the CPU) into metrics; `score` (higher is better) chooses the best check."""

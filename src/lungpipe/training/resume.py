@@ -1,0 +1,62 @@
+"""Files from which a stopped training goes on, and the batch that stopped it."""
+
+import pickle
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors.torch import save_file
+from torch import Tensor
+
+from lungpipe.sampling.batch import Batch
+from lungpipe.tables import replacing
+
+FORMAT_VERSION = 1
+
+
+def save_resume(path: Path, state: dict[str, Any], identity: str) -> None:
+    """Write the whole state of a training (tensors and plain values) whole.
+
+    `identity` is a digest of everything that the training is made from: settings, data, seed, code.
+    """
+    with replacing(path) as temporary:
+        torch.save({"format_version": FORMAT_VERSION, "identity": identity, "state": state}, temporary)
+
+
+def load_resume(path: Path, identity: str, say: Callable[[str], None]) -> dict[str, Any] | None:
+    """Return the state in a resume file on the CPU, or none where the training has to start anew.
+
+    A missing file is no news. A damaged one, or one of another training, is not used, and `say` is told why.
+    """
+    if not path.is_file():
+        return None
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (RuntimeError, EOFError, OSError, pickle.UnpicklingError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        say(f"{path}: expected a resume file, found {reason}; the training starts anew")
+        return None
+    found = content.get("format_version") if isinstance(content, dict) else None
+    if found != FORMAT_VERSION:
+        say(f"{path}: expected a resume file of version {FORMAT_VERSION}, found {found}; the training starts anew")
+        return None
+    if content["identity"] != identity:
+        found = f"{str(content['identity'])[:12]!r}, expected {identity[:12]!r}"
+        say(f"{path}: the resume file is of a training with other settings or data ({found}); the training starts anew")
+        return None
+    return dict(content["state"])
+
+
+def keep_batch(path: Path, batch: Batch, step: int) -> None:
+    """Write a batch's tensors (named as in `Batch`, with a dot before a key) and its series as safetensors."""
+    tensors: dict[str, Tensor] = {"rows": torch.as_tensor(batch.rows)}
+    for field in fields(batch):
+        value = getattr(batch, field.name)
+        if isinstance(value, Tensor):
+            tensors[field.name] = value.contiguous()
+        elif isinstance(value, dict):
+            tensors |= {f"{field.name}.{name}": tensor.contiguous() for name, tensor in value.items()}
+    with replacing(path) as temporary:
+        save_file(tensors, temporary, metadata={"step": str(step), "series": " ".join(batch.series)})

@@ -1,0 +1,188 @@
+"""The one training loop: AdamW, checks on the validation subset, the best check kept, a resume file after each."""
+
+import math
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+from torch import Tensor, nn
+
+from lungpipe.sampling.batch import Batch
+from lungpipe.sampling.feed import Feed
+from lungpipe.settings.recipe import TrainingSettings
+from lungpipe.training.distributed import processes, sum_over_processes, wait_for_all
+from lungpipe.training.ema import MovingAverage
+from lungpipe.training.objective import Objective
+from lungpipe.training.optimiser import build_optimiser
+from lungpipe.training.resume import keep_batch, load_resume, save_resume
+from lungpipe.training.run import Outcome, TrainingRun
+from lungpipe.training.schedule import check_steps, learning_rate
+from lungpipe.training.speed import Speedometer
+from lungpipe.training.step import TrainingStep
+from lungpipe.training.validation import fetch, validate
+
+
+def fit(
+    network: nn.Module,
+    feeds: tuple[Feed, Feed],
+    objective: Objective,
+    training: TrainingSettings,
+    *,
+    run: TrainingRun,
+) -> Outcome:
+    """Train in place on `feeds` = (training, validation); leave the weights of the best check, evaluation mode.
+
+    Several processes of torchrun train one network together: each takes its rows of every batch, the first one writes
+    and logs. The resume file is left for the caller to delete once its own outputs are written.
+
+    Raises:
+        FloatingPointError: a loss, a gradient or a score is not finite. The message names the step and its series; the
+            batch is kept beside the resume file.
+        ValueError: a batch that the processes cannot share evenly.
+        RuntimeError: the device has too little memory; the message says what to lower.
+    """
+    with memory_advice(training, run):
+        trainer = Trainer(network, feeds, objective, training, run=run)
+        trainer.run_to_end()
+    return trainer.outcome
+
+
+class Trainer:
+    """State of one training: network, average, optimiser, and what its checks found."""
+
+    def __init__(
+        self,
+        network: nn.Module,
+        feeds: tuple[Feed, Feed],
+        objective: Objective,
+        training: TrainingSettings,
+        *,
+        run: TrainingRun,
+    ) -> None:
+        if training.batch_size % processes().world_size:
+            found = f"{training.batch_size} for {processes().world_size} processes"
+            raise ValueError(f"training.batch_size: expected a multiple of the number of processes, found {found}")
+        self.network, self.feeds, self.objective, self.training, self.run = network, feeds, objective, training, run
+        run.hardware.place(network)
+        self.optimiser = build_optimiser(network, training)
+        self.average = MovingAverage(network, training.ema_decay)
+        sizes = (run.patch_size_vox, run.seed)
+        self.step = TrainingStep(network, objective, training, run.hardware, patch_and_seed=sizes)
+        self.speed = Speedometer(run.hardware.device)
+        self.outcome, self.best = Outcome(), self._copy_of_average()
+        self.num_taken = 0
+        self._restore()
+
+    def run_to_end(self) -> None:
+        """Take the steps that are left, with their checks, and load the best weights into the network."""
+        feed, checks = self.feeds[0], frozenset(check_steps(self.training))
+        pending: list[Tensor] = []
+        self.speed.start(feed.waited_seconds)
+        for batch in feed.stream(self.num_taken, self.training.num_steps):
+            pending.append(self._take(batch))
+            if self.num_taken in checks:
+                self.speed.stop(feed.waited_seconds)
+                self._check(torch.stack(pending))
+                pending.clear()
+                self.speed.start(feed.waited_seconds)
+        self.network.load_state_dict(self.best)
+        self.network.eval()
+
+    def _take(self, batch: Batch) -> Tensor:
+        """Take one step; return its loss and gradient norm (2,), on the device."""
+        rate = learning_rate(self.num_taken, self.training)
+        for group in self.optimiser.param_groups:
+            group["lr"] = rate
+        figures = self.step.take(batch, self.num_taken, self.optimiser)
+        self.num_taken += 1
+        self.average.update(self.num_taken)
+        return figures
+
+    def _check(self, figures: Tensor) -> None:
+        """Validate, log, keep the weights if they are the best, and write the resume file.
+
+        All figures leave the device together: the only time since the last check that the host waits for the device.
+        """
+        figures[:, 0] = sum_over_processes(figures[:, 0])
+        sizes = (self.training.micro_batch_size or self.training.batch_size, self.run.patch_size_vox)
+        totals = validate(self.average.network, self.feeds[1], self.objective, self.run.hardware, sizes=sizes)
+        figures, totals = fetch(figures, totals)
+        self._refuse_broken_step(figures)
+        summary = self.objective.summary(totals)
+        if not math.isfinite(summary["score"]):
+            raise FloatingPointError(f"step {self.num_taken}: expected a finite score, found {summary['score']}")
+        metrics = summary | {
+            "training_loss": float(figures[:, 0].mean()),
+            "gradient_norm": float(figures[:, 1].mean()),
+            "learning_rate": float(self.optimiser.param_groups[0]["lr"]),
+        }
+        self.outcome.rows += [(self.num_taken, name, value) for name, value in metrics.items()]
+        if summary["score"] > self.outcome.best_score:
+            self.outcome.best_step, self.outcome.best_score = self.num_taken, summary["score"]
+            self.best = self._copy_of_average()
+        if processes().is_first:
+            self.run.log(self.num_taken, metrics | self.speed.metrics(len(figures) * self.training.batch_size))
+            self._save()
+        wait_for_all()
+
+    def _refuse_broken_step(self, figures: Tensor) -> None:
+        """Raise FloatingPointError for the first step since the last check whose loss or gradient is not finite."""
+        broken = (~figures.isfinite()).any(dim=1).nonzero().flatten().tolist()
+        if not broken:
+            return
+        index = self.num_taken - len(figures) + broken[0]
+        batch = self.feeds[0].batch(index)
+        loss, norm = figures[broken[0]].tolist()
+        message = f"step {index + 1}: expected a finite loss and gradient, found loss {loss} and gradient norm {norm}"
+        message += f"; series of the batch: {', '.join(dict.fromkeys(batch.series))}"
+        if self.run.resume_path is not None:
+            name = f"{self.run.resume_path.stem}_step{index + 1}_process{processes().rank}.safetensors"
+            path = self.run.resume_path.with_name(name)
+            keep_batch(path, batch, index + 1)
+            message += f"; the batch is kept in {path}"
+        raise FloatingPointError(message)
+
+    def _copy_of_average(self) -> dict[str, Tensor]:
+        return {name: tensor.clone() for name, tensor in self.average.network.state_dict().items()}
+
+    def _save(self) -> None:
+        if self.run.resume_path is None:
+            return
+        state = {
+            "num_taken": self.num_taken,
+            "network": self.network.state_dict(),
+            "average": self.average.network.state_dict(),
+            "best": self.best,
+            "optimiser": self.optimiser.state_dict(),
+            "outcome": (self.outcome.best_step, self.outcome.best_score, self.outcome.rows),
+        }
+        save_resume(self.run.resume_path, state, self.run.identity)
+
+    def _restore(self) -> None:
+        """Go on from the resume file, if there is one of this training."""
+        path = self.run.resume_path
+        state = None if path is None else load_resume(path, self.run.identity, self.run.say)
+        if state is None:
+            return
+        self.network.load_state_dict(state["network"])
+        self.average.network.load_state_dict(state["average"])
+        self.optimiser.load_state_dict(state["optimiser"])
+        for name, tensor in state["best"].items():
+            self.best[name].copy_(tensor)
+        self.num_taken = state["num_taken"]
+        self.outcome = Outcome(*state["outcome"])
+        self.run.say(f"{path}: the training goes on after step {self.num_taken} of {self.training.num_steps}")
+
+
+@contextmanager
+def memory_advice(training: TrainingSettings, run: TrainingRun) -> Iterator[None]:
+    """Say what to lower where the device runs out of memory; raises RuntimeError from torch's own error."""
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        size = training.micro_batch_size or training.batch_size
+        raise RuntimeError(
+            f"{run.hardware.device}: expected memory for {size} patches of {run.patch_size_vox}^3 voxels at once, "
+            f"found too little; set training.micro_batch_size below {size} (the result stays the same but for batch "
+            "normalisation), or lower training.batch_size or sampling.patch_size_vox"
+        ) from error

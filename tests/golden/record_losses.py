@@ -1,0 +1,125 @@
+"""Train every network for 20 steps; `make golden` stores losses, scores and a checksum of the weights.
+
+Everything that chooses between instruction sets is pinned to what all x86-64 processors with AVX2 have (PINS), oneDNN
+is off, and one thread computes. Measured on one AMD EPYC: the same bits with and without AVX-512.
+"""
+
+import hashlib
+import json
+import os
+import platform
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+import torch
+from ball_scans import write_ball_scans
+from torch import nn
+
+from lungpipe.models import choose_hardware
+from lungpipe.settings import ComputeSettings
+from lungpipe.settings.recipe import (
+    CenterNetSettings,
+    Cnn3dSettings,
+    DetectorInference,
+    DetectorSampling,
+    DetectorTraining,
+    ResNetSettings,
+    ScorerInference,
+    ScorerSampling,
+    ScorerTraining,
+    TrainedDetector,
+    TrainedScorer,
+    UNetSettings,
+)
+from lungpipe.settings.recipe.detector import CenterObjectiveSettings, MaskObjectiveSettings
+from lungpipe.training.members import TrainingJob, feed_plan, train_members
+
+PINS = {
+    "ATEN_CPU_CAPABILITY": "avx2",
+    "MKL_CBWR": "COMPATIBLE",
+    "ONEDNN_MAX_CPU_ISA": "AVX2",
+    "OMP_NUM_THREADS": "1",
+}
+"""Environment of a recording; torch reads it when it is imported.
+
+MKL's own choice and its AVX2 branch give other last bits (losses differ by up to 1e-4 after 20 steps): only its
+COMPATIBLE branch is the same on processors of all makers.
+"""
+NUM_STEPS = 20
+SCHEDULE = {"num_steps": NUM_STEPS, "num_checks": NUM_STEPS, "batch_size": 4, "learning_rate": 0.01}
+WINDOWS = ((-1000, 400), (-160, 240))
+
+
+def make_detector(network: UNetSettings | CenterNetSettings) -> TrainedDetector:
+    objective = MaskObjectiveSettings() if isinstance(network, UNetSettings) else CenterObjectiveSettings()
+    return TrainedDetector(
+        network=network,
+        sampling=DetectorSampling(patch_size_vox=16, max_offset_vox=4),
+        training=DetectorTraining(**SCHEDULE, objective=objective),
+        inference=DetectorInference(),
+    )
+
+
+def make_scorer(network: ResNetSettings | Cnn3dSettings) -> TrainedScorer:
+    return TrainedScorer(
+        network=network,
+        sampling=ScorerSampling(patch_size_vox=20),
+        training=ScorerTraining(**SCHEDULE),
+        inference=ScorerInference(),
+    )
+
+
+PARTS = {
+    "unet": make_detector(UNetSettings(channels=(4, 6, 8))),
+    "unet_full_resolution": make_detector(UNetSettings(channels=(3, 4), stem_stride=1, is_residual=False)),
+    "unet_stride_4": make_detector(UNetSettings(channels=(4, 6), stem_stride=4, windows_hu=WINDOWS)),
+    "center_net": make_detector(CenterNetSettings(channels=(6, 8))),
+    "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
+    "cnn3d": make_scorer(Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS)),
+}
+
+
+def record(folder: Path) -> dict[str, dict[str, object]]:
+    """Train every network on tiny scans written to `folder`; return losses and checksum by name."""
+    torch.backends.mkldnn.enabled = False
+    hardware = choose_hardware(ComputeSettings(device="cpu", precision="float32"), 1)
+    material = tuple(
+        write_ball_scans(folder / name, count, seed=seed)
+        for name, count, seed in (("training", 6, 1), ("validation", 3, 2))
+    )
+    for side in material:
+        # so that the malignancy head learns, too
+        is_nodule = side.points["is_nodule"].to_numpy() == 1
+        side.points.loc[is_nodule, "malignancy"] = np.arange(is_nodule.sum()) % 2.0
+    figures: dict[str, dict[str, object]] = {}
+    for name, part in PARTS.items():
+        job = TrainingJob(hardware=hardware, seed=7, log=lambda step, metrics: None)
+        trained = train_members(part, material, job, feed_plan(part, job, (1.0, 1.0, 1.0)))
+        losses = [value for _, metric, value in trained.outcomes[0].rows if metric == "training_loss"]
+        scores = [value for _, metric, value in trained.outcomes[0].rows if metric == "score"]
+        figures[name] = {"losses": losses, "scores": scores, "weights": checksum(trained.members[0])}
+    return figures
+
+
+def checksum(network: nn.Module) -> str:
+    """Return the SHA-256 of all weights and statistics, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(network.state_dict().items()):
+        digest.update(name.encode() + tensor.contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def describe_machine() -> dict[str, str]:
+    """Return what the figures may depend on."""
+    capability = str(torch.backends.cpu.get_cpu_capability())
+    return {"machine": platform.machine(), "capability": capability, "torch": torch.__version__}
+
+
+if __name__ == "__main__":
+    if any(os.environ.get(name) != value for name, value in PINS.items()):
+        os.execve(sys.executable, [sys.executable, *sys.argv], {**os.environ, **PINS})  # noqa: S606
+    with tempfile.TemporaryDirectory() as place:
+        content = {"renewed by": "make golden", "recorded on": describe_machine(), "figures": record(Path(place))}
+    Path(sys.argv[1]).write_text(json.dumps(content, indent=1) + "\n")

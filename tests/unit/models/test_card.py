@@ -1,0 +1,122 @@
+"""Cards: what a model saw is refused, and an ensemble saw what any of its members saw."""
+
+from dataclasses import dataclass, replace
+
+import pytest
+
+from lungpipe.datasets.folds import Split
+from lungpipe.datasets.leaks import LeakError
+from lungpipe.models import ModelCard, digest_of
+from lungpipe.models.card import join_cards
+from lungpipe.settings.recipe import (
+    DetectorInference,
+    DetectorSampling,
+    DetectorTraining,
+    TrainedDetector,
+    UNetSettings,
+)
+
+PART = TrainedDetector(
+    network=UNetSettings(channels=(2, 3)),
+    sampling=DetectorSampling(),
+    training=DetectorTraining(num_steps=5, batch_size=2, learning_rate=0.01),
+    inference=DetectorInference(),
+)
+
+
+@dataclass
+class Outcome:
+    best_step: int
+    best_score: float
+
+
+def make_card(split=None, patient_ids=("P1",)):
+    split = split or Split(3, ("1.1", "1.2"), ("1.5",), ("1.9",))
+    outcomes = [Outcome(40, 0.5), Outcome(60, 0.7)]
+    return ModelCard.of(
+        "detector",
+        "small",
+        PART,
+        (1.0, 1.0, 1.0),
+        split=split,
+        data_digest="d1",
+        outcomes=outcomes,
+        patient_ids=patient_ids,
+    )
+
+
+def test_a_digest_is_the_sha_256_of_the_uid():
+    # echo -n abc | sha256sum
+    assert digest_of("abc") == "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+
+
+def test_the_card_says_what_the_model_is_and_saw():
+    card = make_card()
+    assert (card.role, card.recipe, card.fold, card.data_digest) == ("detector", "small", 3, "d1")
+    assert card.training_series == tuple(sorted([digest_of("1.1"), digest_of("1.2")]))
+    assert card.validation_series == (digest_of("1.5"),)
+    assert card.patients == (digest_of("P1"),)
+    assert card.best_steps == (40, 60)
+    assert card.figures == {"validation_score": pytest.approx(0.6)}
+    assert card.part == PART
+
+
+def test_a_card_survives_json():
+    card = make_card()
+    assert ModelCard.from_json(card.to_json()) == card
+    assert ModelCard.from_json(replace(card, fold=None).to_json()).fold is None
+
+
+@pytest.mark.parametrize(("uids", "first"), [(["1.9", "1.2"], "1.2"), (["1.5"], "1.5"), (["1.5", "1.1"], "1.1")])
+def test_series_of_training_or_validation_are_refused(uids, first):
+    expected = rf"detector of recipe small: expected series .* found {len(set(uids) - {'1.9'})} .* first {first}$"
+    with pytest.raises(LeakError, match=expected):
+        make_card().refuse_seen(uids)
+
+
+def test_patients_are_refused_where_their_series_are_new():
+    with pytest.raises(LeakError, match=r"expected patients that it never saw, found 1 .* first P1"):
+        make_card().refuse_seen(["1.9"], ["P0", "P1"])
+    make_card().refuse_seen(["1.9", "1.99", "P1"], ["P0", "1.1"])
+
+
+def test_another_fold_is_refused():
+    make_card().expect_fold(3)
+    with pytest.raises(LeakError, match="expected a model of fold 4, found a model of fold 3"):
+        make_card().expect_fold(4)
+    with pytest.raises(LeakError, match="expected a model of fold 0, found a model without a fold"):
+        replace(make_card(), fold=None).expect_fold(0)
+
+
+def test_networks_of_other_settings_are_refused_with_the_keys_that_differ():
+    make_card().expect_network(UNetSettings(channels=(2, 3)))
+    with pytest.raises(ValueError, match=r"with channels \[2, 4\], stem_stride 1, found channels \[2, 3\], stem_str"):
+        make_card().expect_network(UNetSettings(channels=(2, 4), stem_stride=1))
+
+
+def test_an_ensemble_saw_what_any_member_saw():
+    one = make_card()
+    two = make_card(Split(5, ("1.2", "1.3"), ("1.7",), ("1.5",)), ["P2"])
+    joined = join_cards([one, two])
+    for uid in ("1.1", "1.2", "1.3", "1.5", "1.7"):
+        with pytest.raises(LeakError):
+            joined.refuse_seen([uid])
+    for patient in ("P1", "P2"):
+        with pytest.raises(LeakError):
+            joined.refuse_seen([], [patient])
+    joined.refuse_seen(["1.9"], ["P3"])
+    assert (joined.fold, joined.best_steps, joined.figures) == (None, (40, 60, 40, 60), {})
+    assert join_cards([one]) == one
+    assert join_cards([one, one]).fold == 3
+    assert join_cards([one, one]).data_digest == "d1"
+    assert join_cards([one, replace(two, data_digest="d2")]).data_digest not in ("d1", "d2")
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"role": "scorer"}, {"recipe": "other"}, {"settings": {}}, {"spacing_zyx_mm": (2.0, 1.0, 1.0)}],
+    ids=lambda changes: next(iter(changes)),
+)
+def test_models_that_do_not_belong_together_are_refused(changes):
+    with pytest.raises(ValueError, match=f"expected one {next(iter(changes))} in an ensemble"):
+        join_cards([make_card(), replace(make_card(), **changes)])

@@ -1,0 +1,113 @@
+"""The model of a fold: what it is trained on, and what its card says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from lungpipe.datasets.leaks import LeakError
+from lungpipe.geometry import Grid, sphere_mask
+from lungpipe.models import digest_of, load_model, save_model
+from lungpipe.settings.recipe import (
+    DetectorInference,
+    DetectorSampling,
+    DetectorTraining,
+    ResNetSettings,
+    ScorerInference,
+    ScorerSampling,
+    ScorerTraining,
+    TrainedDetector,
+    TrainedScorer,
+    UNetSettings,
+)
+from lungpipe.tables import CANDIDATES, EXCLUSIONS, NODULES, SERIES, write_table
+from lungpipe.training.fold_model import FoldTables, FoldVolumes, train_fold
+from lungpipe.training.members import TrainingJob
+
+LENGTH = {"num_steps": 2, "batch_size": 4, "num_checks": 1, "learning_rate": 0.01}
+DETECTOR = TrainedDetector(
+    network=UNetSettings(channels=(4, 6), stem_stride=2),
+    sampling=DetectorSampling(patch_size_vox=16, max_offset_vox=2, lung_points_per_scan=2),
+    training=DetectorTraining(**LENGTH),
+    inference=DetectorInference(),
+)
+SCORER = TrainedScorer(
+    network=ResNetSettings(channels=(3, 4)),
+    sampling=ScorerSampling(patch_size_vox=12, max_offset_vox=1, lung_points_per_scan=2),
+    training=ScorerTraining(**LENGTH, num_members=2),
+    inference=ScorerInference(),
+)
+SUBSETS = {"1.0": 0, "1.1": 1, "1.2": 2, "1.3": 3, "1.4": 0}
+"""1.4 is a second scan of the patient of 1.2."""
+
+
+@pytest.fixture
+def folder(tmp_path, make_nodules, make_exclusions):
+    rows = [(uid, "p2" if uid == "1.4" else f"p{subset}", subset) for uid, subset in SUBSETS.items()]
+    nodules = make_nodules(*((uid, (10.0, 12.0, 11.0), 7.0, "5;4" if uid == "1.3" else "1;1") for uid in SUBSETS))
+    mined = [(f"{uid}#c0", uid, 4.0, 5.0, 6.0, 5.0, 0.4, 0) for uid in SUBSETS]
+    tables = {
+        "series": (pd.DataFrame(rows, columns=list(SERIES.columns)), SERIES),
+        "nodules": (nodules, NODULES),
+        "exclusions": (make_exclusions(), EXCLUSIONS),
+        "mined": (pd.DataFrame(mined, columns=list(CANDIDATES.columns)), CANDIDATES),
+    }
+    for name, (table, contract) in tables.items():
+        write_table(table, tmp_path / f"{name}.parquet", contract)
+    return tmp_path
+
+
+@pytest.fixture
+def paths(folder):
+    return {name: str(folder / f"{name}.parquet") for name in ("series", "nodules", "exclusions", "mined")}
+
+
+@pytest.fixture
+def volumes(write_store):
+    grid = Grid((20, 24, 22))
+    rng = np.random.default_rng(0)
+    stores = {}
+    for uid in SUBSETS:
+        hu = rng.normal(-850, 50, grid.shape_zyx)
+        hu[sphere_mask(grid, (10.0, 12.0, 11.0), 7.0)] = 50
+        stores[uid] = write_store(uid, hu)
+    return FoldVolumes(stores, (1.0, 1.0, 1.0), "d1")
+
+
+def job(cpu, logged=None):
+    return TrainingJob(cpu, 7, lambda step, _: logged.append(step) if logged is not None else None, 1, num_threads=1)
+
+
+@pytest.mark.parametrize("part", [DETECTOR, SCORER], ids=["detector", "scorer"])
+def test_the_card_says_what_the_model_saw(cpu, paths, volumes, tmp_path, part):
+    tables = FoldTables.read(paths, 1, 4, rule="mean_gt_3" if part is SCORER else None)
+    logged = []
+    trained = train_fold(part, tables, volumes, job(cpu, logged), recipe="small")
+    save_model(tmp_path / "model.safetensors", trained.model)
+    card = load_model(tmp_path / "model.safetensors").card
+    # fold 1 of 4 tests subset 1 and validates on subset 2, whose patient has another scan in subset 0
+    assert set(card.training_series) == {digest_of("1.0"), digest_of("1.3")}
+    assert set(card.validation_series) == {digest_of("1.2")}
+    assert set(card.patients) == {digest_of(patient) for patient in ("p0", "p2", "p3")}
+    assert (card.fold, card.recipe, card.data_digest) == (1, "small", "d1")
+    assert card.part == part
+    card.refuse_seen(["1.1"], ["p1"])
+    with pytest.raises(LeakError, match=r"series that it never saw, found 1 .* the first 1\.3"):
+        card.refuse_seen(["1.1", "1.3"])
+    assert logged == [2 * (member + 1) for member in range(part.training.num_members)]
+    assert sorted(set(trained.history["step"])) == logged
+    assert sorted(set(trained.points["series_uid"])) == ["1.0", "1.2", "1.3"]
+
+
+def test_a_scorer_learns_from_mined_candidates_and_labels(cpu, paths, volumes):
+    trained = train_fold(SCORER, FoldTables.read(paths, 1, 4, rule="mean_gt_3"), volumes, job(cpu), recipe="small")
+    kinds = trained.points.groupby("kind").size()
+    assert kinds.to_dict() == {"nodule": 3, "candidate": 3, "lung": 6}
+    nodules = trained.points[trained.points["kind"] == "nodule"].set_index("series_uid")
+    assert nodules["malignancy"].to_dict() == {"1.0": 0.0, "1.2": 0.0, "1.3": 1.0}
+
+
+def test_a_scan_without_a_volume_is_left_out(cpu, paths, volumes):
+    stores = {uid: path for uid, path in volumes.stores.items() if uid != "1.0"}
+    fewer = FoldVolumes(stores, volumes.spacing_zyx_mm, "d2")
+    trained = train_fold(DETECTOR, FoldTables.read(paths, 1, 4), fewer, job(cpu), recipe="small")
+    assert sorted(set(trained.points["series_uid"])) == ["1.2", "1.3"]

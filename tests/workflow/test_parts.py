@@ -1,0 +1,67 @@
+"""Recipes that train only one of their two parts."""
+
+import json
+
+import pandas as pd
+import pytest
+import yaml
+
+DELTA = "recipe: {recipe}\nfolds: [0]\ntracking: {{is_enabled: false}}\n"
+
+
+def with_recipe(checkout, name, **parts):
+    """Write a recipe that is the flagship but for the given parts; return the delta that names it."""
+    flagship = yaml.safe_load((checkout.folder / "recipes" / "flagship.yaml").read_text())
+    (checkout.folder / "recipes" / f"{name}.yaml").write_text(yaml.safe_dump(flagship | parts))
+    return checkout.delta(DELTA.format(recipe=name))
+
+
+def report_of(checkout, name):
+    return json.loads((checkout.dataset / name / "evaluation" / "evaluation.json").read_text())
+
+
+def test_given_candidates_are_scored_and_no_detector_is_trained(copy):
+    answer = copy.snakemake(delta=with_recipe(copy, "given", detector={"kind": "given"}))
+    assert {name for name in answer.names if name.endswith(" 0")} == {
+        "select_candidates 0",
+        "train_scorer 0",
+        "score_candidates 0",
+        "aggregate_patients 0",
+    }
+    given = pd.read_csv(copy.dataset / "raw" / "candidates_V2.csv").groupby("seriesuid").size()
+    scored = pd.read_parquet(copy.dataset / "given" / "fold0" / "scored.parquet")
+    assert scored.groupby("series_uid").size().to_dict() == given[sorted(set(scored["series_uid"]))].to_dict()
+    assert scored["detector_score"].isna().all()
+    assert scored["probability"].between(0, 1).all()
+    assert report_of(copy, "given")["num_scans"] == 2
+
+
+def test_unchanged_scores_are_judged_and_no_scorer_is_trained(copy):
+    answer = copy.snakemake(delta=with_recipe(copy, "unchanged", scorer={"kind": "unchanged"}))
+    assert {name for name in answer.names if name.endswith(" 0")} == {
+        "train_detector 0",
+        "mine_candidates 0",
+        "detect_candidates 0",
+        "keep_scores 0",
+        "aggregate_patients 0",
+    }
+    # thresholds are chosen on the validation subset, and nothing else needs mined candidates
+    [mined] = [job for job in answer.jobs if job.rule == "mine_candidates"]
+    assert [path for path in mined.inputs if "subset" in path] == ["results/ci/volumes/subset1/manifest.json"]
+    scored = pd.read_parquet(copy.dataset / "unchanged" / "fold0" / "scored.parquet")
+    assert scored["probability"].equals(scored["detector_score"].rename("probability"))
+    report = report_of(copy, "unchanged")
+    assert report["malignancy"] is None
+    assert any(text.startswith("no_malignancy: ") for text in report["warnings"])
+
+
+def test_nothing_that_scores_is_refused(copy):
+    delta = with_recipe(copy, "nothing", detector={"kind": "given"}, scorer={"kind": "unchanged"})
+    assert "expected a trained scorer for given candidates" in copy.refuse(delta)
+
+
+@pytest.mark.parametrize("recipe", ["centernet", "patch48"])
+def test_every_recipe_of_the_project_has_a_plan_that_shares_the_volumes(copy, recipe):
+    rules = {job.rule for job in copy.plan(delta=copy.delta(f"recipe: {recipe}")).jobs}
+    assert {"train_detector", "mine_candidates", "train_scorer", "score_candidates"} <= rules
+    assert not rules & {"write_phantom", "prepare_subset", "collect_targets"}
