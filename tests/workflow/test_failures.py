@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
@@ -75,18 +76,8 @@ def test_a_killed_run_is_completed_by_the_next(copy, finished):
     volumes = copy.dataset / "volumes"
     for path in (volumes, copy.dataset / "logs" / "prepare_subset"):
         shutil.rmtree(path)
-    with (copy.folder / "killed.log").open("w") as log:
-        run = subprocess.Popen(
-            copy.command(ACCOUNTING),
-            cwd=copy.folder,
-            env=copy.variables(),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        wait_until_computing(copy.dataset / "logs" / "prepare_subset", run)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+    logs = copy.dataset / "logs" / "prepare_subset"
+    kill_when(copy, ACCOUNTING, lambda: any("to compute" in path.read_text() for path in logs.glob("*.log")))
     assert not list(volumes.glob("*/manifest.json"))
 
     assert "Directory cannot be locked" in copy.snakemake(ACCOUNTING, expect=1).text
@@ -99,11 +90,40 @@ def test_a_killed_run_is_completed_by_the_next(copy, finished):
     assert [path.name for path in leftovers if path.is_file()] == []
 
 
-def wait_until_computing(logs: Path, run: subprocess.Popen) -> None:
-    """Wait until a job has begun with its scans: that it has said so, and is not done."""
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline and run.poll() is None:
-        if any("to compute" in path.read_text() for path in logs.glob("*.log")):
-            return
-        time.sleep(0.02)
-    pytest.fail(f"no subset was begun within 120 s; Snakemake's exit code: {run.poll()}")
+def test_a_killed_training_goes_on_at_its_last_check_and_ends_in_the_same_bytes(copy, finished):
+    fold = copy.recipe / "fold0"
+    model, history = fold / "detector.safetensors", fold / "detector_history.parquet"
+    for path in (model, history, fold / "detector_points.parquet"):
+        path.unlink()
+    log = copy.recipe / "logs" / "train_detector" / "fold0.log"
+    log.unlink()
+    target = str(model.relative_to(copy.folder))
+    kill_when(copy, target, lambda: (fold / "detector_member0_resume.pt").exists())
+    assert not model.exists()
+
+    copy.snakemake("--unlock")
+    assert copy.snakemake(target, "--rerun-incomplete").names == {"train_detector 0"}
+    assert "the training goes on after step 40 of 80" in log.read_text()
+    for path in (model, history):
+        assert path.read_bytes() == (finished.recipe / "fold0" / path.name).read_bytes()
+    assert not list(fold.glob("*resume*"))
+
+
+def kill_when(checkout, target: str, is_reached: Callable[[], bool]) -> None:
+    """Run Snakemake for a target and kill it with all its jobs as soon as the condition holds."""
+    with (checkout.folder / "killed.log").open("w") as log:
+        run = subprocess.Popen(
+            checkout.command(target),
+            cwd=checkout.folder,
+            env=checkout.variables(),
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        deadline = time.monotonic() + 300
+        while not is_reached():
+            if run.poll() is not None or time.monotonic() > deadline:
+                pytest.fail(f"{target}: not reached within 300 s; Snakemake's exit code: {run.poll()}")
+            time.sleep(0.02)
+        os.killpg(run.pid, signal.SIGKILL)
+        run.wait()
