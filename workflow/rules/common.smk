@@ -32,8 +32,10 @@ SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
 WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-# where preparation is done changes no volume, nor does the memory that it may take: see `refused_scans`
-PLACES = ("lungpipe.preparation.workers", "lungpipe.preparation.memory")
+# code that changes no result: it says where work is done
+WORKERS = "lungpipe.preparation.workers"
+# changes no volume; which scans are refused is a param, see `refused_scans`
+MEMORY = "lungpipe.preparation.memory"
 
 # jobs reserve cores of what the user granted; on fewer real cores they take their share
 grant_cores(workflow.resource_settings.cores)

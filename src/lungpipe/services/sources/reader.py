@@ -204,16 +204,14 @@ class _Reader:
         outer, self._is_class_body = self._is_class_body, True
         self.words.append("[")
         for statement in node.body:
-            if is_value and not isinstance(statement, FUNCTIONS):
-                self._field(statement)
-            elif not (is_value and _is_validator(statement)):
+            if not is_value:
+                self.body([statement])
+            elif isinstance(statement, ast.AnnAssign) and _is_field(statement):
+                self._annotation(statement.annotation)
+            elif not _is_validation(statement):
                 self.body([statement])
         self.words.append("]")
         self._is_class_body = outer
-
-    def _field(self, statement: ast.stmt) -> None:
-        if isinstance(statement, ast.AnnAssign):
-            self._annotation(statement.annotation)
 
     def _assign(self, node: ast.Assign | ast.AugAssign) -> None:
         if assigned_variable(node) in self._texts:
@@ -274,6 +272,8 @@ class _Reader:
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         self.found.loads += self.context.package.loaded_by(node, self.context.module)
+        if self._is_class_body:  # no scope of ours: what is imported counts, used or not
+            self.found.references |= {target for _, target in self.context.package.bound_by(node, self.context.module)}
 
 
 def _parse_annotation(text: str) -> ast.expr | None:
@@ -283,8 +283,16 @@ def _parse_annotation(text: str) -> ast.expr | None:
         return None  # a word of a Literal
 
 
-def _is_validator(statement: ast.stmt) -> bool:
-    """Tell whether a method checks or turns values before they become params: their change is a change of params."""
+def _is_field(statement: ast.AnnAssign) -> bool:
+    """Tell whether a statement of a class of values declares a value; a ClassVar and a private name are none."""
+    is_public = isinstance(statement.target, ast.Name) and not statement.target.id.startswith("_")
+    return is_public and "ClassVar" not in ast.unparse(statement.annotation)
+
+
+def _is_validation(statement: ast.stmt) -> bool:
+    """Tell whether a statement checks or turns values before they become params: what it does shows in the params."""
+    if isinstance(statement, ast.Assign):
+        return assigned_variable(statement) == "model_config"
     decorators = statement.decorator_list if isinstance(statement, FUNCTIONS) else []
     names = (ast.unparse(node.func if isinstance(node, ast.Call) else node) for node in decorators)
     return any(name.endswith(("validator", "serializer")) for name in names)
