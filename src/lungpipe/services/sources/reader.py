@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Sequence
 
+from lungpipe.services.sources.annotations import is_field, is_validation, parse_annotation
 from lungpipe.services.sources.definition import Context, Definition
 from lungpipe.services.sources.messages import (
     assigned_variable,
@@ -13,7 +14,6 @@ from lungpipe.services.sources.messages import (
 )
 from lungpipe.services.sources.package import Target
 from lungpipe.services.sources.scopes import (
-    FUNCTIONS,
     Scope,
     bound_names,
     function_scope,
@@ -147,7 +147,7 @@ class _Reader:
         while waiting:
             part = waiting.pop()
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                waiting.append(_parse_annotation(part.value))
+                waiting.append(parse_annotation(part.value))
             elif isinstance(part, ast.Name | ast.Attribute):
                 self._node(part)
             elif part is not None:
@@ -206,9 +206,9 @@ class _Reader:
         for statement in node.body:
             if not is_value:
                 self.body([statement])
-            elif isinstance(statement, ast.AnnAssign) and _is_field(statement):
+            elif isinstance(statement, ast.AnnAssign) and is_field(statement):
                 self._annotation(statement.annotation)
-            elif not _is_validation(statement):
+            elif not is_validation(statement):
                 self.body([statement])
         self.words.append("]")
         self._is_class_body = outer
@@ -274,25 +274,3 @@ class _Reader:
         self.found.loads += self.context.package.loaded_by(node, self.context.module)
         if self._is_class_body:  # no scope of ours: what is imported counts, used or not
             self.found.references |= {target for _, target in self.context.package.bound_by(node, self.context.module)}
-
-
-def _parse_annotation(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None  # a word of a Literal
-
-
-def _is_field(statement: ast.AnnAssign) -> bool:
-    """Tell whether a statement of a class of values declares a value; a ClassVar and a private name are none."""
-    is_public = isinstance(statement.target, ast.Name) and not statement.target.id.startswith("_")
-    return is_public and "ClassVar" not in ast.unparse(statement.annotation)
-
-
-def _is_validation(statement: ast.stmt) -> bool:
-    """Tell whether a statement checks or turns values before they become params: what it does shows in the params."""
-    if isinstance(statement, ast.Assign):
-        return assigned_variable(statement) == "model_config"
-    decorators = statement.decorator_list if isinstance(statement, FUNCTIONS) else []
-    names = (ast.unparse(node.func if isinstance(node, ast.Call) else node) for node in decorators)
-    return any(name.endswith(("validator", "serializer")) for name in names)
