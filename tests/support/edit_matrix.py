@@ -44,10 +44,14 @@ class Edit:
         if self.data:
             DATA[self.data](folder / "results" / "ci")
         if self.file:
-            file = folder / (self.file if self.file.startswith("workflow/") else f"src/lungpipe/{self.file}")
+            file = self.path_in(folder)
             text, (old, new) = file.read_text(), self.change
             assert text.count(old) == 1, f"{self.file}: expected {old!r} once, found it {text.count(old)} times"
             file.write_text(text.replace(old, new))
+
+    def path_in(self, folder: Path) -> Path:
+        """Return the file that an edit of code changes, in a checkout."""
+        return folder / (self.file if self.file.startswith("workflow/") else f"src/lungpipe/{self.file}")
 
 
 def read_edits() -> list[Edit]:

@@ -4,7 +4,7 @@ import shutil
 from collections.abc import Iterable
 
 import pytest
-from edit_matrix import PAGE, read_edits, write_page
+from edit_matrix import PAGE, ROOT, read_edits, write_page
 
 FOLLOWS = "Input files updated by another job"
 REPEATED = {"nothing": set(), "training": {"train"}, "preparation and training": {"prepare", "train"}}
@@ -54,6 +54,17 @@ def test_an_edit_reruns_what_needs_it(study, jobs, edit):
     repeated = {job.rule.partition("_")[0] for job in answer.jobs} & {"prepare", "train"}
     assert repeated == REPEATED[edit.repeats]
     assert ("Nothing to be done" in answer.text) == (not edit.reruns)
+
+
+def test_every_edit_of_code_can_be_made(tmp_path):
+    # a plan of each takes minutes; that the text to be edited is there shows at once
+    for edit in EDITS:
+        if edit.file:
+            path = edit.path_in(tmp_path)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(edit.path_in(ROOT), path)
+            edit.apply(tmp_path)
+            path.unlink()
 
 
 def test_there_are_edits_of_every_area_and_none_is_there_twice():
