@@ -1,16 +1,19 @@
 """The study that the config describes, checked before any work, and where its files are."""
 
+import atexit
 from math import ceil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from lungpipe.datasets.annotations import DatasetError
 from lungpipe.datasets.read import METAIMAGE
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint, script_fingerprint
-from lungpipe.services.tracking import TrackingError, close_runs, open_runs
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.settings import SettingsError, load_study
 from lungpipe.preparation.memory import list_refused
 from lungpipe.preparation.raw_files import unchanged_files
@@ -89,6 +92,24 @@ def manifests(subsets):
 def begin_tracking():
     """Open the runs that the jobs log to; no job of its own, since those behind it would be rerun or overlooked."""
     try:
-        open_runs(STUDY)
+        TRACKING.open()
     except TrackingError as error:
         raise WorkflowError(str(error)) from None
+
+
+def end_tracking(status):
+    """End the runs; what could not be sent is said, and stays for the next run."""
+    if message := TRACKING.close(status):
+        logger.error(message)
+
+
+def send_left():
+    """Send what a killed run left, where all its jobs were done: Snakemake then calls none of its handlers."""
+    is_run = workflow.is_main_process and workflow.executor_plugin is not None
+    if is_run and not workflow.dryrun and not workflow.touch:
+        if message := TRACKING.send_left():
+            logger.error(message)
+
+
+TRACKING = TrackingSession(STUDY)
+atexit.register(send_left)

@@ -23,4 +23,4 @@ with open_job(snakemake, fold=fold) as job:
     card = ModelCard.of("segmenter", settings["segmenter"], split, data_digest=digest, best_step=outcome.best_step)
     save_checkpoint(Path(snakemake.output.weights), network, card)
     write_table(outcome.history, Path(snakemake.output.history), HISTORY)
-    job.stage.log_artifact(Path(snakemake.output.weights))
+    job.log_artifact(Path(snakemake.output.weights))
