@@ -59,8 +59,10 @@ class Record:
     def __init__(self, outbox: Path, begin: Begin) -> None:
         """Create the file with its first line.
 
-        The process holds a lock of the file as long as it lives, by which the sender sees that the run goes on.
+        The process holds a lock of the file as long as it lives, by which the sender sees that the run goes on. A
+        process that opens and closes its own record for reading loses the lock.
         """
+        self.begin = begin
         outbox.mkdir(parents=True, exist_ok=True)
         self._outbox = outbox
         name = f"{begin.time:013d}.{begin.key.replace('/', '-')}.{begin.id}{ENDING}"

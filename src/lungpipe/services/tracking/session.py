@@ -16,7 +16,6 @@ from lungpipe.services.tracking.records import (
     Status,
     now_ms,
     pending_records,
-    read_begin,
 )
 from lungpipe.services.tracking.store import artifact_location, check_uri, tracking_uri
 from lungpipe.settings import StudySettings
@@ -93,7 +92,7 @@ class TrackingSession:
 
     def _start(self, uri: str) -> "subprocess.Popen[bytes]":
         location = artifact_location(uri, self._settings) or ""
-        since = str(min((read_begin(record.path).time for record in self._records), default=now_ms()))
+        since = str(min((record.begin.time for record in self._records), default=now_ms()))
         command = [sys.executable, "-m", "lungpipe.services.tracking.sender", uri, location, since]
         with self._log.open("wb") as log:
             # a session of its own: an interrupt from the keyboard ends the jobs, and the sender then sends the rest

@@ -4,12 +4,16 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.records import Begin, Record, pending_records
+from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
 from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.services.tracking.store import connect
 
@@ -22,7 +26,14 @@ def session(settings):
 def runs(settings):
     client = connect(f"sqlite:///{settings.results_dir}/mlflow.db")
     found = client.get_experiment_by_name(settings.dataset.name)
-    return {run.info.run_name: run for run in client.search_runs([found.experiment_id])}
+    return {run.info.run_name: run for run in client.search_runs([found.experiment_id])} if found else {}
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timeout"
+        time.sleep(0.2)
 
 
 def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(settings, session):
@@ -88,6 +99,16 @@ def test_what_was_left_is_sent_where_the_workflow_has_nothing_to_do(settings, se
         assert {run.info.status for run in runs(settings).values()} == {"KILLED"}
 
 
+def test_both_runs_are_running_as_long_as_the_session(settings, session, uri):
+    session.open()
+    wait_until(lambda: set(runs(settings)) == {"volumes", "flagship"})
+    # two more passes of the sender
+    time.sleep(2.5 * SECONDS_BETWEEN_PASSES)
+    assert {run.info.status for run in runs(settings).values()} == {"RUNNING"}
+    assert session.close("FINISHED") is None
+    assert {run.info.status for run in runs(settings).values()} == {"FINISHED"}
+
+
 def test_a_session_that_was_opened_leaves_nothing_to_send(settings, session, uri):
     session.open()
     assert session.send_left() is None
@@ -114,7 +135,8 @@ def test_a_wrong_store_is_refused_before_anything_is_written(settings, tmp_path)
 def test_opening_imports_no_mlflow(settings, uri):
     code = f"""
         import sys
-        from lungpipe.services.tracking.session import TrackingSession
+        from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
+from lungpipe.services.tracking.session import TrackingSession
         from lungpipe.settings import StudySettings
         session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
         session.open()
@@ -128,7 +150,8 @@ def test_opening_imports_no_mlflow(settings, uri):
 def test_a_workflow_that_is_killed_ends_its_runs_and_its_sender(settings, uri):
     code = f"""
         import os
-        from lungpipe.services.tracking.session import TrackingSession
+        from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
+from lungpipe.services.tracking.session import TrackingSession
         from lungpipe.settings import StudySettings
         session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
         session.open()
@@ -139,23 +162,15 @@ def test_a_workflow_that_is_killed_ends_its_runs_and_its_sender(settings, uri):
         [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, check=False, timeout=60
     )
     assert killed.returncode == -9
-    wait_until_gone(int(killed.stdout))
+    wait_until(lambda: is_gone(int(killed.stdout)))
     assert {name: run.info.status for name, run in runs(settings).items()} == {
         "volumes": "KILLED",
         "flagship": "KILLED",
     }
 
 
-def wait_until_gone(pid: int) -> None:
-    import time
-
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline:
-        try:
-            with open(f"/proc/{pid}/stat") as stream:
-                if stream.read().rsplit(")", 1)[1].split()[0] == "Z":
-                    return
-        except FileNotFoundError:
-            return
-        time.sleep(0.2)
-    raise TimeoutError(f"process {pid}: expected the sender to end, found it running")
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
