@@ -135,8 +135,7 @@ def test_a_wrong_store_is_refused_before_anything_is_written(settings, tmp_path)
 def test_opening_imports_no_mlflow(settings, uri):
     code = f"""
         import sys
-        from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
-from lungpipe.services.tracking.session import TrackingSession
+        from lungpipe.services.tracking.session import TrackingSession
         from lungpipe.settings import StudySettings
         session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
         session.open()
@@ -150,8 +149,7 @@ from lungpipe.services.tracking.session import TrackingSession
 def test_a_workflow_that_is_killed_ends_its_runs_and_its_sender(settings, uri):
     code = f"""
         import os
-        from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
-from lungpipe.services.tracking.session import TrackingSession
+        from lungpipe.services.tracking.session import TrackingSession
         from lungpipe.settings import StudySettings
         session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
         session.open()
