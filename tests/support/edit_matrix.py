@@ -23,6 +23,13 @@ code is followed.
 
 *Reruns first* names the jobs that rerun because of the edit. All jobs that need their results follow, up to the report.
 A job that prepares a subset keeps every volume whose raw files, settings and code are unchanged.
+
+Snakemake plans before it runs. A job of preparation that is planned takes all training with it, even where it then
+keeps every volume, for instance after an edit of the quality check. Where you expect that, prepare first and run the
+rest then: what is unchanged is not trained on again.
+
+    snakemake --cores 8 results/<dataset>/volumes/accounting.csv
+    snakemake --cores 8
 """
 
 
