@@ -38,8 +38,8 @@ onstart:
 
 
 onsuccess:
-    close_runs(STUDY, "FINISHED")
+    end_tracking("FINISHED")
 
 
 onerror:
-    close_runs(STUDY, "FAILED")
+    end_tracking("FAILED")

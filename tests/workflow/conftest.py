@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
-PARTS = ("Snakefile", "config.yaml", "pyproject.toml", "envs", "recipes", "src", "studies", "workflow")
+PARTS = ("Snakefile", "config.yaml", "pyproject.toml", "envs", "profiles", "recipes", "src", "studies", "workflow")
 STUDY = "studies/ci.yaml"
 OURS = ("LUNGPIPE_", "MLFLOW_", "SNAKEMAKE_")
 """Variables that would make a run depend on who runs it."""
@@ -58,7 +58,9 @@ def parse_jobs(text: str) -> list[Planned]:
     for head, block in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)*)", text, re.MULTILINE):
         lines = dict(re.findall(r"^    (\w+): (.*)$", block, re.MULTILINE))
         wildcards = re.findall(r"(\w+)=(\d+)", lines.get("wildcards", ""))
-        files = (tuple(filter(None, lines.get(key, "").split(", "))) for key in ("input", "output"))
+        # `update` and the like stand behind a file in parentheses
+        listed = (re.sub(r" \(\w+\)", "", lines.get(key, "")).split(", ") for key in ("input", "output"))
+        files = (tuple(filter(None, names)) for names in listed)
         jobs.append(Planned(head, {key: int(value) for key, value in wildcards}, *files, lines.get("reason", "")))
     return jobs
 

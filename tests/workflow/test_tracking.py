@@ -1,5 +1,11 @@
 """What a run leaves in the tracking store."""
 
+import os
+import signal
+import subprocess
+import time
+from collections import Counter
+
 import pytest
 from mlflow import MlflowClient
 
@@ -106,3 +112,54 @@ def test_a_store_that_cannot_be_is_one_message_before_any_job(fresh):
     assert "secret" not in text
     assert "Traceback" not in text
     assert not (fresh.folder / "results").exists()
+
+
+def kill_while_training(checkout, target):
+    """Start the study, and kill Snakemake, its jobs and the sender once a segmenter has logged its first check."""
+    log = checkout.recipe / "logs" / "train_segmenter" / "fold0.log"
+    with (checkout.folder / "killed.log").open("w") as output:
+        run = subprocess.Popen(
+            checkout.command(target),
+            cwd=checkout.folder,
+            env=checkout.variables(),
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    deadline = time.monotonic() + 600
+    while not (log.is_file() and "step 40" in log.read_text()):
+        assert run.poll() is None, (checkout.folder / "killed.log").read_text()
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    [sender] = children(run.pid, "lungpipe.services.tracking.sender")
+    os.kill(sender, signal.SIGKILL)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()
+
+
+def children(parent, name):
+    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
+    rows = (line.split(maxsplit=2) for line in listing.splitlines())
+    return [int(pid) for pid, ppid, arguments in rows if int(ppid) == parent and name in arguments]
+
+
+def test_what_a_killed_run_wrote_down_is_sent_once_by_the_next(fresh):
+    target = "results/ci/flagship/fold0/segmenter.safetensors"
+    kill_while_training(fresh, target)
+    outbox = fresh.recipe / "tracking" / "outbox"
+    assert {path.name.split(".")[1] for path in outbox.glob("*.jsonl")} == {"study", "train_segmenter-fold0"}
+    fresh.snakemake("--unlock")
+    fresh.snakemake("--rerun-incomplete", target)
+    assert not list(outbox.glob("*.jsonl"))
+
+    client = client_of(fresh.folder / "results" / "mlflow.db")
+    [experiment] = [one for one in client.search_experiments() if one.name == "ci"]
+    every = client.search_runs([experiment.experiment_id], run_view_type=3, max_results=200)
+    killed = [run for run in every if run.info.lifecycle_stage == "deleted"]
+    assert [(run.info.run_name, run.info.status) for run in killed] == [("train_segmenter/fold0", "KILLED")]
+    assert {run.info.status for run in every if run not in killed} == {"FINISHED"}
+    assert 40 in [value.step for value in client.get_metric_history(killed[0].info.run_id, "validation_loss")]
+    for run in every:
+        for name in run.data.metrics:
+            steps = Counter(value.step for value in client.get_metric_history(run.info.run_id, name))
+            assert set(steps.values()) == {1}, (run.info.run_name, name, steps)

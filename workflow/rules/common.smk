@@ -1,16 +1,19 @@
 """The study that the config describes, checked before any work, and where its files are."""
 
+import atexit
 from math import ceil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
+from snakemake.logging import logger
 
 from lungpipe.datasets.annotations import DatasetError, find_candidates
 from lungpipe.datasets.read import METAIMAGE
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint, script_fingerprint
-from lungpipe.services.tracking import TrackingError, close_runs, open_runs
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.settings import SettingsError, load_study
 from lungpipe.preparation.memory import list_refused
 from lungpipe.preparation.raw_files import unchanged_files
@@ -32,8 +35,10 @@ SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
 WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-# where preparation is done changes no volume, nor does the memory that it may take: see `refused_scans`
-PLACES = ("lungpipe.preparation.workers", "lungpipe.preparation.memory")
+# code that changes no result: it says where work is done
+WORKERS = "lungpipe.preparation.workers"
+# changes no volume; which scans are refused is a param, see `refused_scans`
+MEMORY = "lungpipe.preparation.memory"
 
 # jobs reserve cores of what the user granted; on fewer real cores they take their share
 grant_cores(workflow.resource_settings.cores)
@@ -126,6 +131,24 @@ def histories(role):
 def begin_tracking():
     """Open the runs that the jobs log to; no job of its own, since those behind it would be rerun or overlooked."""
     try:
-        open_runs(STUDY)
+        TRACKING.open()
     except TrackingError as error:
         raise WorkflowError(str(error)) from None
+
+
+def end_tracking(status):
+    """End the runs; what could not be sent is said, and stays for the next run."""
+    if message := TRACKING.close(status):
+        logger.error(message)
+
+
+def send_left():
+    """Send what a killed run left, where all its jobs were done: Snakemake then calls none of its handlers."""
+    is_run = workflow.is_main_process and workflow.executor_plugin is not None
+    if is_run and not workflow.dryrun and not workflow.touch:
+        if message := TRACKING.send_left():
+            logger.error(message)
+
+
+TRACKING = TrackingSession(STUDY)
+atexit.register(send_left)

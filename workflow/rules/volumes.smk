@@ -25,7 +25,7 @@ rule prepare_subset:
         scheduler_address=STUDY.preprocessing.scheduler_address,
     params:
         run=f"{D}/tracking/run.json",
-        code=code_of("prepare_subset", METAIMAGE, aside=PLACES),
+        code=code_of("prepare_subset", METAIMAGE, aside=[WORKERS, MEMORY]),
         # a volume is computed again, and a row of the QC table judged again, only where these change
         volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
         row_code=fingerprint("lungpipe.preparation.qc:make_row"),
@@ -56,7 +56,7 @@ rule compare_lungs:
         mem_mb_per_cpu=WORKER_MIB,
     params:
         run=f"{D}/tracking/run.json",
-        code=code_of("compare_lungs", aside=PLACES),
+        code=code_of("compare_lungs", aside=[WORKERS]),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset), with_references=True),
         is_whole=STUDY.preprocessing.lung_mask == "whole",
     script:

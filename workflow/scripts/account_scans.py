@@ -2,7 +2,6 @@ from pathlib import Path
 
 from lungpipe.preparation.accounting import account_scans, key_figures, refuse_doubles, refuse_failures
 from lungpipe.services.job import open_job
-from lungpipe.services.tracking import RunReference, finish_study
 from lungpipe.tables import QC, REFERENCES, SERIES, read_table, replacing
 from lungpipe.volumes.manifest import read_manifest
 
@@ -17,6 +16,4 @@ with open_job(snakemake) as job:
         refuse_failures(qc)
     with replacing(Path(snakemake.output.accounting)) as temporary:
         accounting.to_csv(temporary, index=False)
-    figures = key_figures(accounting)
-    job.log(0, figures)
-    finish_study(RunReference.read(Path(snakemake.params.run)), figures, [Path(snakemake.output.accounting)])
+    job.log_result(key_figures(accounting), [Path(snakemake.output.accounting)])

@@ -5,7 +5,6 @@ import pandas as pd
 from lungpipe.evaluation.evaluate_study import evaluate_study, headline, write_study
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.services.job import open_job
-from lungpipe.services.tracking import RunReference, finish_study
 from lungpipe.settings import EvaluationSettings
 from lungpipe.tables import EXCLUSIONS, NODULES, PATIENTS, SCORED, SERIES, read_table
 
@@ -22,7 +21,6 @@ with open_job(snakemake) as job:
     evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
     folder = Path(snakemake.output.evaluation).parent
     write_study(evaluation, tables.patients, folder)
-    job.log(0, headline(evaluation.summary))
-    reference, data = RunReference.read(Path(params.run)), [Path(snakemake.input.series), Path(snakemake.input.nodules)]
+    data = [Path(snakemake.input.series), Path(snakemake.input.nodules)]
     # not evaluation.json: its warnings name series, and no identifier leaves the results folder
-    finish_study(reference, headline(evaluation.summary), [Path(snakemake.output.froc)], data)
+    job.log_result(headline(evaluation.summary), [Path(snakemake.output.froc)], data)

@@ -26,5 +26,5 @@ with open_job(snakemake, fold=fold) as job:
     save_model(Path(output.model), trained.model)
     write_table(trained.history, Path(output.history), HISTORY)
     write_table(trained.points, Path(output.points), POINTS)
-    job.stage.log_artifact(Path(output.model))
+    job.log_artifact(Path(output.model))
     delete_resume_files("scorer", run, part.training.num_members)

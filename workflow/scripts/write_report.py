@@ -5,7 +5,7 @@ import pandas as pd
 
 from lungpipe.reporting.page import FIGURES, PageInputs, write_page
 from lungpipe.services.job import open_job
-from lungpipe.services.provenance import environment, git_commit
+from lungpipe.services.provenance import environment
 
 with open_job(snakemake) as job:
     page = Path(snakemake.output.page)
@@ -15,7 +15,7 @@ with open_job(snakemake) as job:
         accounting=pd.read_csv(snakemake.input.accounting),
         patients=pd.read_csv(snakemake.input.patients, dtype={"patient_id": "str"}),
         figures={name: Path(snakemake.input[name]) for name in FIGURES},
-        software={"commit": git_commit(), **environment()},
+        software={"commit": job.commit, **environment()},
     )
     write_page(inputs, page)
-    job.stage.log_artifact(page)
+    job.log_artifact(page)

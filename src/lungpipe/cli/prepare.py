@@ -8,7 +8,7 @@ import typer
 
 from lungpipe.cli.errors import refusing
 
-Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz or a folder with a DICOM series.")]
+Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz, a DICOM series in folders or a .zip.")]
 Series = Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")]
 LungMask = Literal["threshold", "whole"]
 Threshold = Annotated[int, typer.Option(help="Voxels below are air or lung, HU.")]
@@ -52,7 +52,7 @@ def prepare(
     except ValidationError:
         raise typer.BadParameter(f"expected three positive lengths, found {spacing}", param_hint="--spacing") from None
     with refusing(ValueError):
-        grid = prepare_scan(source, Output(out, like, lungs_only), settings, series)
+        grid = prepare_scan(source, Output(out, like, lungs_only), settings, series, on_remark=_warn)
     typer.echo(f"{out}: {_numbers(grid.shape_zyx)} voxels of {_numbers(grid.spacing_zyx_mm)} mm (z, y, x)")
 
 
@@ -84,6 +84,12 @@ def info(
     }
     for name, value in rows.items():
         typer.echo(f"{name:<26}{value}")
+    for remark in facts["remarks"]:
+        _warn(remark)
+
+
+def _warn(remark: str) -> None:
+    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)
 
 
 def _numbers(values: tuple[float, ...]) -> str:

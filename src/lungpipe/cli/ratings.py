@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
     from lungpipe.geometry import Grid
     from lungpipe.lidc.ratings import RatedNodules
+    from lungpipe.lidc.xml import Reading
 
 Readings = Annotated[Path, typer.Argument(help="LIDC-IDRI reading XML: a folder, a zip archive or one file.")]
 Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
@@ -53,7 +54,10 @@ def ratings(
         wanted = set(table["series_uid"])
         grids = find_grids(scans, wanted) if scans is not None else {}
         anchors = Anchors(grids, read_exclusions(excluded) if excluded else None)
-        rated = rate_nodules(table, read_readings(readings, wanted), anchors)
+        read = read_readings(readings, wanted)
+        rated = rate_nodules(table, read, anchors)
+        if masks is not None:
+            _check_slices(read, grids)
         write_ratings(rated, out)
         num_masks = _write_masks(rated, grids, masks, agreement) if masks is not None else 0
     for line in unrated(rated):
@@ -64,6 +68,14 @@ def ratings(
         typer.echo(f"  placed by {source}: {rated.sources.count(source)}")
     if masks is not None:
         typer.echo(f"{masks}: {num_masks} label images")
+
+
+def _check_slices(read: "Mapping[str, Reading]", grids: "Mapping[str, Grid]") -> None:
+    from lungpipe.lidc.outlines import check_slices
+
+    for uid in grids:
+        if uid in read:
+            check_slices(read[uid].nodules, grids[uid])
 
 
 def _write_masks(rated: "RatedNodules", grids: "Mapping[str, Grid]", folder: Path, agreement: float) -> int:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lungpipe.datasets.annotations import LARGEST_DIAMETER_MM, SAME_CENTER_MM
 from lungpipe.evaluation.matching import MAX_MARKS_PER_SCAN, Fate, Matches, rows_by_scan
 from lungpipe.geometry import hits
 from lungpipe.tables import CENTER_COLUMNS
@@ -27,6 +28,7 @@ def protocol_warnings(
         *_cut(matches),
         *_doubles(marks),
         *_coordinates(matches, marks, nodules),
+        *_nodules(nodules),
         *([] if exclusions is not None else [_NO_EXCLUSIONS]),
     ]
 
@@ -101,6 +103,36 @@ def _doubles(marks: pd.DataFrame) -> Iterator[str]:
             f"duplicate_rows: {int(doubled.sum())} marks repeat series and position of an earlier one (the first such "
             f"row is {int(np.argmax(doubled)) + 1}); repeated false positives count every time"
         )
+
+
+def _nodules(nodules: pd.DataFrame) -> Iterator[str]:
+    """Compare the annotations with what an annotation can be: each counts once in the sensitivity."""
+    centers, diameters = nodules[_COLUMNS].to_numpy(dtype=np.float64), nodules["diameter_mm"].to_numpy(dtype=np.float64)
+    doubled = [row for rows in nodules.groupby("series_uid").indices.values() for row in _repeated(centers, rows)]
+    if doubled:
+        yield (
+            f"duplicate_nodules: {len(doubled)} annotations lie within {SAME_CENTER_MM:g} mm of an earlier one of the "
+            f"same scan (the first such row is {min(doubled) + 1}); each counts as a nodule of its own"
+        )
+    negative = np.flatnonzero(diameters < 0)
+    if len(negative):
+        yield (
+            f"excluded_among_annotations: {len(negative)} annotations have a negative diameter, as excluded findings "
+            f"have (the first such row is {negative[0] + 1}); each counts as a nodule of 10 mm"
+        )
+    strange = np.flatnonzero((diameters == 0) | (diameters > LARGEST_DIAMETER_MM))
+    if len(strange):
+        yield (
+            f"diameter_range: {len(strange)} annotations have a diameter of 0 or above {LARGEST_DIAMETER_MM:g} mm (row "
+            f"{strange[0] + 1}: {diameters[strange[0]]:g} mm); no mark hits a nodule of 0 mm, any mark one of metres"
+        )
+
+
+def _repeated(centers: FloatArray, rows: NDArray[np.intp]) -> Iterator[int]:
+    """Yield the rows of one scan whose centre lies beside that of an earlier row."""
+    for place, row in enumerate(rows[1:], start=1):
+        if np.linalg.norm(centers[rows[:place]] - centers[row], axis=1).min() <= SAME_CENTER_MM:
+            yield int(row)
 
 
 def _coordinates(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> Iterator[str]:

@@ -1,6 +1,7 @@
 """LUNA16's own files: submissions, annotations, excluded findings, the list of scans."""
 
 import hashlib
+import re
 from collections import Counter
 from collections.abc import Mapping
 from pathlib import Path
@@ -17,6 +18,10 @@ _SUBMISSION = CsvFormat(("seriesuid",), (*_WORLD, "probability"), optional_numbe
 _FINDINGS = CsvFormat(
     ("seriesuid",), (*_WORLD, "diameter_mm"), optional_texts=("malignancy_ratings", "texture_ratings")
 )
+
+_SERIES_COLUMNS = frozenset({"seriesuid", "series_uid", "seriesinstanceuid", "series_instance_uid", "uid"})
+_UID = re.compile(r"\d+(\.\d+)+")
+_FILE_ENDINGS = (".mhd", ".mha", ".raw", ".zraw", ".nii", ".nii.gz", ".dcm", ".zip", ".zarr")
 
 
 def read_submission(path: Path) -> pd.DataFrame:
@@ -43,20 +48,28 @@ def read_findings(path: Path) -> pd.DataFrame:
 
 
 def read_series_list(path: Path) -> list[str]:
-    """Return the scans of a study, in file order: one UID a row without header, or the column seriesuid of a table.
+    """Return the scans of a study, in file order: a UID a row without header, or the column of a table that names them.
+
+    The column is called seriesuid, series_uid, SeriesInstanceUID, series_instance_uid or uid, in any case. Any other
+    row that is no UID would count as one more scan, and is refused.
 
     Raises:
-        InputError: no scan, a scan that is listed twice, more than one cell in a row without header.
+        InputError: no scan, a scan that is listed twice, a row without header that is no UID, names of files.
     """
     rows = open_rows(path)
     first = next(rows, None)
     if first is None:
         raise InputError(f"{path}: expected a list of series UIDs, found an empty file")
-    header = [cell.strip() for cell in first[1]]
-    if "seriesuid" in header:
-        series = read_csv(path, CsvFormat(("seriesuid",), ()))["seriesuid"].tolist()
+    named = [cell for cell in map(str.strip, first[1]) if cell.lower() in _SERIES_COLUMNS]
+    if len(named) == 1:
+        series = [uid.strip() for uid in read_csv(path, CsvFormat((named[0],), ()))[named[0]]]
     else:
         series = [_only_cell(path, line, cells) for line, cells in (first, *rows)]
+    files = [uid for uid in series if uid.lower().endswith(_FILE_ENDINGS)]
+    if files:
+        raise InputError(
+            f"{path}: expected series UIDs, found {files[0]!r}, the name of a file ({len(files)} such rows)"
+        )
     doubled = [uid for uid, count in Counter(series).items() if count > 1]
     if doubled or not series:
         found = f"series {doubled[0]} in row {series.index(doubled[0]) + 1} and again" if doubled else "none"
@@ -96,6 +109,6 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
 
 def _only_cell(path: Path, line: int, cells: list[str]) -> str:
     uid = cells[0].strip()
-    if len(cells) != 1 or not uid or ";" in uid:
+    if len(cells) != 1 or not (_UID.fullmatch(uid) or uid.lower().endswith(_FILE_ENDINGS)):
         raise InputError(f"{path}, line {line}: expected one series UID or a header with seriesuid, found {cells}")
     return uid

@@ -1,11 +1,13 @@
 """Read LIDC-IDRI readings from a folder, a zip archive or one XML file."""
 
+import io
 import re
 import zipfile
 import zlib
 from collections.abc import Callable, Collection, Iterator
 from functools import partial
 from pathlib import Path, PurePosixPath
+from typing import BinaryIO
 
 import numpy as np
 
@@ -13,6 +15,10 @@ from lungpipe.lidc.xml import Reading, ReadingError, ReadNodule, parse_reading
 
 MAX_BYTES = 64 * 2**20
 """No reading comes near it (the largest of LIDC-IDRI has 2 MiB); an archive that unpacks to more is refused."""
+MAX_ARCHIVE_BYTES = 1024 * 2**20
+"""Archives within an archive are held in memory; all readings of LIDC-IDRI take less than 100 MiB."""
+MAX_DEPTH = 2
+"""Archives within archives within archives are opened; what lies deeper is no delivery of readings."""
 
 _SERIES_UID = re.compile(rb"<SeriesInstanceUid>\s*([0-9.]+)\s*</SeriesInstanceUid>")
 
@@ -49,31 +55,45 @@ def read_readings(path: Path, series_uids: Collection[str] | None = None) -> dic
 
 def _contents(path: Path) -> Iterator[tuple[str, bytes]]:
     if path.is_dir():
-        for file in sorted(path.rglob("*.xml")):
-            yield str(file), _limited(str(file), file.stat().st_size, file.read_bytes)
+        for file in sorted(path.rglob("*")):
+            if _is_reading(file.relative_to(path).as_posix()) and file.is_file():
+                yield str(file), _limited(str(file), file.stat().st_size, file.read_bytes)
     elif not path.is_file():
         raise ReadingError(f"{path}: expected a folder, a zip archive or an .xml file, found none")
     elif zipfile.is_zipfile(path):
-        yield from _zipped(path)
+        yield from _zipped(path, str(path))
     else:
         yield str(path), _limited(str(path), path.stat().st_size, path.read_bytes)
 
 
-def _zipped(path: Path) -> Iterator[tuple[str, bytes]]:
+def _zipped(archive_file: Path | BinaryIO, name: str, depth: int = 0) -> Iterator[tuple[str, bytes]]:
+    """Yield the readings of an archive and of the archives in it, each with its place."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with zipfile.ZipFile(archive_file) as archive:
             for entry in sorted(archive.infolist(), key=lambda item: item.filename):
-                if PurePosixPath(entry.filename).suffix == ".xml":
-                    source = f"{path}/{entry.filename}"
-                    # zipfile unpacks no more of an entry than the size that the archive's directory names
-                    yield source, _limited(source, entry.file_size, partial(archive.read, entry))
+                source = f"{name}/{entry.filename}"
+                # zipfile unpacks no more of an entry than the size that the archive's directory names
+                read = partial(archive.read, entry)
+                if _is_reading(entry.filename):
+                    yield source, _limited(source, entry.file_size, read)
+                elif _is_reading(entry.filename, ".zip") and depth < MAX_DEPTH:
+                    content = _limited(source, entry.file_size, read, MAX_ARCHIVE_BYTES)
+                    yield from _zipped(io.BytesIO(content), source, depth + 1)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError) as error:
-        raise ReadingError(f"{path}: expected a readable zip archive, found {error}") from None
+        raise ReadingError(f"{name}: expected a readable zip archive, found {error}") from None
 
 
-def _limited(source: str, num_bytes: int, read: Callable[[], bytes]) -> bytes:
-    if num_bytes > MAX_BYTES:
-        raise ReadingError(f"{source}: expected a reading of at most {MAX_BYTES} bytes, found {num_bytes}")
+def _is_reading(name: str, ending: str = ".xml") -> bool:
+    """Tell a file of that ending, in any case, from the hidden companions that macOS puts beside files."""
+    parts = PurePosixPath(name).parts
+    is_companion = any(part.startswith(".") or part == "__MACOSX" for part in parts)
+    return bool(parts) and parts[-1].lower().endswith(ending) and not is_companion
+
+
+def _limited(source: str, num_bytes: int, read: Callable[[], bytes], limit: int | None = None) -> bytes:
+    limit = MAX_BYTES if limit is None else limit
+    if num_bytes > limit:
+        raise ReadingError(f"{source}: expected a reading of at most {limit} bytes, found {num_bytes}")
     return read()
 
 

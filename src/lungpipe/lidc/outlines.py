@@ -95,6 +95,13 @@ def consensus_mask(nodules: Sequence[ReadNodule], grid: Grid, agreement: float =
     return (votes > 0) & (votes >= agreement * len(nodules))
 
 
+def check_slices(nodules: Sequence[ReadNodule], grid: Grid) -> None:
+    """Raise ReadingError for an outline that lies on no slice of the scan, whether a nodule is drawn from it or not."""
+    for nodule in nodules:
+        for contour in nodule.contours:
+            _slice_index(grid, contour.z_mm, nodule)
+
+
 def check_upright(grid: Grid) -> Grid:
     """Return a grid whose axes are those of the body, flipped or not; raises ValueError for any other.
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from lungpipe.datasets.metaimage_header import HEADER_ENDINGS
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.lidc.outlines import consensus_mask
@@ -15,15 +16,17 @@ from lungpipe.lidc.ratings import RatedNodules
 def find_grids(folder: Path, series_uids: Collection[str]) -> dict[str, Grid]:
     """Return the native grid of every wanted series below `folder`: LUNA16's subsets, or folders of DICOM slices.
 
-    Of MetaImage files no more than the header is read.
+    Of MetaImage and DICOM files no more than the header is read.
 
     Raises:
-        ScanError: no folder, none of the wanted series in it, or a scan that cannot be trusted.
+        ScanError: no folder, none of the wanted series in it, or a scan that cannot be trusted or is tilted: readers
+            outlined nodules on its own slices.
     """
     folder = Path(folder)
     if not folder.is_dir():
         raise ScanError(f"{folder}: expected a folder with scans, found none")
-    headers = [path for path in sorted(folder.rglob("*.mh[da]")) if path.stem in series_uids]
+    images = [path for path in sorted(folder.rglob("*")) if path.suffix.lower() in HEADER_ENDINGS]
+    headers = [path for path in images if path.stem in series_uids]
     grids = _metaimage_grids(headers) if headers else _dicom_grids(folder, series_uids)
     if not grids:
         raise ScanError(f"{folder}: expected scans of the {len(series_uids)} annotated series, found none")
@@ -54,10 +57,10 @@ def _metaimage_grids(headers: list[Path]) -> dict[str, Grid]:
 
 
 def _dicom_grids(folder: Path, series_uids: Collection[str]) -> dict[str, Grid]:
-    from lungpipe.datasets.dicom import list_series, read_dicom
+    from lungpipe.datasets.dicom import read_stacks
 
-    grids: dict[str, Grid] = {}
-    for path in sorted({slice_path.parent for slice_path in folder.rglob("*.dcm")}):
-        for uid in sorted(set(list_series(path)) & set(series_uids)):
-            grids[uid] = read_dicom(path, uid).grid
-    return grids
+    stacks = read_stacks(folder, series_uids)
+    for uid, stack in stacks.items():
+        if stack.is_tilted:
+            raise ScanError(f"{folder}: series {uid}: expected slices straight above each other, found a tilted gantry")
+    return {uid: stack.grid for uid, stack in stacks.items()}

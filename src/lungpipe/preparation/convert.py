@@ -1,5 +1,6 @@
 """One scan, from any format to a store or an image, with its lungs; and what a scan or store holds."""
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -38,9 +39,17 @@ class Output:
             read_own_attributes(self.path)  # only what lungpipe wrote is replaced
 
 
-def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, series_uid: str | None = None) -> Grid:
+def prepare_scan(
+    source: Path,
+    output: Output,
+    settings: PreprocessingSettings,
+    series_uid: str | None = None,
+    *,
+    on_remark: Callable[[str], None] | None = None,
+) -> Grid:
     """Prepare one scan of any format and return the grid of what was written.
 
+    `on_remark` is called with each remark of the scan's reader, such as what it left out.
     With a reference image the lungs are found on the scan's own grid, since a reference may show a part of the chest.
 
     Raises:
@@ -49,6 +58,9 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
     output.check()
     source = Path(source)
     scan = read_scan(source, series_uid)
+    for remark in scan.remarks:
+        if on_remark is not None:
+            on_remark(remark)
     grid = scan.grid.resampled(settings.spacing_zyx_mm) if output.like is None else read_reference_grid(output.like)
     hu = resample(scan, grid, threads=count_cores())
 
@@ -70,7 +82,7 @@ def prepare_scan(source: Path, output: Output, settings: PreprocessingSettings, 
 
 
 def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None = None) -> dict[str, Any]:
-    """Return what a scan or store holds: series, grid (zyx, mm), HU range, and the volume of each lung in ml.
+    """Return what a scan or store holds: series, grid (zyx, mm), HU range, ml of each lung, the reader's remarks.
 
     Raises:
         ValueError: a path that is neither (ScanError, VolumeError).
@@ -90,4 +102,5 @@ def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None
         "max_hu": int(scan.hu.max()),
         "left_lung_ml": round(float(counts[1]), 1),
         "right_lung_ml": round(float(counts[2]), 1),
+        "remarks": list(scan.remarks),
     }

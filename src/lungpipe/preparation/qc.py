@@ -20,6 +20,7 @@ def make_row(task: ScanTask, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> di
     grid = entry.grid
     counts = count_nodules(task.centers_zyx_mm, grid, lambda window: window.cut(lungs, 0), task.settings.lung_margin_mm)
     row = qc_row(entry.series_uid, task.subset, task.scan.header_path.name, counts)
+    row["remarks"] = "; ".join(entry.remarks)
     measured = {"lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
     if task.settings.lung_mask == "whole":
         return {**row, **measured}  # such a mask has no sides
@@ -69,7 +70,7 @@ def near_lungs(center_zyx_mm: NDArray[np.float64], grid: Grid, read_lungs: ReadL
 def qc_row(series_uid: str, subset: int, source: str, counts: dict[str, int]) -> dict[str, Any]:
     """Return the row of a scan that was prepared, still without lungs and HU range."""
     empty = {name: float("nan") for name, column in QC.columns.items() if column.is_nullable}
-    row = {"series_uid": series_uid, "subset": subset, "is_ok": True, "reason": "", "source": source}
+    row = {"series_uid": series_uid, "subset": subset, "is_ok": True, "reason": "", "remarks": "", "source": source}
     return {**row, **counts, **empty}
 
 

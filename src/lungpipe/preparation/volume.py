@@ -68,7 +68,7 @@ def prepare_volume(task: ScanTask, stat: list[list[int]]) -> tuple[VolumeEntry, 
         ScanError: a scan that cannot be trusted, has no lungs, or changed while it was read.
         OSError: files that cannot be read or written.
     """
-    hu, grid = _resample(task)
+    hu, grid, remarks = _resample(task)
 
     def find() -> NDArray[np.uint8]:
         return require_lungs(find_lungs(hu, grid, task.settings), task.scan.header_path)
@@ -96,17 +96,18 @@ def prepare_volume(task: ScanTask, stat: list[list[int]]) -> tuple[VolumeEntry, 
             min_hu=min_hu,
             max_hu=max_hu,
             files={},
+            remarks=remarks,
         )
         # the store records its own entry: a run that was killed half-way keeps what it had finished
         draft.finish(task.scan.series_uid, {RECORD_KEY: entry.to_json()})
     return with_files(entry, task.store_path), lungs
 
 
-def _resample(task: ScanTask) -> tuple[NDArray[np.int16], Grid]:
+def _resample(task: ScanTask) -> tuple[NDArray[np.int16], Grid, tuple[str, ...]]:
     # a function of its own: the native voxels are let go before the volume is written
     scan = read_with(task.reader, task.scan.header_path, task.scan.series_uid)
     grid = scan.grid.resampled(task.settings.spacing_zyx_mm)
-    return resample(scan, grid, threads=task.threads), grid
+    return resample(scan, grid, threads=task.threads), grid, scan.remarks
 
 
 def with_files(entry: VolumeEntry, store_path: Path) -> VolumeEntry:

@@ -3,24 +3,28 @@
 import logging
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from lungpipe.services.provenance import file_digest
+from lungpipe.services.tracking.current import CurrentRun
+from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
 
-from lungpipe.services.tracking import NullStage, RunReference, Stage, stage_run
+if TYPE_CHECKING:
+    from rich.progress import Progress
 
 
 class Job:
-    """One running job of the workflow: says lines, counts progress and logs metrics."""
+    """One running job of the workflow: says lines, counts progress and writes down what MLflow is to show."""
 
-    def __init__(self, name: str, stage: Stage, logger: logging.Logger, progress: Progress) -> None:
+    def __init__(self, name: str, record: Record | NoRecord, logger: logging.Logger) -> None:
         """Gather what `open_job` opened."""
-        self.name, self.stage, self._logger, self._progress = name, stage, logger, progress
-        self._bar = progress.add_task(name, total=None, visible=False)
+        self.name, self._record, self._logger = name, record, logger
+        self._progress: Progress | None = None
+        self.commit = "unknown"
+        """The commit of this package, as `git_commit` returns it."""
 
     def say(self, message: str) -> None:
         """Write one plain line to the job's log."""
@@ -28,43 +32,74 @@ class Job:
 
     def expect(self, total: int) -> None:
         """Show a bar of `total` parts in a terminal."""
-        self._progress.update(self._bar, total=total, visible=True)
+        if self._progress is not None:
+            self._progress.update(self._progress.task_ids[0], total=total, visible=True)
 
     def advance(self, message: str, *, completed: int | None = None) -> None:
         """Count one more part as done, or `completed` of them, and say so."""
         self.say(message)
+        if self._progress is None:
+            return
         if completed is None:
-            self._progress.advance(self._bar)
+            self._progress.advance(self._progress.task_ids[0])
         else:
-            self._progress.update(self._bar, completed=completed)
+            self._progress.update(self._progress.task_ids[0], completed=completed)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics of a training step to the tracking store and the log file: what loops receive."""
-        self.stage.log(step, metrics)
+        self._record.log(step, metrics)
         values = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self.advance(f"step {step}: {values}", completed=step)
+
+    def log_artifact(self, path: Path) -> None:
+        """Log a copy of a file; raises TrackingError for a CSV or parquet table with identifiers of patients."""
+        self._record.log_artifact(path)
+
+    def log_result(
+        self, metrics: Mapping[str, float], artifacts: Iterable[Path] = (), data_paths: Iterable[Path] = ()
+    ) -> None:
+        """Log the figures by which studies are compared (CPM, AUC ...) on the parent run of study or dataset.
+
+        Args:
+            metrics: figures by name; logged on this job's own run, too.
+            artifacts: files of which the parent run gets a copy.
+            data_paths: files whose contents identify the data; their digest becomes a tag of the parent run.
+        """
+        self.log(0, metrics)
+        self._record.log(0, metrics, on_parent=True)
+        for path in artifacts:
+            self._record.log_artifact(path, on_parent=True)
+        if paths := tuple(data_paths):
+            self._record.log_tags({DATA_TAG: file_digest(paths)}, on_parent=True)
 
 
 @contextmanager
 def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = None) -> Iterator[Job]:
-    """Open the log file, progress and nested run of the rule that Snakemake runs; an error ends up in the log too."""
+    """Open the log file, progress and record of the rule that Snakemake runs; an error ends up in the log too."""
     logger = _file_logger(snakemake.rule, Path(snakemake.log[0]))
-    place = "".join(f" {name} {n}" for name, n in (("fold", fold), ("subset", subset)) if n is not None)
+    places = {name: number for name, number in (("fold", fold), ("subset", subset)) if number is not None}
+    name = " ".join([snakemake.rule, *(f"{place} {number}" for place, number in places.items())])
     try:
-        reference = RunReference.read(Path(snakemake.params.run)) if "run" in snakemake.params.keys() else None  # noqa: SIM118
-        with _progress() as progress:
-            if reference is None:
-                yield Job(snakemake.rule + place, NullStage(), logger, progress)
-            else:
-                with stage_run(reference, snakemake.rule, fold=fold, subset=subset) as stage:
-                    yield Job(snakemake.rule + place, stage, logger, progress)
+        path = Path(snakemake.params.run) if "run" in snakemake.params.keys() else None  # noqa: SIM118
+        current = CurrentRun.read(path) if path else CurrentRun(None, "unknown")
+        with _record(current, path, snakemake.rule, places) as record, _progress(name) as progress:
+            job = Job(name, record, logger)
+            job.commit, job._progress = current.commit, progress
+            yield job
     except BaseException:
-        logger.exception("%s%s failed", snakemake.rule, place)
+        logger.exception("%s failed", name)
         raise
     finally:
         for handler in tuple(logger.handlers):
             logger.removeHandler(handler)
             handler.close()
+
+
+def _record(current: CurrentRun, path: Path | None, rule: str, places: dict[str, int]) -> Record | NoRecord:
+    if path is None or current.plan is None:
+        return NoRecord()
+    tags = {COMMIT_TAG: current.commit}
+    return Record(path.parent / "outbox", Begin(current.plan, rule, places, tags))
 
 
 GRANTED_CORES = "LUNGPIPE_GRANTED_CORES"
@@ -97,6 +132,15 @@ def _file_logger(name: str, path: Path) -> logging.Logger:
     return logger
 
 
-def _progress() -> Progress:
+@contextmanager
+def _progress(name: str) -> "Iterator[Progress | None]":
+    if not sys.stderr.isatty():
+        yield None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    return Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty())
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        progress.add_task(name, total=None, visible=False)
+        yield progress

@@ -115,6 +115,7 @@ QC = Contract(
         "subset": Column("int64", "LUNA16 subset folder"),
         "is_ok": Column("bool", "whether the volume was written"),
         "reason": Column("string", "why not; empty where it was"),
+        "remarks": Column("string", "what the reader took otherwise than the files say; empty where nothing"),
         "source": Column("string", "file name of the scan"),
         "num_nodules": Column("int64", "annotated nodules"),
         "num_nodules_outside_volume": Column("int64", "annotated nodules whose centre is not in the volume"),

@@ -6,10 +6,14 @@ as text with its line number, for callers with checks of their own.
 """
 
 import csv
+import gzip
+import io
 import math
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -17,6 +21,10 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from lungpipe.tables.errors import InputError
+
+_GZIP_MAGIC = b"\x1f\x8b"
+_SURPLUS = "\0"
+"""Stands in a header for the nameless column of a file whose rows end with a comma, and its header does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,16 +53,20 @@ class CsvFormat:
 def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
     """Return the columns of `layout` in file order; other columns are not read. UTF-8, with or without BOM.
 
+    Plain or compressed by gzip; column names in any case; rows may all end with a comma.
+
     Raises:
         InputError: no file, no header, a missing or doubled column, another delimiter, a row of another length, a
             text that is empty, a number that is none or not finite.
     """
     path = Path(path)
     header = _read_header(path, layout)
+    if _has_surplus(path, header):
+        header = [*header, _SURPLUS]
     present = layout.found_in(header)
     try:
         table = _read_fast(path, header, present)
-    except (pa.ArrowInvalid, pa.ArrowKeyError):
+    except (pa.ArrowInvalid, pa.ArrowKeyError, EOFError, OSError, zlib.error):
         return _read_slowly(path, header, present)
     numbers_ok = all(np.isfinite(table[name].to_numpy()).all() for name in present.numbers)
     if numbers_ok and not any((table[name] == "").any() for name in present.texts):
@@ -89,17 +101,21 @@ def parse_number(cell: str) -> float:
 
 
 def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line number (from 1) and cells of every row that is not blank; raises InputError naming the line."""
+    """Yield line number (from 1) and cells of every row that is not blank; raises InputError naming the line.
+
+    The file may be compressed by gzip, whatever its name.
+    """
     line = 0
     try:
-        with Path(path).open(encoding="utf-8-sig", newline="") as stream:
+        with open_bytes(path) as content, io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as stream:
             reader = csv.reader(stream, strict=True)
             for cells in reader:
                 line = reader.line_num
                 if cells:
                     yield line, cells
-    except OSError as error:
-        raise InputError(f"{path}: expected a readable CSV file, found: {error.strerror}") from None
+    except (OSError, EOFError, zlib.error) as error:
+        found = getattr(error, "strerror", None) or error
+        raise InputError(f"{path}: expected a readable CSV file, found: {found}") from None
     except UnicodeDecodeError as error:
         raise InputError(
             f"{path}, after line {line}: expected UTF-8 text, found other bytes ({error.reason})"
@@ -108,10 +124,18 @@ def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path}, after line {line}: expected rows of a CSV file, found: {error}") from None
 
 
+def open_bytes(path: Path) -> IO[bytes]:
+    """Open a file for reading, through gzip where its first bytes say so; raises OSError."""
+    path = Path(path)
+    with path.open("rb") as stream:
+        is_packed = stream.read(2) == _GZIP_MAGIC
+    return gzip.open(path) if is_packed else path.open("rb")  # type: ignore[return-value]
+
+
 def _read_header(path: Path, layout: CsvFormat) -> list[str]:
     expected = ", ".join((*layout.texts, *layout.numbers))
     _, cells = next(open_rows(path), (0, []))
-    header = [cell.strip() for cell in cells]
+    header = _in_own_case([cell.strip() for cell in cells], layout)
     if not any(header):
         raise InputError(f"{path}: expected a header with the columns {expected}, found an empty file")
     if len(header) == 1 and any(mark in header[0] for mark in ";\t"):
@@ -127,19 +151,41 @@ def _read_header(path: Path, layout: CsvFormat) -> list[str]:
     return header
 
 
+def _in_own_case(header: list[str], layout: CsvFormat) -> list[str]:
+    """Return the header with the layout's columns as they are spelt there, where a file has them in other case."""
+    lowered = [cell.lower() for cell in header]
+    renamed = dict(zip(header, header, strict=True))
+    for name in layout.columns:
+        if name not in header and lowered.count(name.lower()) == 1:
+            renamed[header[lowered.index(name.lower())]] = name
+    return [renamed[cell] for cell in header]
+
+
+def _has_surplus(path: Path, header: list[str]) -> bool:
+    """Tell whether every row ends with a comma that the header does not have."""
+    rows = open_rows(path)
+    next(rows)
+    _, first = next(rows, (0, header))
+    return len(first) == len(header) + 1 and not first[-1].strip()
+
+
 def _read_fast(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame:
     # columns that are not read may be nameless or doubled: give every column a name of its own
     names = [name if name in layout.columns else f"#{index}" for index, name in enumerate(header)]
-    kinds = {name: pa.float64() if name in layout.numbers else pa.string() for name in layout.columns}
-    table = pacsv.read_csv(
-        path,
-        read_options=pacsv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 24),
-        parse_options=pacsv.ParseOptions(newlines_in_values=False),
-        convert_options=pacsv.ConvertOptions(
-            column_types=kinds, include_columns=list(layout.columns), null_values=[], strings_can_be_null=False
-        ),
-    )
-    return table.to_pandas()
+    kinds = {name: pa.float64() if name in layout.numbers else pa.string() for name in (*layout.columns, names[-1])}
+    wanted = [*layout.columns, *(names[-1:] if header[-1] == _SURPLUS else [])]
+    with open_bytes(path) as stream:
+        table = pacsv.read_csv(
+            stream if isinstance(stream, gzip.GzipFile) else path,
+            read_options=pacsv.ReadOptions(column_names=names, skip_rows=1, block_size=1 << 24),
+            parse_options=pacsv.ParseOptions(newlines_in_values=False),
+            convert_options=pacsv.ConvertOptions(
+                column_types=kinds, include_columns=wanted, null_values=[], strings_can_be_null=False
+            ),
+        ).to_pandas()
+    if len(wanted) > len(layout.columns) and not (table.pop(wanted[-1]).astype("str") == "").all():
+        raise pa.ArrowInvalid("a row is longer than the header")
+    return table
 
 
 def _read_slowly(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame:
@@ -163,10 +209,12 @@ def _rows_below(path: Path, header: list[str]) -> Iterator[tuple[int, int, list[
     """Yield row (from 1), line (from 1) and cells of the rows below the header; each must be as long as it."""
     rows = open_rows(path)
     next(rows)
+    num_cells = len(header) - (header[-1] == _SURPLUS)
     for row, (line, cells) in enumerate(rows, start=1):
-        if len(cells) != len(header):
+        is_longer = header[-1] == _SURPLUS and cells[-1].strip() != ""
+        if len(cells) != len(header) or is_longer:
             found = f"found {len(cells)}: {cells}"
-            raise InputError(f"{path}, row {row} (line {line}): expected {len(header)} cells as in the header, {found}")
+            raise InputError(f"{path}, row {row} (line {line}): expected {num_cells} cells as in the header, {found}")
         yield row, line, cells
 
 

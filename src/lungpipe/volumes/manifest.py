@@ -20,7 +20,10 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VolumeEntry:
-    """One store: its name beside the manifest, grid, origin in raw files, parameters and code, and checksum."""
+    """One store: its name beside the manifest, grid, origin in raw files, parameters and code, and checksum.
+
+    `remarks` are the reader's: what it took otherwise than the raw files say.
+    """
 
     series_uid: str
     store: str
@@ -35,6 +38,7 @@ class VolumeEntry:
     min_hu: int
     max_hu: int
     files: dict[str, int]
+    remarks: tuple[str, ...] = ()
 
     @property
     def grid(self) -> Grid:
@@ -49,7 +53,7 @@ class VolumeEntry:
     def from_json(cls, content: dict[str, Any]) -> "VolumeEntry":
         """Build from JSON content; raises TypeError or ValueError for other keys."""
         triples = {key: tuple(value) for key, value in content.items() if key.endswith(("_zyx", "_zyx_mm"))}
-        entry = cls(**{**content, **triples})
+        entry = cls(**{**content, **triples, "remarks": tuple(content.get("remarks", ()))})
         if entry.store != Path(entry.store).name or not entry.store.endswith(STORE_SUFFIX):
             raise ValueError(f"store {entry.store!r} is no name of a {STORE_SUFFIX} beside the manifest")
         return entry

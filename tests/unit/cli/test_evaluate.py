@@ -25,7 +25,7 @@ def files(tmp_path):
         "poor": write("poor.csv", f"{HEADER}probability\na,-10,-20,-30,0.9\nb,70,0,0,0.95\n"),
         "annotations": write("annotations.csv", f"{HEADER}diameter_mm\na,-10,-20,-30,6\nb,-10,-20,-30,9\n"),
         "excluded": write("excluded.csv", f"{HEADER}diameter_mm\nb,70,0,0,-1\n"),
-        "series": write("series.csv", "a\nb\n"),
+        "series": write("series.csv", "seriesuid\na\nb\n"),
         "subsets": write("subsets.csv", "seriesuid,subset\na,0\nb,1\n"),
         "broken": write("broken.csv", f"{HEADER}probability\na,-10,-20,here,0.9\n"),
         "out": str(tmp_path / "out"),

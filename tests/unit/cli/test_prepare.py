@@ -138,3 +138,14 @@ def test_an_output_that_exists_is_replaced_only_by_force(scan_path, tmp_path):
     assert out.read_bytes() == first
     run("prepare", scan_path, out, "--spacing", 2, 2, 2, "--force")
     assert read_scan(out).grid.spacing_zyx_mm == (2.0, 2.0, 2.0)
+
+
+def test_remarks_of_the_reader_go_to_stderr_and_into_json(scan_path, tmp_path):
+    scan_path.with_suffix(".raw").rename(tmp_path / "1.2.3.RAW")
+    remark = "voxels read from 1.2.3.RAW; the header names 1.2.3.raw"
+    said = CliRunner().invoke(app, ["prepare", str(scan_path), str(tmp_path / "out.mhd")])
+    assert said.exit_code == 0, said.output
+    assert said.stderr == f"lungpipe: {remark}\n"
+    told = CliRunner().invoke(app, ["info", str(scan_path), "--json"])
+    assert json.loads(told.stdout)["remarks"] == [remark]
+    assert remark in CliRunner().invoke(app, ["info", str(scan_path)]).stderr

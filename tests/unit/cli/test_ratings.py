@@ -130,3 +130,32 @@ def test_a_malformed_reading_ends_the_command_by_name(tmp_path):
     said = run(tmp_path / "001.xml", "--annotations", tmp_path / "annotations.csv", "--out", out, code=2)
     assert "001.xml: LidcReadMessage: expected one element ResponseHeader, found none" in said.replace("\n", "")
     assert not out.exists()
+
+
+NODULE = """<unblindedReadNodule><noduleID>{name}</noduleID><characteristics>
+<subtlety>4</subtlety><internalStructure>1</internalStructure><calcification>6</calcification><sphericity>3</sphericity>
+<margin>5</margin><lobulation>2</lobulation><spiculation>1</spiculation><texture>5</texture><malignancy>3</malignancy>
+</characteristics><roi><imageZposition>{z}</imageZposition><inclusion>TRUE</inclusion>
+{edge}</roi></unblindedReadNodule>"""
+EDGE = "".join(
+    f"<edgeMap><xCoord>{x}</xCoord><yCoord>{y}</yCoord></edgeMap>" for y, x in ((2, 2), (2, 5), (5, 5), (5, 2))
+)
+
+
+@pytest.mark.parametrize("z", [12.5, 60.0])
+def test_an_outline_off_every_slice_is_refused_when_masks_are_asked_for(tmp_path, z):
+    """The outline belongs to no annotation: without masks nobody needs its slice."""
+    nodules = NODULE.format(name="1", z=10, edge=EDGE) + NODULE.format(name="2", z=z, edge=EDGE)
+    head = "<ResponseHeader><SeriesInstanceUid>1.2</SeriesInstanceUid></ResponseHeader>"
+    (tmp_path / "1.xml").write_text(
+        f"<LidcReadMessage>{head}<readingSession>{nodules}</readingSession></LidcReadMessage>"
+    )
+    (tmp_path / "annotations.csv").write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n1.2,17.5,17.5,10,8\n")
+    image = SimpleITK.GetImageFromArray(np.zeros((6, 8, 10), np.int16))
+    image.SetSpacing((5.0, 5.0, 5.0))
+    SimpleITK.WriteImage(image, str(tmp_path / "1.2.mhd"))
+    given = ["--annotations", tmp_path / "annotations.csv", "--scans", tmp_path, "--out", tmp_path / "ratings.csv"]
+    assert "1 of 1 annotated nodules rated" in run(tmp_path / "1.xml", *given)
+    said = run(tmp_path / "1.xml", *given, "--masks", tmp_path / "masks", code=2)
+    assert f"nodule 2: expected outlines on slices of the scan, found one at z {z:g} mm" in said.replace("\n", "")
+    assert not (tmp_path / "masks").exists()

@@ -1,5 +1,6 @@
 """Each slip of protocol is planted once and reported by its code; a clean submission is met with silence."""
 
+import pandas as pd
 import pytest
 
 from lungpipe.evaluation.matching import match
@@ -111,3 +112,35 @@ def test_exchanged_axes_are_recognised(clean):
 def test_a_poor_detector_is_not_taken_for_a_mirrored_one(clean):
     moved = clean["marks"].assign(center_z_mm=clean["marks"]["center_z_mm"] + 40)
     assert set(warned(clean | {"marks": moved})) == set()
+
+
+def test_nodules_that_are_listed_twice_are_counted_and_named(clean):
+    again = clean["nodules"].iloc[[2, 5]].assign(center_x_mm=lambda table: table["center_x_mm"] + 0.9)
+    nodules = pd.concat([clean["nodules"], again])
+    found = warned(clean | {"nodules": nodules})
+    assert (
+        "2 annotations lie within 1 mm of an earlier one of the same scan (the first such row is 13)"
+        in (found["duplicate_nodules"])
+    )
+
+
+def test_neighbours_and_other_scans_are_no_nodules_twice(clean):
+    near = clean["nodules"].iloc[[2]].assign(center_x_mm=lambda t: t.center_x_mm + 1.1)
+    elsewhere = clean["nodules"].iloc[[2]].assign(series_uid="s3")
+    assert warned(clean | {"nodules": pd.concat([clean["nodules"], near, elsewhere])}) == {}
+
+
+@pytest.mark.parametrize(
+    ("diameter", "code", "text"),
+    [
+        (-1.0, "excluded_among_annotations", "1 annotations have a negative diameter"),
+        (0.0, "diameter_range", "(row 4: 0 mm)"),
+        (10000.0, "diameter_range", "(row 4: 10000 mm)"),
+        (200.5, "diameter_range", "1 annotations have a diameter of 0 or above 200 mm"),
+    ],
+)
+def test_diameters_that_no_annotation_has_are_said(clean, diameter, code, text):
+    nodules = clean["nodules"].copy()
+    nodules.loc[3, "diameter_mm"] = diameter
+    found = warned(clean | {"nodules": nodules})
+    assert text in found[code]

@@ -48,10 +48,26 @@ def test_a_submission_is_not_a_list_of_findings(written):
 
 
 @pytest.mark.parametrize(
-    "text", ["a\nb\n", "a\r\nb", "seriesuid\na\nb\n", "seriesuid,patient_id\na,p\nb,q\n", "a\n\nb \n"]
+    "text",
+    [
+        "1.2\n1.3\n",
+        "1.2\r\n1.3",
+        "1.2\n\n1.3 \n",
+        "seriesuid\n1.2\n1.3\n",
+        "seriesuid,patient_id\n1.2,p\n1.3,q\n",
+        "SeriesInstanceUID\n1.2\n1.3\n",
+        "patient,series_uid\np,1.2\nq,1.3\n",
+        "UID\n1.2\n1.3\n",
+        "Series_Instance_UID,\n1.2,\n1.3,\n",
+        "seriesuid\n1.2,\n1.3,\n",
+    ],
 )
 def test_the_list_of_scans_comes_with_or_without_header(written, text):
-    assert read_series_list(written(text)) == ["a", "b"]
+    assert read_series_list(written(text)) == ["1.2", "1.3"]
+
+
+def test_a_table_that_names_its_column_may_hold_names_that_are_no_uids(written):
+    assert read_series_list(written("seriesuid\na\nb\n")) == ["a", "b"]
 
 
 @pytest.mark.parametrize(
@@ -59,9 +75,15 @@ def test_the_list_of_scans_comes_with_or_without_header(written, text):
     [
         ("", "found an empty file"),
         ("seriesuid\n", "found none"),
-        ("a\nb\na\n", "found series a in row 1 and again"),
-        ("a,b\n", "line 1: expected one series UID"),
-        ("a\nb;c\n", "line 2: expected one series UID"),
+        ("1.2\n1.3\n1.2\n", "found series 1.2 in row 1 and again"),
+        ("1.2,1.3\n", "line 1: expected one series UID"),
+        ("1.2\n1.3;1.4\n", "line 2: expected one series UID"),
+        ("scan\n1.2\n1.3\n", r"line 1: expected one series UID or a header with seriesuid, found \['scan'\]"),
+        ("# subset 0\n1.2\n1.3\n", "line 1: expected one series UID"),
+        ("1.2\n# the rest\n1.3\n", "line 2: expected one series UID"),
+        ("1.2\nseriesuid\n1.3\n", "line 2: expected one series UID"),
+        ("1.2.mhd\n1.3.mhd\n", r"expected series UIDs, found '1\.2\.mhd', the name of a file \(2 such rows\)"),
+        ("seriesuid\n1.2\n1.3.nii.gz\n", r"expected series UIDs, found '1\.3\.nii\.gz', the name of a file"),
     ],
 )
 def test_a_wrong_list_of_scans_is_refused(written, text, message):

@@ -88,3 +88,43 @@ def test_a_reading_that_unpacks_to_too_much_is_refused(folder, tmp_path, monkeyp
         read_readings(tmp_path / "xml.zip")
     with pytest.raises(ReadingError, match=r"002\.xml: expected a reading of at most 100 bytes"):
         read_readings(folder / "002.xml")
+
+
+def test_companions_of_macos_and_endings_in_capitals(folder, content, tmp_path):
+    (folder / "._002.xml").write_bytes(b"\0\5\x16\7 no reading")
+    (folder / "__MACOSX").mkdir()
+    (folder / "__MACOSX" / "002.xml").write_bytes(b"\0\5\x16\7")
+    (folder / "007.XML").write_bytes(content("1.5"))
+    with zipfile.ZipFile(tmp_path / "xml.zip", "w") as archive:
+        for path in folder.rglob("*.*"):
+            archive.write(path, path.relative_to(folder))
+    for source in (folder, tmp_path / "xml.zip"):
+        assert sorted(read_readings(source)) == ["1.2", "1.3", "1.5"]
+
+
+def test_an_archive_in_an_archive(folder, tmp_path):
+    inner, outer = tmp_path / "tcia-lidc-xml.zip", tmp_path / "download.zip"
+    with zipfile.ZipFile(inner, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in folder.rglob("*.xml"):
+            archive.write(path, path.relative_to(folder))
+    with zipfile.ZipFile(outer, "w") as archive:
+        archive.write(inner, "LIDC/tcia-lidc-xml.ZIP")
+        archive.writestr("__MACOSX/LIDC/._tcia-lidc-xml.ZIP", b"\0\5\x16\7")
+    readings = read_readings(outer)
+    assert sorted(readings) == ["1.2", "1.3"]
+    assert readings["1.3"].source == f"{outer}/LIDC/tcia-lidc-xml.ZIP/002.xml"
+
+
+def test_a_damaged_archive_in_an_archive_is_named(tmp_path):
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
+        archive.writestr("inner.zip", b"PK\3\4 and no more")
+    with pytest.raises(ReadingError, match=r"download\.zip/inner\.zip: expected a readable zip archive"):
+        read_readings(tmp_path / "download.zip")
+
+
+def test_a_large_archive_in_an_archive_is_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(lidc_files, "MAX_ARCHIVE_BYTES", 10)
+    with zipfile.ZipFile(tmp_path / "download.zip", "w") as archive:
+        archive.writestr("inner.zip", bytes(11))
+    with pytest.raises(ReadingError, match=r"inner\.zip: expected a reading of at most 10 bytes, found 11"):
+        read_readings(tmp_path / "download.zip")

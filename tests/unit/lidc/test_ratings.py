@@ -3,6 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from dicom_files import write_ct
+from pydicom.uid import CTImageStorage
 
 from lungpipe.datasets.annotations import read_ratings
 from lungpipe.datasets.scan import ScanError
@@ -87,6 +89,23 @@ def test_labels_are_the_annotations_numbers(annotations, readings):
     assert np.unique(labels).tolist() == [0, 2]
 
 
+def write_slice(folder, number, name, **changes):
+    folder.mkdir(parents=True, exist_ok=True)
+    elements = {
+        "SeriesInstanceUID": "1.3",
+        "Rows": 8,
+        "Columns": 10,
+        "PixelSpacing": [5.0, 5.0],
+        "ImagePositionPatient": [0.0, 0.0, 5.0 * number],
+        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        "RescaleSlope": 1,
+        "RescaleIntercept": -1024,
+        "PixelData": bytes(160),
+        **changes,
+    }
+    write_ct(folder / name, CTImageStorage, f"{elements['SeriesInstanceUID']}.{number}", elements)
+
+
 def write_header(path, name):
     path.mkdir(parents=True, exist_ok=True)
     lines = ["NDims = 3", "DimSize = 4 3 2", "ElementType = MET_SHORT", "ElementSpacing = 0.5 0.5 2"]
@@ -99,6 +118,30 @@ def test_grids_are_found_in_subsets(tmp_path):
     write_header(tmp_path / "subset3", "1.3")
     grids = find_grids(tmp_path, {"1.3", "1.4"})
     assert grids == {"1.3": Grid((2, 3, 4), (2.0, 0.5, 0.5))}
+
+
+@pytest.mark.parametrize("name", ["{}", "{}.dcm", "{}.DCM", "1.2.840.{}"])
+def test_grids_are_found_in_slices_of_any_name(tmp_path, name):
+    for number in range(6):
+        write_slice(tmp_path / "LIDC-0001" / "study" / "series", number, name.format(number))
+        write_slice(tmp_path / "LIDC-0002", number, name.format(number), SeriesInstanceUID="1.9")
+    assert find_grids(tmp_path, {"1.3", "1.4"}) == {"1.3": Grid((6, 8, 10), (5.0, 5.0, 5.0))}
+
+
+def test_headers_of_images_are_found_by_any_case(tmp_path):
+    write_header(tmp_path / "subset0", "1.2")
+    (tmp_path / "subset0" / "1.2.mhd").rename(tmp_path / "subset0" / "1.2.MHD")
+    assert find_grids(tmp_path, {"1.2"}) == {"1.2": Grid((2, 3, 4), (2.0, 0.5, 0.5))}
+
+
+def test_tilted_slices_are_no_grid_of_outlines(tmp_path):
+    for number in range(6):
+        at = [0.0, 1.0 * number, 5.0 * number]
+        write_slice(tmp_path, number, f"{number}.dcm", ImagePositionPatient=at)
+    with pytest.raises(
+        ScanError, match=r"series 1\.3: expected slices straight above each other, found a tilted gantry"
+    ):
+        find_grids(tmp_path, {"1.3"})
 
 
 def test_no_scan_of_the_series_is_refused(tmp_path):

@@ -19,7 +19,14 @@ NUMBERS = ("num_nodules", "num_nodules_outside_volume", "num_nodules_outside_lun
 def row(uid, subset, nodules, *, reason="", **measured):
     """A QC row; `nodules`: in all, outside the volume, outside the lungs."""
     empty = {name: None for name, column in QC.columns.items() if column.is_nullable}
-    known = {"series_uid": uid, "subset": subset, "is_ok": not reason, "reason": reason, "source": f"{uid}.mhd"}
+    known = {
+        "series_uid": uid,
+        "subset": subset,
+        "is_ok": not reason,
+        "reason": reason,
+        "remarks": "",
+        "source": f"{uid}.mhd",
+    }
     return empty | known | dict(zip(NUMBERS, nodules, strict=True)) | measured
 
 

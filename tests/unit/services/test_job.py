@@ -2,12 +2,14 @@
 
 import logging
 import os
+import sys
 from types import SimpleNamespace
 
 import pytest
 
 from lungpipe.services.job import GRANTED_CORES, grant_cores, open_job, share_of_cores
-from lungpipe.services.tracking import NullStage, RunReference
+from lungpipe.services.tracking.current import CurrentRun
+from lungpipe.services.tracking.records import pending_records, read_begin, read_lines
 
 
 class Named(dict):
@@ -34,7 +36,7 @@ def test_what_is_said_stands_in_the_log_with_its_time(rule):
         job.advance("1.2.3: done")
         job.log(40, {"loss": 0.123456, "dice": 0.5})
         assert job.name == "train_segmenter fold 3"
-        assert isinstance(job.stage, NullStage)
+        assert job.commit == "unknown"
     lines = log_lines(rule)
     assert [line.split(" ", 3)[2:] for line in lines] == [
         ["INFO", "12 scans, 5 µm"],
@@ -43,7 +45,8 @@ def test_what_is_said_stands_in_the_log_with_its_time(rule):
     ]
 
 
-def test_progress_is_counted(rule):
+def test_progress_is_counted_where_there_is_a_terminal(rule, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     with open_job(rule, subset=1) as job:
         bar = job._progress.tasks[0]
         assert not bar.visible
@@ -76,15 +79,59 @@ def test_a_run_that_cannot_be_read_ends_up_in_the_log_too(rule, tmp_path):
     rule.params = Named(run=str(tmp_path / "run.json"))
     with pytest.raises(ValueError, match=r"run\.json"), open_job(rule):
         pytest.fail("the job must not start")
-    assert any("expected uri, experiment_id and run_id" in line for line in log_lines(rule))
+    assert any("expected plan and commit of a run" in line for line in log_lines(rule))
 
 
-def test_a_study_that_is_not_tracked_runs_with_its_empty_reference(rule, tmp_path):
-    RunReference().write(tmp_path / "run.json")
+def test_a_study_that_is_not_tracked_runs_and_writes_nothing_down(rule, tmp_path):
+    CurrentRun(None, "abc").write(tmp_path / "run.json")
     rule.params = Named(run=str(tmp_path / "run.json"))
     with open_job(rule, fold=3) as job:
         job.log(1, {"loss": 1.0})
+        assert job.commit == "abc"
     assert len(log_lines(rule)) == 1
+    assert not (tmp_path / "outbox").exists()
+
+
+@pytest.fixture
+def tracked(rule, tmp_path):
+    """A running rule of a study that is tracked."""
+    CurrentRun("0123456789abcdef", "abc").write(tmp_path / "run.json")
+    rule.params = Named(run=str(tmp_path / "run.json"))
+    return rule
+
+
+def record(tmp_path):
+    [path] = pending_records(tmp_path / "outbox")
+    return read_begin(path), [line for line in read_lines(path, 0)[0][1:] if line.pop("time", True)]
+
+
+def test_a_job_writes_down_its_run_its_metrics_its_files_and_its_end(tracked, tmp_path):
+    (tmp_path / "series.parquet").write_text("x")
+    (tmp_path / "froc.csv").write_text("fp_per_scan\n")
+    with open_job(tracked, fold=3) as job:
+        job.log(40, {"loss": 0.5})
+        job.log_artifact(tmp_path / "froc.csv")
+        job.log_result({"cpm": 0.9}, [tmp_path / "froc.csv"], [tmp_path / "series.parquet"])
+    begin, lines = record(tmp_path)
+    assert (begin.plan, begin.stage, begin.places) == ("0123456789abcdef", "train_segmenter", {"fold": 3})
+    assert begin.tags == {"mlflow.source.git.commit": "abc"}
+    digest = lines.pop(-2)["values"]["lungpipe.data_sha256"]
+    assert len(digest) == 64
+    assert lines == [
+        {"kind": "metrics", "step": 40, "values": {"loss": 0.5}, "on_parent": False},
+        {"kind": "artifact", "path": "../froc.csv", "on_parent": False},
+        {"kind": "metrics", "step": 0, "values": {"cpm": 0.9}, "on_parent": False},
+        {"kind": "metrics", "step": 0, "values": {"cpm": 0.9}, "on_parent": True},
+        {"kind": "artifact", "path": "../froc.csv", "on_parent": True},
+        {"kind": "end", "status": "FINISHED"},
+    ]
+
+
+def test_a_job_that_fails_writes_that_down(tracked, tmp_path):
+    with pytest.raises(ZeroDivisionError), open_job(tracked):
+        _ = 1 / 0
+    assert record(tmp_path)[1] == [{"kind": "end", "status": "FAILED"}]
+    assert "ZeroDivisionError" in "\n".join(log_lines(tracked))
 
 
 def test_a_second_job_of_the_same_rule_writes_to_its_own_log_alone(rule, tmp_path):

@@ -1,5 +1,7 @@
 """Malformed CSV files end in an error that names file, row and column, or in a correct table."""
 
+import gzip
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -37,6 +39,13 @@ GOOD = HEADER + b"1.2,-1.5,0.25\n1.3,2e3,1\n"
         pytest.param(GOOD.rstrip(b"\n"), id="no newline at the end"),
         pytest.param(GOOD.replace(b"\n", b"\n\n"), id="blank lines"),
         pytest.param(GOOD.replace(b",", b", "), id="spaces before numbers"),
+        pytest.param(gzip.compress(GOOD), id="gzip"),
+        pytest.param(GOOD.replace(b"seriesuid,coordX", b"SeriesUID,COORDX"), id="names in other case"),
+        pytest.param(GOOD.replace(b"\n", b",\n"), id="a comma behind every row and the header"),
+        pytest.param(HEADER + GOOD[len(HEADER) :].replace(b"\n", b",\n"), id="a comma behind every row"),
+        pytest.param(
+            HEADER + GOOD[len(HEADER) :].replace(b"\n", b" ,\n").replace(b"1.2", b'"1.2"'), id="a comma, row by row"
+        ),
         pytest.param(b'"seriesuid","coordX","probability"\n"1.2","-1.5","0.25"\n"1.3","2e3","1"\n', id="quotes"),
         pytest.param(b"probability,seriesuid,coordX\n0.25,1.2,-1.5\n1,1.3,2000\n", id="columns in another order"),
         pytest.param(
@@ -54,6 +63,15 @@ def test_reads_every_well_meant_file(written, content):
     ("content", "message"),
     [
         pytest.param(b"", "expected a header.*found an empty file", id="empty file"),
+        pytest.param(gzip.compress(GOOD)[:-9], "expected a readable CSV file, found: ", id="truncated gzip"),
+        pytest.param(gzip.compress(GOOD)[:-9] + b"123456789", "expected a readable CSV file", id="damaged gzip"),
+        pytest.param(HEADER + b"1.2,3,4,\n1.3,3,4,5\n", r"row 2 .*expected 3 cells.*found 4", id="a cell too much"),
+        pytest.param(HEADER + b"1.2,3,4,\n1.3,3,4\n", r"row 2 .*expected 3 cells.*found 3", id="a comma in some rows"),
+        pytest.param(
+            b"seriesuid,SeriesUID,SERIESUID,coordX,probability\n1,2,3,4,5\n".replace(b"seriesuid,", b"", 1),
+            r"column seriesuid: expected the columns",
+            id="two names in other case",
+        ),
         pytest.param(b"\n\n", "expected a header.*found an empty file", id="blank lines alone"),
         pytest.param(b"seriesuid,coordX\n1.2,3\n", r"row 0.*column probability: expected", id="missing column"),
         pytest.param(b"seriesuid,coordX,coordX,probability\n", r"column coordX.*each once", id="doubled column"),

@@ -46,14 +46,14 @@ _LONGEST_FIRST_VALUE = 4096
 _ENDINGS = {".dcm", ".ima"}
 
 
-def find_images(folder: Path) -> list[Slice]:
+def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
     """Return the header of every DICOM image in a folder and its subfolders, or of a single file, sorted by path.
 
     Hidden files, other files and DICOM objects that are no images (indices, reports, outlines) are passed over.
 
     Raises:
-        ScanError: an unreadable folder, no DICOM images, a damaged file that is named like a slice, an image without a
-            series.
+        ScanError: an unreadable folder, no DICOM images although they are required, a damaged file that is named like
+            a slice, an image without a series.
     """
     try:
         paths = sorted(_list_files(folder))
@@ -67,7 +67,7 @@ def find_images(folder: Path) -> list[Slice]:
         if header is None and (path.suffix.lower() in _ENDINGS or _pattern(path) in names):
             raise ScanError(f"{path}: expected a DICOM file, found another content")
     images = [item for item in slices if _is_image(item.header)]
-    if not images:
+    if not images and is_required:
         raise ScanError(f"{folder}: expected DICOM files, found none among {len(paths)} files")
     for item in images:
         if not item.header.get("SeriesInstanceUID"):

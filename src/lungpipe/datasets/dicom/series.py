@@ -1,6 +1,6 @@
 """Read a CT series from DICOM slices or frames, and refuse everything that is not one regular volume."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
@@ -49,14 +49,14 @@ def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
     return Scan(scan.series_uid, hu, grid, (*remarks, remark))
 
 
-def read_grids(folder: Path, series_uids: Sequence[str]) -> dict[str, Stack]:
-    """Return the slices and the grid of every wanted series in a folder and its subfolders; no pixels are read.
+def read_stacks(folder: Path, series_uids: Collection[str]) -> dict[str, Stack]:
+    """Return slices and grid of every wanted series in a folder and its subfolders; no pixels are read.
 
     Raises:
         ScanError: a wanted series that is not one regular volume.
     """
     folder = Path(folder)
-    images = find_images(folder)
+    images = find_images(folder, is_required=False)
     wanted = sorted(set(group_series(images)) & set(series_uids))
     return {uid: _stack(folder, choose_series(folder, images, uid)[0])[0] for uid in wanted}
 

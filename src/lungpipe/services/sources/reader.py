@@ -3,6 +3,7 @@
 import ast
 from collections.abc import Callable, Sequence
 
+from lungpipe.services.sources.annotations import is_field, is_validation, parse_annotation
 from lungpipe.services.sources.definition import Context, Definition
 from lungpipe.services.sources.messages import (
     assigned_variable,
@@ -13,7 +14,6 @@ from lungpipe.services.sources.messages import (
 )
 from lungpipe.services.sources.package import Target
 from lungpipe.services.sources.scopes import (
-    FUNCTIONS,
     Scope,
     bound_names,
     function_scope,
@@ -147,7 +147,7 @@ class _Reader:
         while waiting:
             part = waiting.pop()
             if isinstance(part, ast.Constant) and isinstance(part.value, str):
-                waiting.append(_parse_annotation(part.value))
+                waiting.append(parse_annotation(part.value))
             elif isinstance(part, ast.Name | ast.Attribute):
                 self._node(part)
             elif part is not None:
@@ -204,16 +204,14 @@ class _Reader:
         outer, self._is_class_body = self._is_class_body, True
         self.words.append("[")
         for statement in node.body:
-            if is_value and not isinstance(statement, FUNCTIONS):
-                self._field(statement)
-            elif not (is_value and _is_validator(statement)):
+            if not is_value:
+                self.body([statement])
+            elif isinstance(statement, ast.AnnAssign) and is_field(statement):
+                self._annotation(statement.annotation)
+            elif not is_validation(statement):
                 self.body([statement])
         self.words.append("]")
         self._is_class_body = outer
-
-    def _field(self, statement: ast.stmt) -> None:
-        if isinstance(statement, ast.AnnAssign):
-            self._annotation(statement.annotation)
 
     def _assign(self, node: ast.Assign | ast.AugAssign) -> None:
         if assigned_variable(node) in self._texts:
@@ -274,17 +272,5 @@ class _Reader:
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         self.found.loads += self.context.package.loaded_by(node, self.context.module)
-
-
-def _parse_annotation(text: str) -> ast.expr | None:
-    try:
-        return ast.parse(text, mode="eval").body
-    except SyntaxError:
-        return None  # a word of a Literal
-
-
-def _is_validator(statement: ast.stmt) -> bool:
-    """Tell whether a method checks or turns values before they become params: their change is a change of params."""
-    decorators = statement.decorator_list if isinstance(statement, FUNCTIONS) else []
-    names = (ast.unparse(node.func if isinstance(node, ast.Call) else node) for node in decorators)
-    return any(name.endswith(("validator", "serializer")) for name in names)
+        if self._is_class_body:  # no scope of ours: what is imported counts, used or not
+            self.found.references |= {target for _, target in self.context.package.bound_by(node, self.context.module)}

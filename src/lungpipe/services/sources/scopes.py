@@ -13,7 +13,8 @@ Scope = dict[str, Target | None]
 
 def function_scope(arguments: ast.arguments, statements: Sequence[ast.AST], module: str, package: Package) -> Scope:
     """Return the names that are bound in a function of `module`: parameters, variables, and what it imports."""
-    parameters = (node.arg for node in ast.walk(arguments) if isinstance(node, ast.arg))
+    listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
+    parameters = (parameter.arg for parameter in listed if parameter is not None)
     bound = (name for statement in statements for name in bound_names(statement))
     scope: Scope = dict.fromkeys((*parameters, *bound))
     shared: list[str] = []

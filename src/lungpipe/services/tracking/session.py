@@ -1,36 +1,124 @@
-"""The parent runs around one run of the workflow: opened before its first job, closed after its last."""
+"""Tracking of one run of the workflow: the records of its parent runs, and the sender process beside its jobs."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Literal
 
-from lungpipe.services.tracking.reference import RunReference
-from lungpipe.services.tracking.store import connect_existing
-from lungpipe.services.tracking.study import open_dataset_run, open_study_run
+from lungpipe.services.provenance import file_digest, git_commit
+from lungpipe.services.tracking.current import CurrentRun
+from lungpipe.services.tracking.plans import RunPlan, plan_dataset, plan_study
+from lungpipe.services.tracking.records import (
+    COMMIT_TAG,
+    DATA_TAG,
+    Begin,
+    Record,
+    Status,
+    now_ms,
+    pending_records,
+)
+from lungpipe.services.tracking.store import artifact_location, check_uri, tracking_uri
 from lungpipe.settings import StudySettings
 
-REFERENCE = Path("tracking") / "run.json"
+CURRENT = "run.json"
+LOG = "sender.log"
+SECONDS_FOR_SENDING = 120.0
 
 
-def open_runs(settings: StudySettings) -> None:
-    """Find or create the runs of the dataset and of the study, and write where the jobs read of them.
+class TrackingSession:
+    """Opens and closes the runs of dataset and study around one run of the workflow; imports no mlflow.
 
     No rule of the workflow does this: a job that opens the run of every changed study would have to come before all
     others without rerunning them, and Snakemake then overlooks what the change itself reruns.
     """
-    open_dataset_run(settings, settings.dataset_dir / REFERENCE)
-    targets = [settings.dataset_dir / "targets" / f"{name}.parquet" for name in ("series", "nodules")]
-    data_paths = targets if all(path.is_file() for path in targets) else []
-    open_study_run(settings, settings.recipe_dir / REFERENCE, data_paths)
 
+    def __init__(self, settings: StudySettings) -> None:
+        """Remember the study; nothing is opened."""
+        self._settings = settings
+        self._records: list[Record] = []
+        self._sender: subprocess.Popen[bytes] | None = None
+        self.was_opened = False
 
-def close_runs(settings: StudySettings, status: Literal["FINISHED", "FAILED"]) -> None:
-    """End both runs; their metrics and nested runs stay as the jobs left them."""
-    for reference in _references(settings):
-        if reference.is_enabled:
-            connect_existing(str(reference.uri)).set_terminated(reference.run_id, status)
+    @property
+    def folders(self) -> tuple[Path, Path]:
+        """The tracking folders of the dataset and of the study."""
+        return self._settings.dataset_dir / "tracking", self._settings.recipe_dir / "tracking"
 
+    def open(self) -> None:
+        """Write what the jobs read of their parent runs, begin these runs' records, and start the sender.
 
-def _references(settings: StudySettings) -> Iterator[RunReference]:
-    for folder in (settings.dataset_dir, settings.recipe_dir):
-        yield RunReference.read(folder / REFERENCE)
+        Raises:
+            TrackingError: the store cannot be what the settings or the environment name; nothing was written.
+        """
+        self.was_opened = True
+        is_enabled = self._settings.tracking.is_enabled
+        uri = tracking_uri(self._settings) if is_enabled else ""
+        if is_enabled:
+            check_uri(uri)
+        commit = git_commit()
+        for folder, plan, tags in self._plans():
+            CurrentRun(plan.digest if is_enabled else None, commit).write(folder / CURRENT)
+            if is_enabled:
+                plan.write(folder / "plans")
+                begin = Begin(plan.digest, tags={COMMIT_TAG: commit, **tags})
+                self._records.append(Record(folder / "outbox", begin))
+        if is_enabled:
+            self._sender = self._start(uri)
+
+    def close(self, status: Status) -> str | None:
+        """End both runs and wait until the sender has sent everything; return a message where that failed."""
+        for record in self._records:
+            record.end(status)
+        self._records.clear()
+        return self._wait()
+
+    def send_left(self) -> str | None:
+        """Send what an earlier run of the workflow left, where this one had nothing to do and was not opened.
+
+        Returns a message where that failed.
+        """
+        is_left = any(pending_records(folder / "outbox") for folder in self.folders)
+        if self.was_opened or not is_left or not self._settings.tracking.is_enabled:
+            return None
+        self._sender = self._start(tracking_uri(self._settings))
+        return self._wait()
+
+    def _plans(self) -> Iterator[tuple[Path, RunPlan, dict[str, str]]]:
+        dataset, study = self.folders
+        targets = [dataset.parent / "targets" / f"{name}.parquet" for name in ("series", "nodules")]
+        digest = file_digest(targets) if all(path.is_file() for path in targets) else "unknown"
+        yield dataset, plan_dataset(self._settings), {DATA_TAG: "unknown"}
+        yield study, plan_study(self._settings), {DATA_TAG: digest}
+
+    def _start(self, uri: str) -> "subprocess.Popen[bytes]":
+        location = artifact_location(uri, self._settings) or ""
+        since = str(min((record.begin.time for record in self._records), default=now_ms()))
+        command = [sys.executable, "-m", "lungpipe.services.tracking.sender", uri, location, since]
+        with self._log.open("wb") as log:
+            # a session of its own: an interrupt from the keyboard ends the jobs, and the sender then sends the rest
+            return subprocess.Popen(
+                [*command, *map(str, self.folders)],
+                stdin=subprocess.PIPE,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
+    @property
+    def _log(self) -> Path:
+        return self.folders[1] / LOG
+
+    def _wait(self) -> str | None:
+        if self._sender is None:
+            return None
+        sender, self._sender = self._sender, None
+        if sender.stdin:
+            sender.stdin.close()
+        try:
+            code = sender.wait(SECONDS_FOR_SENDING)
+        except subprocess.TimeoutExpired:
+            return f"tracking: process {sender.pid} is still sending, see {self._log}; the next run sends what is left"
+        if code == 0:
+            return None
+        reason = (self._log.read_text(encoding="utf-8", errors="replace").strip().splitlines() or [f"code {code}"])[-1]
+        return f"tracking: not all was sent ({reason}); see {self._log}. The next run sends what is left"

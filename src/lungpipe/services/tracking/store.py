@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.services.tracking.server import check_server
 from lungpipe.settings import StudySettings
-from lungpipe.tables import replacing
+from lungpipe.tables.atomic import replacing
 
 SQLITE = "sqlite:///"
-
-
-class TrackingError(RuntimeError):
-    """Something that cannot be tracked; the message says what was expected and what was found."""
+OTHER_SCHEMES = ("mysql", "mssql", "postgresql", "databricks")
+"""What else MLflow keeps runs in; whether it can be reached is found when the first record is sent."""
 
 
 def tracking_uri(settings: StudySettings) -> str:
@@ -46,7 +46,7 @@ def artifact_location(uri: str, settings: StudySettings) -> str | None:
 
 
 def connect(uri: str) -> Any:
-    """Return an `MlflowClient`; importing mlflow costs about a second, so it happens here and not at the top."""
+    """Return an `MlflowClient`; mlflow, slow to import, is imported here so that checking a URI does without."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
@@ -54,15 +54,40 @@ def connect(uri: str) -> Any:
     return MlflowClient(tracking_uri=uri)
 
 
-def connect_existing(uri: str) -> Any:
-    """Return an `MlflowClient` of a store that `ensure_store` made.
+def require_store(uri: str) -> None:
+    """Refuse an sqlite store whose file is gone: MLflow would go on writing to the deleted file, or make an empty one.
 
     Raises:
-        TrackingError: the sqlite file is gone; connecting would create an empty store, from many jobs at once.
+        TrackingError: no such file.
     """
     if uri.startswith(SQLITE) and not Path(uri.removeprefix(SQLITE)).is_file():
         raise TrackingError(f"{uri}: expected the tracking store that the run began with, found no such file")
-    return connect(uri)
+
+
+def check_uri(uri: str) -> None:
+    """Refuse what cannot be a tracking store, at once and without importing mlflow.
+
+    Raises:
+        TrackingError: an unknown scheme; an sqlite file that is no MLflow store, or whose folder cannot be made; a
+            server that does not answer or refuses the user's name and password.
+    """
+    scheme = urlsplit(uri).scheme
+    if scheme in ("http", "https"):
+        check_server(uri)
+    elif uri.startswith(SQLITE):
+        _check_sqlite(Path(uri.removeprefix(SQLITE)))
+    elif scheme.split("+")[0] not in OTHER_SCHEMES:
+        known = f"sqlite:///, http, https, {', '.join(OTHER_SCHEMES)}"
+        raise TrackingError(f"tracking URI: expected one of {known}, found {scheme or uri!r}")
+
+
+def _check_sqlite(path: Path) -> None:
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if path.exists():
+            _revision(path)
+    except (OSError, sqlite3.Error) as error:
+        raise TrackingError(f"{path}: expected an MLflow store or a place for one, found {error}") from None
 
 
 def ensure_store(uri: str) -> None:

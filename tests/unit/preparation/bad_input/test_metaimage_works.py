@@ -4,6 +4,7 @@ import gzip
 import zlib
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from lungpipe.datasets.read import read_scan
@@ -139,6 +140,10 @@ def test_voxels_under_the_same_name_in_other_case_are_used_and_said(subset):
     scan = read_scan(subset.header)
     np.testing.assert_array_equal(scan.hu, HU)
     assert scan.remarks == ("voxels read from 1.2.2.RAW; the header names 1.2.2.raw",)
+    remarks = subset.prepare().qc.set_index("series_uid")["remarks"]
+    assert remarks.to_dict() == {"1.2.1": "", "1.2.2": scan.remarks[0]}
+    # the remark stays where the volume is kept
+    pd.testing.assert_series_equal(subset.prepare().qc.set_index("series_uid")["remarks"], remarks)
     np.testing.assert_array_equal(subset.volume(), HU)
     (subset.raw / "1.2.2.Raw").write_bytes(b"")
     with pytest.raises(ScanError, match=r"1\.2\.2\.mhd: expected voxels in 1\.2\.2\.raw, found No such file"):

@@ -39,6 +39,9 @@ class Options(Setting):
     length: int = 4
     """how long"""
     is_wide: bool = True
+    builds: ClassVar[str] = "house.ends:End"
+    sides = 4
+    model_config = {"frozen": True}
 
     @property
     def area(self) -> int:
@@ -117,6 +120,7 @@ def edit(house: Path, old: str, new: str) -> None:
         ("length: int = 4", "length: int = 5"),
         ('"""how long"""', '"""how long it is"""'),
         ("is_wide: bool = True", "is_high: bool = True"),
+        ('{"frozen": True}', '{"frozen": False}'),
         ('mode="after")\n    def check(self):\n', 'mode="after")\n    def check(self):\n        print(self)\n'),
         ("def empty", "def unused"),
         ('return "a judge"', 'return "the judge"'),
@@ -148,6 +152,8 @@ def test_words_layout_and_values_of_settings_do_not_count(house: Path, old: str,
         ("is_nullable=True", "is_nullable=False"),
         ("stacklevel=2", "stacklevel=3"),
         ("self.length * 2", "self.length * 3"),
+        ('"house.ends:End"', '"house.ends:Ending"'),
+        ("sides = 4", "sides = 3"),
         ('"none" if judge else "some"', '"no" if judge else "some"'),
         ("np.log", "np.log2"),
         ("import numpy as np", "import cupy as np"),

@@ -80,6 +80,8 @@ PLACES = {
     "lambda": "main = lambda x: read(x)",
     "comprehension": "main = [read(x) for x in range(3)]",
     "its first iterable": "def main(): return [read for read in read()]",
+    "import in a class": "class main:\n    from house.things import read as r",
+    "parameter of another function": "def main(x=lambda read: read): return read()",
     "condition": "def main(): return [x for x in () if read]",
     "f-string": 'def main(): return f"{read()}"',
     "dictionary": "main = {'a': read}",

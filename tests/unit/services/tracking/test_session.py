@@ -1,72 +1,174 @@
 """The runs around one run of the workflow."""
 
+import os
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from lungpipe.services.tracking import RunReference, close_runs, finish_study, open_runs
+from lungpipe.services.tracking.current import CurrentRun
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.services.tracking.records import Begin, Record, pending_records
+from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
+from lungpipe.services.tracking.session import TrackingSession
+from lungpipe.services.tracking.store import connect
 
 
 @pytest.fixture
-def opened(settings, reference):
-    """Both runs, opened in a store that is there; the dataset's first."""
-    open_runs(settings)
-    folders = settings.dataset_dir, settings.recipe_dir
-    return [RunReference.read(folder / "tracking" / "run.json") for folder in folders]
+def session(settings):
+    return TrackingSession(settings)
 
 
-def states(client, references):
-    return [client.get_run(one.run_id).info.status for one in references]
+def runs(settings):
+    client = connect(f"sqlite:///{settings.results_dir}/mlflow.db")
+    found = client.get_experiment_by_name(settings.dataset.name)
+    return {run.info.run_name: run for run in client.search_runs([found.experiment_id])} if found else {}
 
 
-def test_dataset_and_study_have_a_run_each(opened, client):
-    assert [client.get_run(one.run_id).info.run_name for one in opened] == ["volumes", "flagship"]
-    assert states(client, opened) == ["RUNNING", "RUNNING"]
+def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "timeout"
+        time.sleep(0.2)
 
 
-@pytest.mark.parametrize("status", ["FINISHED", "FAILED"])
-def test_both_end_as_the_workflow_did(settings, opened, client, status):
-    close_runs(settings, status)
-    assert states(client, opened) == [status, status]
+def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(settings, session):
+    session.open()
+    study, dataset = (
+        CurrentRun.read(folder / "tracking/run.json") for folder in (settings.recipe_dir, settings.dataset_dir)
+    )
+    assert study.plan != dataset.plan
+    Record(settings.recipe_dir / "tracking/outbox", Begin(str(study.plan), "evaluate_study")).end("FINISHED")
+    assert session.close("FAILED") is None
+    states = {name: run.info.status for name, run in runs(settings).items()}
+    assert states == {"volumes": "FAILED", "flagship": "FAILED", "evaluate_study": "FINISHED"}
+    assert all(
+        run.data.tags["mlflow.source.git.commit"]
+        for run in runs(settings).values()
+        if run.info.run_name != "evaluate_study"
+    )
+    first = {name: run.info.run_id for name, run in runs(settings).items()}
+    again = TrackingSession(settings)
+    again.open()
+    assert again.close("FINISHED") is None
+    assert {name: run.info.run_id for name, run in runs(settings).items()} == first
+    assert runs(settings)["flagship"].info.status == "FINISHED"
 
 
-def test_the_next_run_of_the_workflow_goes_on_with_the_same(settings, opened, client):
-    close_runs(settings, "FAILED")
-    open_runs(settings)
-    again = [RunReference.read(folder / "tracking/run.json") for folder in (settings.dataset_dir, settings.recipe_dir)]
-    assert again == opened
-    assert states(client, opened) == ["RUNNING", "RUNNING"]
+def test_the_data_is_named_by_its_targets_once_they_are_there(settings, session, uri):
+    def digest_at_opening():
+        one = TrackingSession(settings)
+        one.open()
+        assert one.close("FINISHED") is None
+        return runs(settings)["flagship"].data.tags["lungpipe.data_sha256"]
 
-
-def test_another_recipe_shares_the_run_of_the_dataset(settings, opened):
-    other = settings.model_copy(update={"recipe": "patch48"})
-    open_runs(other)
-    assert RunReference.read(other.dataset_dir / "tracking/run.json") == opened[0]
-    assert RunReference.read(other.recipe_dir / "tracking/run.json") != opened[1]
-
-
-def test_the_data_is_named_by_its_targets_once_they_are_there(settings, opened, client):
-    assert client.get_run(opened[1].run_id).data.tags["lungpipe.data_sha256"] == "unknown"
+    assert digest_at_opening() == "unknown"
     folder = settings.dataset_dir / "targets"
     folder.mkdir()
     for name in ("series", "nodules"):
         (folder / f"{name}.parquet").write_text(name)
-    open_runs(settings)
-    assert len(client.get_run(opened[1].run_id).data.tags["lungpipe.data_sha256"]) == 64
+    assert len(digest_at_opening()) == 64
 
 
 def test_what_is_not_tracked_is_opened_and_closed_without_a_store(settings, tmp_path):
     silent = settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"is_enabled": False})})
-    open_runs(silent)
-    close_runs(silent, "FINISHED")
-    assert not RunReference.read(silent.recipe_dir / "tracking/run.json").is_enabled
-    assert not list(Path(tmp_path).rglob("*.db"))
+    session = TrackingSession(silent)
+    session.open()
+    assert session.close("FINISHED") is None
+    assert CurrentRun.read(silent.recipe_dir / "tracking/run.json").plan is None
+    assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"run.json"}
 
 
-def test_a_study_that_made_its_targets_itself_names_its_data_when_it_is_finished(settings, opened, client, tmp_path):
-    data = tmp_path / "nodules.parquet"
-    data.write_text("nodules")
-    finish_study(opened[1], {"cpm": 0.5}, [], [data])
-    run = client.get_run(opened[1].run_id)
-    assert len(run.data.tags["lungpipe.data_sha256"]) == 64
-    assert run.data.metrics == {"cpm": 0.5}
+@pytest.mark.parametrize("was_left", [True, False])
+def test_what_was_left_is_sent_where_the_workflow_has_nothing_to_do(settings, session, uri, was_left):
+    if was_left:
+        killed = TrackingSession(settings)
+        killed._start = lambda uri: None
+        killed.open()
+        for record in killed._records:
+            # as when its process ends: with the file, its lock is gone
+            os.close(record._file)
+    assert session.send_left() is None
+    assert not pending_records(settings.recipe_dir / "tracking/outbox")
+    assert (settings.recipe_dir / "tracking/sender.log").exists() == was_left
+    if was_left:
+        assert {run.info.status for run in runs(settings).values()} == {"KILLED"}
+
+
+def test_both_runs_are_running_as_long_as_the_session(settings, session, uri):
+    session.open()
+    wait_until(lambda: set(runs(settings)) == {"volumes", "flagship"})
+    # two more passes of the sender
+    time.sleep(2.5 * SECONDS_BETWEEN_PASSES)
+    assert {run.info.status for run in runs(settings).values()} == {"RUNNING"}
+    assert session.close("FINISHED") is None
+    assert {run.info.status for run in runs(settings).values()} == {"FINISHED"}
+
+
+def test_a_session_that_was_opened_leaves_nothing_to_send(settings, session, uri):
+    session.open()
+    assert session.send_left() is None
+    assert session.close("FINISHED") is None
+
+
+def test_a_store_that_breaks_meanwhile_is_told_when_the_session_ends(settings, session, uri, results):
+    session.open()
+    (results / "mlflow.db").write_text("a note")
+    message = session.close("FINISHED")
+    assert message is not None
+    assert "not all was sent" in message
+    assert "The next run sends what is left" in message
+    assert pending_records(settings.recipe_dir / "tracking/outbox")
+
+
+def test_a_wrong_store_is_refused_before_anything_is_written(settings, tmp_path):
+    wrong = settings.model_copy(update={"tracking": settings.tracking.model_copy(update={"uri": "sqllite:///x.db"})})
+    with pytest.raises(TrackingError, match="found 'sqllite'"):
+        TrackingSession(wrong).open()
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_opening_imports_no_mlflow(settings, uri):
+    code = f"""
+        import sys
+        from lungpipe.services.tracking.session import TrackingSession
+        from lungpipe.settings import StudySettings
+        session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
+        session.open()
+        assert session.close("FINISHED") is None
+        assert not {{"mlflow", "torch"}} & set(sys.modules)
+    """
+    subprocess.run([sys.executable, "-c", textwrap.dedent(code)], check=True)
+    assert runs(settings)["flagship"].info.status == "FINISHED"
+
+
+def test_a_workflow_that_is_killed_ends_its_runs_and_its_sender(settings, uri):
+    code = f"""
+        import os
+        from lungpipe.services.tracking.session import TrackingSession
+        from lungpipe.settings import StudySettings
+        session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
+        session.open()
+        print(session._sender.pid, flush=True)
+        os.kill(os.getpid(), 9)
+    """
+    killed = subprocess.run(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True, check=False, timeout=60
+    )
+    assert killed.returncode == -9
+    wait_until(lambda: is_gone(int(killed.stdout)))
+    assert {name: run.info.status for name, run in runs(settings).items()} == {
+        "volumes": "KILLED",
+        "flagship": "KILLED",
+    }
+
+
+def is_gone(pid: int) -> bool:
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] == "Z"
+    except FileNotFoundError:
+        return True

@@ -10,8 +10,15 @@ import pytest
 from alembic import command
 from mlflow.store.db.utils import _get_alembic_config
 
-from lungpipe.services.tracking import TrackingError
-from lungpipe.services.tracking.store import artifact_location, connect, connect_existing, ensure_store, tracking_uri
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.services.tracking.store import (
+    artifact_location,
+    check_uri,
+    connect,
+    ensure_store,
+    require_store,
+    tracking_uri,
+)
 from lungpipe.settings import StudySettings, TrackingSettings
 
 
@@ -43,13 +50,13 @@ def test_many_may_ask_for_one_new_store_at_once(tmp_path: Path) -> None:
     uri = f"sqlite:///{tmp_path}/deep/mlflow.db"
     with ThreadPoolExecutor(3) as pool:
         list(pool.map(ensure_store, [uri] * 3))
-    assert connect_existing(uri).create_experiment("one")
+    assert connect(uri).create_experiment("one")
     assert sorted(path.name for path in (tmp_path / "deep").iterdir()) == [".mlflow.db.lock", "mlflow.db"]
 
 
 def test_a_store_that_is_gone_is_an_error_and_is_not_made_anew(tmp_path: Path) -> None:
     with pytest.raises(TrackingError, match=r"gone\.db: expected the tracking store"):
-        connect_existing(f"sqlite:///{tmp_path}/gone.db")
+        require_store(f"sqlite:///{tmp_path}/gone.db")
     assert list(tmp_path.iterdir()) == []
 
 
@@ -70,6 +77,34 @@ def test_a_file_that_is_no_store_is_an_error_and_stays_as_it_is(tmp_path: Path) 
     with pytest.raises(sqlite3.DatabaseError, match="not a database"):
         ensure_store(f"sqlite:///{tmp_path}/mlflow.db")
     assert (tmp_path / "mlflow.db").read_text() == "a note"
+
+
+@pytest.mark.parametrize(
+    ("uri", "message"),
+    [
+        ("sqllite:///x.db", "expected one of sqlite:///, http, https, mysql.*found .sqllite"),
+        ("results/mlflow.db", "found 'results/mlflow.db'"),
+        ("file:///results", "found .file"),
+        ("sqlite:///note/mlflow.db", "note/mlflow.db: expected an MLflow store or a place for one"),
+        ("sqlite:///note", "note: expected an MLflow store .*not a database"),
+        ("sqlite:///other.db", "other.db: expected an MLflow store .*no such table"),
+    ],
+)
+def test_what_cannot_be_a_store_is_refused_at_the_start(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, uri: str, message: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("note").write_text("a note")
+    with closing(sqlite3.connect("other.db")) as database:
+        database.execute("create table cakes (name text)")
+    with pytest.raises(TrackingError, match=message):
+        check_uri(uri)
+
+
+def test_what_can_be_a_store_is_not(tmp_path: Path, empty_store: Path) -> None:
+    for uri in (f"sqlite:///{tmp_path}/deep/new.db", f"sqlite:///{empty_store}", "postgresql+psycopg2://host/runs"):
+        check_uri(uri)
+    assert not (tmp_path / "deep" / "new.db").exists()
 
 
 def rows(folder: Path, query: str) -> list[tuple]:

@@ -1,0 +1,31 @@
+"""The parent run that jobs belong to at present: the content of `tracking/run.json`."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from lungpipe.tables.atomic import write_json
+
+
+@dataclass(frozen=True, slots=True)
+class CurrentRun:
+    """What a job needs for its record; written once per run of the workflow, so that no job asks git or MLflow.
+
+    `plan` is the digest that names the parent run (see `RunPlan`); None where tracking is disabled.
+    `commit` is the commit of this package, as `git_commit` returns it.
+    """
+
+    plan: str | None
+    commit: str
+
+    def write(self, path: Path) -> None:
+        """Write the file whole."""
+        write_json(path, asdict(self))
+
+    @classmethod
+    def read(cls, path: Path) -> "CurrentRun":
+        """Read a file that `write` wrote; raises ValueError naming the file where the content is another."""
+        try:
+            return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise ValueError(f"{path}: expected plan and commit of a run, found {error}") from None

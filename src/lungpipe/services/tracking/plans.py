@@ -1,0 +1,58 @@
+"""What a parent run in MLflow is called and stands for; written beside the records, so that the sender can make it."""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.settings import StudySettings
+from lungpipe.tables.atomic import write_json
+
+
+@dataclass(frozen=True, slots=True)
+class RunPlan:
+    """A parent run: its name, its note, its experiment, and the nested settings that decide whether it is the same run.
+
+    The settings (`identity`) become the run's params.
+    """
+
+    name: str
+    note: str
+    experiment: str
+    identity: Mapping[str, Any]
+
+    @property
+    def digest(self) -> str:
+        """The 16 hex digits by which the run is found again."""
+        content = json.dumps({"name": self.name, **self.identity}, sort_keys=True)
+        return hashlib.sha256(content.encode()).hexdigest()[:16]
+
+    def write(self, folder: Path) -> None:
+        """Write the plan as `<digest>.json` into a folder, whole."""
+        write_json(folder / f"{self.digest}.json", asdict(self))
+
+    @classmethod
+    def read(cls, folder: Path, digest: str) -> "RunPlan":
+        """Read a plan that `write` wrote; raises TrackingError naming the file where it is missing or another."""
+        path = folder / f"{digest}.json"
+        try:
+            return cls(**json.loads(path.read_text(encoding="utf-8")))
+        except (OSError, TypeError, ValueError) as error:
+            raise TrackingError(f"{path}: expected the plan of a parent run, found {error}") from None
+
+
+def plan_study(settings: StudySettings) -> RunPlan:
+    """Return the plan of a study's run; how and where a study is tracked is no part of its identity."""
+    note = f"Recipe `{settings.recipe}` on `{settings.dataset.name}`, folds {list(settings.folds)}"
+    identity = settings.model_dump(mode="json", exclude={"tracking", "results_dir"})
+    return RunPlan(settings.recipe, note, settings.dataset.name, identity)
+
+
+def plan_dataset(settings: StudySettings) -> RunPlan:
+    """Return the plan of the run of what all recipes share: a dataset's targets and volumes."""
+    name = settings.dataset.name
+    identity = settings.model_dump(mode="json", include={"dataset", "preprocessing"})
+    return RunPlan("volumes", f"Targets and volumes of `{name}`", name, identity)

@@ -1,0 +1,131 @@
+"""The sender: one process beside the workflow that sends the records of its folders, live and once more at the end.
+
+`python -m lungpipe.services.tracking.sender URI LOCATION SINCE FOLDER...`, with a pipe as standard input. `SINCE` is
+when the workflow began, in milliseconds since 1970. The pipe closes when the workflow ends, killed or not; the sender
+then sends what is left and ends, too.
+"""
+
+import fcntl
+import logging
+import os
+import select
+import sys
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.services.tracking.records import ENDING, is_locked, pending_records
+from lungpipe.services.tracking.sending import RecordSender
+from lungpipe.services.tracking.store import connect, ensure_store, require_store
+
+SECONDS_BETWEEN_PASSES = 2.0
+SECONDS_AFTER_ERROR = 15.0
+SECONDS_FOR_THE_DYING = 10.0
+"""How long the last pass waits for killed processes: one that held much memory takes a while to end."""
+REFUSALS = ("INVALID_PARAMETER_VALUE", "RESOURCE_DOES_NOT_EXIST", "INVALID_STATE", "BAD_REQUEST")
+"""MLflow's errors that concern one record; every other error concerns the whole store."""
+
+_logger = logging.getLogger(__name__)
+
+
+def send_all(sender: RecordSender, outboxes: Sequence[Path], *, is_last_pass: bool = False) -> list[str]:
+    """Send every record of the folders once; return one message for each record that could not be sent.
+
+    An error of the whole store ends the pass. A folder in which another sender is busy is left to that sender, and
+    waited for in the last pass.
+    """
+    complaints: list[str] = []
+    try:
+        require_store(sender.uri)
+    except TrackingError as error:
+        return [str(error)]
+    for outbox in outboxes:
+        with _alone_in(outbox, wait=is_last_pass) as is_alone:
+            for path in pending_records(outbox) if is_alone else ():
+                complaint, is_over = _send_one(sender, path, is_last_pass)
+                complaints.extend(complaint)
+                if is_over:
+                    return complaints
+            if is_alone:
+                _remove_notes_without_record(outbox)
+    return complaints
+
+
+def _send_one(sender: RecordSender, path: Path, is_last_pass: bool) -> tuple[list[str], bool]:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        sender.send(path, is_last_pass=is_last_pass)
+    except Exception as error:
+        is_refusal = isinstance(error, MlflowException) and error.error_code in REFUSALS
+        if is_refusal and sender.forget(path):
+            return [], False
+        # whatever a record meets is reported at the end, and the record stays
+        _logger.warning("%s", path.name, exc_info=True)
+        is_of_record = is_refusal or isinstance(error, TrackingError | OSError)
+        return [f"{path.name}: {type(error).__name__}: {' '.join(str(error).split())[:300]}"], not is_of_record
+    return [], False
+
+
+def serve(uri: str, location: str | None, since: int, folders: Sequence[Path]) -> list[str]:
+    """Send the records of the tracking folders until standard input closes; return what could not be sent."""
+    outboxes = [folder / "outbox" for folder in folders]
+    ensure_store(uri)
+    sender = RecordSender(connect(uri), uri, location, since)
+    complaints: list[str] = []
+    while not _is_closed(SECONDS_AFTER_ERROR if complaints else SECONDS_BETWEEN_PASSES):
+        complaints = send_all(sender, outboxes)
+    deadline = time.monotonic() + SECONDS_FOR_THE_DYING
+    complaints = send_all(sender, outboxes, is_last_pass=True)
+    while not complaints and _are_alive(outboxes) and time.monotonic() < deadline:
+        time.sleep(0.2)
+        complaints = send_all(sender, outboxes, is_last_pass=True)
+    return complaints + sender.lost
+
+
+def _is_closed(seconds: float) -> bool:
+    readable, _, _ = select.select([sys.stdin], [], [], seconds)
+    return bool(readable) and not os.read(sys.stdin.fileno(), 1)
+
+
+def _are_alive(outboxes: Sequence[Path]) -> bool:
+    return any(is_locked(path) for outbox in outboxes for path in pending_records(outbox))
+
+
+def _remove_notes_without_record(outbox: Path) -> None:
+    for note in outbox.glob("*.sent"):
+        if not note.with_suffix(ENDING).exists():
+            note.unlink()
+
+
+@contextmanager
+def _alone_in(outbox: Path, *, wait: bool) -> Iterator[bool]:
+    outbox.mkdir(parents=True, exist_ok=True)
+    with (outbox / ".lock").open("w") as stream:
+        try:
+            fcntl.flock(stream, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            yield False
+            return
+        yield True
+
+
+def main() -> None:
+    """Run the sender; its log is standard output, whose last line sums up what could not be sent."""
+    logging.basicConfig(stream=sys.stdout, format="%(asctime)s %(levelname)s %(message)s")
+    # the jobs' work comes first
+    os.nice(10)
+    # a server that is away is asked again in the next pass, and not for minutes in each
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "30")
+    uri, location, since, *folders = sys.argv[1:]
+    complaints = serve(uri, location or None, int(since), [Path(folder) for folder in folders])
+    if complaints:
+        more = f" (and {len(complaints) - 1} more)" if len(complaints) > 1 else ""
+        sys.exit(f"{complaints[0]}{more}")
+
+
+if __name__ == "__main__":
+    main()
