@@ -19,7 +19,9 @@ if STUDY.detector.kind == "trained":
             gpu=GPUS,
         params:
             run=f"{R}/tracking/run.json",
-            code=code_of("mine_candidates", *built(STUDY.detector.network, STUDY.detector.inference.decode)),
+            code=code_of(
+                "mine_candidates", *built(STUDY.detector.network, STUDY.detector.inference.decode)
+            ),
             settings=applied(STUDY.detector),
             margin_mm=STUDY.preprocessing.lung_margin_mm,
             precision=STUDY.compute.precision,
@@ -45,7 +47,10 @@ if STUDY.detector.kind == "trained":
             gpu=GPUS,
         params:
             run=f"{R}/tracking/run.json",
-            code=code_of("detect_candidates", *built(STUDY.detector.network, STUDY.detector.inference.decode)),
+            code=code_of(
+                "detect_candidates",
+                *built(STUDY.detector.network, STUDY.detector.inference.decode),
+            ),
             settings=applied(STUDY.detector),
             margin_mm=STUDY.preprocessing.lung_margin_mm,
             precision=STUDY.compute.precision,

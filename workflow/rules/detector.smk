@@ -23,7 +23,9 @@ if STUDY.detector.kind == "trained":
             gpu=GPUS,
         params:
             run=f"{R}/tracking/run.json",
-            code=code_of("train_detector", *built(STUDY.detector.network, STUDY.detector.training.objective)),
+            code=code_of(
+                "train_detector", *built(STUDY.detector.network, STUDY.detector.training.objective)
+            ),
             seed=STUDY.seed,
             num_subsets=STUDY.dataset.num_subsets,
             spacing_zyx_mm=list(STUDY.preprocessing.spacing_zyx_mm),

@@ -24,7 +24,9 @@ if STUDY.scorer.kind == "trained":
             gpu=GPUS,
         params:
             run=f"{R}/tracking/run.json",
-            code=code_of("train_scorer", *built(STUDY.scorer.network, STUDY.scorer.training.objective)),
+            code=code_of(
+                "train_scorer", *built(STUDY.scorer.network, STUDY.scorer.training.objective)
+            ),
             seed=STUDY.seed,
             num_subsets=STUDY.dataset.num_subsets,
             malignancy_rule=STUDY.evaluation.malignancy_rule,
