@@ -3,7 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.volumes.hounsfield import Normalisation, scale_intensity
+from lungpipe.settings.recipe import Normalisation
+from lungpipe.volumes.hounsfield import scale_intensity
 
 
 def augment(

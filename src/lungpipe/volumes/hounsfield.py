@@ -1,11 +1,13 @@
 """From stored HU to the intensities that networks read."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lungpipe.settings.recipe import Normalisation
+if TYPE_CHECKING:
+    from lungpipe.settings.recipe import Normalisation
 
-__all__ = ["AIR_HU", "Normalisation", "scale_intensity"]
 
 AIR_HU = -1024
 """What lies outside a scan."""
@@ -13,7 +15,7 @@ _UNIFORM_MEAN = np.float32(0.5)
 _UNIFORM_STD = np.float32(1.0 / np.sqrt(12.0))
 
 
-def scale_intensity(hu: ArrayLike, window_hu: tuple[int, int], normalisation: Normalisation) -> NDArray[np.float32]:
+def scale_intensity(hu: ArrayLike, window_hu: tuple[int, int], normalisation: "Normalisation") -> NDArray[np.float32]:
     """Clip HU (any shape) to the window (low, high) and scale them to float32 intensities.
 
     `zero_one`: the window becomes [0, 1]. `byte`: whole numbers 0..255. `zero_centre`: [0, 1] less the mean 1/2, by the
