@@ -10,7 +10,8 @@ import zarr
 from numpy.typing import NDArray
 from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
 
-from lungpipe.volumes.arrays import CHUNK_VOX, MAX_SHARD_CHUNKS, ChunkedArray, fill_array, fit_shards
+from lungpipe.volumes.array_writing import CHUNK_VOX, MAX_SHARD_CHUNKS, fill_array, fit_shards
+from lungpipe.volumes.arrays import ChunkedArray
 
 CODECS: dict[str, Any] = {
     "none": None,

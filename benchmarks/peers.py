@@ -42,7 +42,7 @@ def make_floor() -> Chain:
     """Read, resample linearly with SimpleITK, and compress that one array with the store's codec and chunks."""
     import SimpleITK
 
-    from lungpipe.volumes.arrays import write_array
+    from lungpipe.volumes.array_writing import write_array
 
     def run(source: Path, folder: Path) -> None:
         image = _read_sitk(source)

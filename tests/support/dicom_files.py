@@ -79,7 +79,10 @@ def compress(path, kind):
 
 
 def encode(pixels, compressor):
-    """Return unsigned 16-bit pixels (yx) as SimpleITK's GDCM compresses them (JPEG: lossless; JPEG2000: reversible)."""
+    """Return unsigned 16-bit pixels (yx) as SimpleITK's GDCM compresses them (JPEG: lossless; JPEG2000: reversible).
+
+    Pixels that cannot be compressed, such as a few of them or noise, end the program: its buffer is as large as they.
+    """
     with TemporaryDirectory() as folder:
         writer = SimpleITK.ImageFileWriter()
         writer.SetFileName(f"{folder}/a.dcm")

@@ -115,8 +115,8 @@ def test_a_store_that_cannot_be_is_one_message_before_any_job(fresh):
 
 
 def kill_while_training(checkout, target):
-    """Start the study, and kill Snakemake, its jobs and the sender once a segmenter has logged its first check."""
-    log = checkout.recipe / "logs" / "train_segmenter" / "fold0.log"
+    """Start the study, and kill Snakemake, its jobs and the sender once a detector has logged its first check."""
+    log = checkout.recipe / "logs" / "train_detector" / "fold0.log"
     with (checkout.folder / "killed.log").open("w") as output:
         run = subprocess.Popen(
             checkout.command(target),
@@ -144,10 +144,10 @@ def children(parent, name):
 
 
 def test_what_a_killed_run_wrote_down_is_sent_once_by_the_next(fresh):
-    target = "results/ci/flagship/fold0/segmenter.safetensors"
+    target = "results/ci/flagship/fold0/detector.safetensors"
     kill_while_training(fresh, target)
     outbox = fresh.recipe / "tracking" / "outbox"
-    assert {path.name.split(".")[1] for path in outbox.glob("*.jsonl")} == {"study", "train_segmenter-fold0"}
+    assert {path.name.split(".")[1] for path in outbox.glob("*.jsonl")} == {"study", "train_detector-fold0"}
     fresh.snakemake("--unlock")
     fresh.snakemake("--rerun-incomplete", target)
     assert not list(outbox.glob("*.jsonl"))
@@ -156,7 +156,7 @@ def test_what_a_killed_run_wrote_down_is_sent_once_by_the_next(fresh):
     [experiment] = [one for one in client.search_experiments() if one.name == "ci"]
     every = client.search_runs([experiment.experiment_id], run_view_type=3, max_results=200)
     killed = [run for run in every if run.info.lifecycle_stage == "deleted"]
-    assert [(run.info.run_name, run.info.status) for run in killed] == [("train_segmenter/fold0", "KILLED")]
+    assert [(run.info.run_name, run.info.status) for run in killed] == [("train_detector/fold0", "KILLED")]
     assert {run.info.status for run in every if run not in killed} == {"FINISHED"}
     assert 40 in [value.step for value in client.get_metric_history(killed[0].info.run_id, "validation_loss")]
     for run in every:

@@ -10,9 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.scan import AIR_RANGE_HU, Scan, ScanError, check_hu
+from lungpipe.terms import AIR_HU
 
-AIR_HU = -1024
-"""What a scan holds outside its field of view."""
 PADDING_HU = int(np.iinfo(np.int16).min)
 """Mark of a padding voxel between a reader's first look at it and `accept_scan`; no CT measures it."""
 _INT16 = np.iinfo(np.int16)

@@ -1,16 +1,22 @@
 """How the readers' ratings of a nodule become a malignancy label; networks learn by the same rules that judge them."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lungpipe.evaluation.matching import Matches
-from lungpipe.settings.study import MalignancyRule
+
+if TYPE_CHECKING:
+    from lungpipe.settings.study import MalignancyRule
+
+RULES = ("at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3")
+"""What `malignancy_label` takes as a rule: the values of the setting of this name."""
 
 
-def malignancy_label(ratings: str | None, rule: MalignancyRule) -> float:
+def malignancy_label(ratings: str | None, rule: "MalignancyRule") -> float:
     """Return 1.0 (malignant), 0.0 (benign) or NaN (not known, or left out by the rule) from readers' ratings '4;5;3'.
 
     `at_least_two_readers_ge_4`: two readers rated 4 or 5 (a single reader cannot decide: NaN). `mean_gt_3` and
@@ -33,16 +39,18 @@ def malignancy_label(ratings: str | None, rule: MalignancyRule) -> float:
         return float(np.median(values) > 3)
     if rule == "exclude_3":
         return float("nan") if values.mean() == 3 else float(values.mean() > 3)
-    raise ValueError(f"malignancy rule: expected one of {MalignancyRule.__args__}, found {rule!r}")
+    raise ValueError(f"malignancy rule: expected one of {', '.join(RULES)}, found {rule!r}")
 
 
-def malignancy_labels(ratings: Iterable[object], rule: MalignancyRule) -> NDArray[np.float64]:
+def malignancy_labels(ratings: Iterable[object], rule: "MalignancyRule") -> NDArray[np.float64]:
     """Return the label (see `malignancy_label`) of every entry of a column of ratings; what is missing is not known."""
     known = (text if isinstance(text, str) else None for text in ratings)
     return np.array([malignancy_label(text, rule) for text in known], dtype=np.float64)
 
 
-def hit_malignancy(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame, rule: MalignancyRule) -> pd.DataFrame:
+def hit_malignancy(
+    matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame, rule: "MalignancyRule"
+) -> pd.DataFrame:
     """Return the hit nodules: series_uid, malignancy (of the mark), malignancy_label, diameter_mm (annotated).
 
     `marks` and `nodules` are the tables that were matched, with the columns malignancy and malignancy_ratings.

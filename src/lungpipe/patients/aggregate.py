@@ -1,18 +1,22 @@
 """Malignancy per patient: the largest over the candidates, and noisy-OR beside it."""
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 import pandas as pd
 
 from lungpipe.evaluation.labels import malignancy_labels
-from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import PATIENTS
+
+if TYPE_CHECKING:
+    from lungpipe.settings.study import MalignancyRule
 
 COUNTED_PROBABILITY = 0.5
 """A candidate counts towards the patient's largest diameter from here on."""
 
 
 def aggregate_patients(
-    scored: pd.DataFrame, series: pd.DataFrame, nodules: pd.DataFrame, *, fold: int, rule: MalignancyRule
+    scored: pd.DataFrame, series: pd.DataFrame, nodules: pd.DataFrame, *, fold: int, rule: "MalignancyRule"
 ) -> pd.DataFrame:
     """Return one row per patient of `series` (the judged scans), patients without candidates included.
 

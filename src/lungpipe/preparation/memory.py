@@ -4,6 +4,7 @@ import math
 import os
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -15,8 +16,10 @@ from lungpipe.lungs.coarse import count_cells
 from lungpipe.preparation.workers import GIB
 from lungpipe.resampling.resample import anti_alias_sigma_mm
 from lungpipe.resampling.separable import match_axes
-from lungpipe.settings import PreprocessingSettings
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
+
+if TYPE_CHECKING:
+    from lungpipe.settings import PreprocessingSettings
 
 HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
 PROGRAM_BYTES = 640 * 2**20
@@ -61,7 +64,7 @@ def count_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def require_memory(scan: ScanFiles, settings: PreprocessingSettings, limit_bytes: int, *, threads: int = 1) -> int:
+def require_memory(scan: ScanFiles, settings: "PreprocessingSettings", limit_bytes: int, *, threads: int = 1) -> int:
     """Return the bytes that preparing a scan needs, the program included; reads the header alone.
 
     Raises:
@@ -121,7 +124,7 @@ def require_comparison_memory(scan: ScanFiles, reference: ScanFiles, target_grid
     return needed
 
 
-def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: PreprocessingSettings) -> list[str]:
+def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: "PreprocessingSettings") -> list[str]:
     """Return the series that a worker of the settings' memory refuses by their headers.
 
     Those that the manifest of `folder` holds are prepared already, and files still to come are not known.
@@ -134,7 +137,7 @@ def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: Preprocessi
     return [scan.series_uid for scan in missing if _is_refused(scan, settings)]
 
 
-def _is_refused(scan: ScanFiles, settings: PreprocessingSettings) -> bool:
+def _is_refused(scan: ScanFiles, settings: "PreprocessingSettings") -> bool:
     try:
         require_memory(scan, settings, worker_bytes(settings))
     except ScanError:
@@ -142,7 +145,7 @@ def _is_refused(scan: ScanFiles, settings: PreprocessingSettings) -> bool:
     return False
 
 
-def worker_bytes(settings: PreprocessingSettings) -> int:
+def worker_bytes(settings: "PreprocessingSettings") -> int:
     """Return the memory of one worker."""
     return int(settings.worker_memory_gib * GIB)
 

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.resampling.separable import match_axes, resample_along_axes, take_along_axes
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 
 ANTI_ALIAS_FACTOR = 2.0
 """Only axes that are down-sampled by at least this much are smoothed first: below it, smoothing costs more detail than

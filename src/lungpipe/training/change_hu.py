@@ -10,7 +10,7 @@ from torch.nn import functional
 from lungpipe.sampling.batch import PADDING, Spacing
 from lungpipe.sampling.targets import diameters_mm
 from lungpipe.settings.recipe import AugmentationSettings
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 
 # 32-bit constants as signed numbers, which is what torch multiplies
 _FACTORS = (0x85EBCA6B - 2**32, 0xC2B2AE35 - 2**32)

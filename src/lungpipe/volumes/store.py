@@ -12,12 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
+from lungpipe.terms import AIR_HU
 from lungpipe.volumes.arrays import ChunkedArray
-from lungpipe.volumes.hounsfield import AIR_HU
 from lungpipe.volumes.ome import read_grid
 
 __all__ = [
-    "AIR_HU",
     "LUNGS",
     "OWN_KEY",
     "StoredVolume",

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 
 
 class Volume(Protocol):

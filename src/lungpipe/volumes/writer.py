@@ -16,8 +16,8 @@ from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
 from lungpipe.geometry.downsampling import block_mean, halve_labels
-from lungpipe.volumes.arrays import write_array
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
+from lungpipe.volumes.array_writing import write_array
 from lungpipe.volumes.ome import image_attributes, label_attributes
 from lungpipe.volumes.store import LUNGS, OWN_KEY, VolumeError, list_files
 

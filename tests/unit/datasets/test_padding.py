@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from lungpipe.datasets.padding import AIR_HU, PADDING_HU, accept_scan, touching_border, whole_hu
+from lungpipe.datasets.padding import PADDING_HU, accept_scan, touching_border, whole_hu
 from lungpipe.datasets.scan import Scan, ScanError
 from lungpipe.geometry import Grid
+from lungpipe.terms import AIR_HU
 
 PATH = Path("1.2.3.mhd")
 CHEST = (np.arange(4800, dtype=np.int16).reshape(6, 20, 40) * 37) % 2000 - 1000

@@ -48,7 +48,7 @@ def candidates(fold, subset, malignancies):
             "center_y_mm": 0.0,
             "center_x_mm": place,
             "diameter_mm": diameter,
-            "segmenter_score": 0.9,
+            "detector_score": 0.9,
             "fold": fold,
             "probability": 0.9 - 0.1 * row,
             "malignancy": malignancy,

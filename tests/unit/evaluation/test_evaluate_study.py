@@ -76,7 +76,7 @@ def test_hits_of_one_class_have_no_malignancy_and_no_warning_about_it(study):
 def test_a_recipe_without_a_scorer_has_no_figures_of_malignancy_and_says_so(study):
     unknown = {"malignancy_max": np.nan, "malignancy_noisy_or": np.nan}
     tables = replace(study, scored=study.scored.assign(malignancy=np.nan), patients=study.patients.assign(**unknown))
-    report = judged(tables).report
+    report = judged(tables).summary
     assert report["malignancy"] is None
     assert report["patients"] is None
     assert [text.split(":")[0] for text in report["warnings"]] == ["no_malignancy"]

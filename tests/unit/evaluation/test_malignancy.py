@@ -1,4 +1,5 @@
 from dataclasses import replace
+from typing import get_args
 
 import numpy as np
 import pandas as pd
@@ -6,9 +7,10 @@ import pytest
 
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.evaluation.cutoffs import choose_cuts
-from lungpipe.evaluation.labels import hit_malignancy, malignancy_label
+from lungpipe.evaluation.labels import RULES, hit_malignancy, malignancy_label
 from lungpipe.evaluation.malignancy import malignancy_figures, patient_figures
 from lungpipe.evaluation.matching import match
+from lungpipe.settings.study import MalignancyRule
 
 NAN = float("nan")
 
@@ -43,6 +45,10 @@ def test_other_ratings_are_refused(ratings):
 def test_an_unknown_rule_is_refused():
     with pytest.raises(ValueError, match=r"expected one of .*median.*found 'mode'"):
         malignancy_label("3", "mode")
+
+
+def test_the_setting_names_every_rule():
+    assert get_args(MalignancyRule) == RULES
 
 
 def test_hit_nodules_carry_the_malignancy_of_their_mark(marks, findings):

@@ -7,7 +7,7 @@ import torch
 from lungpipe.geometry import Grid
 from lungpipe.inference.maps import mean_logits, predict_maps
 from lungpipe.settings.recipe import DetectorInference
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.volume import MemoryVolume
 

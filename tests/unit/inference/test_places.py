@@ -14,7 +14,7 @@ from lungpipe.geometry import Grid
 from lungpipe.inference.maps import predict_maps
 from lungpipe.models import build_network
 from lungpipe.settings.recipe import DetectorInference, UNetSettings
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 from lungpipe.volumes.volume import MemoryVolume
 
 REACH = 40

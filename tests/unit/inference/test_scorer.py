@@ -9,7 +9,7 @@ import torch
 from lungpipe.geometry import Grid
 from lungpipe.inference.scorer import Scorer, flipped_views
 from lungpipe.models import Model
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.volume import MemoryVolume
 

@@ -12,7 +12,7 @@ from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.resampling.resample import anti_alias_sigma_mm, resample, to_image
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 
 C, S = np.cos(0.4), np.sin(0.4)
 DIRECTIONS = {

@@ -15,7 +15,8 @@ from lungpipe.sampling.points import detector_points
 from lungpipe.sampling.targets import paint_masks
 from lungpipe.settings.recipe import AugmentationSettings, DetectorSampling
 from lungpipe.tables import CENTER_COLUMNS, POINTS
-from lungpipe.volumes.store import AIR_HU, VolumeError
+from lungpipe.terms import AIR_HU
+from lungpipe.volumes.store import VolumeError
 
 SHAPE = (30, 32, 34)
 PLAN = FeedPlan(

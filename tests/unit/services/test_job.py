@@ -21,7 +21,7 @@ class Named(dict):
 @pytest.fixture
 def rule(tmp_path):
     """A running rule without a run."""
-    return SimpleNamespace(rule="train_segmenter", log=[str(tmp_path / "logs/fold3.log")], params=Named())
+    return SimpleNamespace(rule="train_detector", log=[str(tmp_path / "logs/fold3.log")], params=Named())
 
 
 def log_lines(rule):
@@ -35,7 +35,7 @@ def test_what_is_said_stands_in_the_log_with_its_time(rule):
         job.expect(2)
         job.advance("1.2.3: done")
         job.log(40, {"loss": 0.123456, "dice": 0.5})
-        assert job.name == "train_segmenter fold 3"
+        assert job.name == "train_detector fold 3"
         assert job.commit == "unknown"
     lines = log_lines(rule)
     assert [line.split(" ", 3)[2:] for line in lines] == [
@@ -51,7 +51,7 @@ def test_progress_is_counted_where_there_is_a_terminal(rule, monkeypatch):
         bar = job._progress.tasks[0]
         assert not bar.visible
         job.expect(10)
-        assert (bar.visible, bar.total, bar.description) == (True, 10, "train_segmenter subset 1")
+        assert (bar.visible, bar.total, bar.description) == (True, 10, "train_detector subset 1")
         job.advance("one")
         assert bar.completed == 1
         job.log(7, {"loss": 1.0})
@@ -69,7 +69,7 @@ def test_an_error_ends_up_in_the_log_and_goes_on(rule, error):
         run()
     text = "\n".join(log_lines(rule))
     assert "started" in text
-    assert "ERROR train_segmenter fold 3 subset 4 failed" in text
+    assert "ERROR train_detector fold 3 subset 4 failed" in text
     assert "Traceback" in text
     assert f"{type(error).__name__}: bad fold" in text
 
@@ -113,7 +113,7 @@ def test_a_job_writes_down_its_run_its_metrics_its_files_and_its_end(tracked, tm
         job.log_artifact(tmp_path / "froc.csv")
         job.log_result({"cpm": 0.9}, [tmp_path / "froc.csv"], [tmp_path / "series.parquet"])
     begin, lines = record(tmp_path)
-    assert (begin.plan, begin.stage, begin.places) == ("0123456789abcdef", "train_segmenter", {"fold": 3})
+    assert (begin.plan, begin.stage, begin.places) == ("0123456789abcdef", "train_detector", {"fold": 3})
     assert begin.tags == {"mlflow.source.git.commit": "abc"}
     digest = lines.pop(-2)["values"]["lungpipe.data_sha256"]
     assert len(digest) == 64
@@ -142,7 +142,7 @@ def test_a_second_job_of_the_same_rule_writes_to_its_own_log_alone(rule, tmp_pat
         job.say("second")
     assert [line.split()[-1] for line in log_lines(rule)] == ["first"]
     assert [line.split()[-1] for line in log_lines(second)] == ["second"]
-    assert logging.getLogger("lungpipe.train_segmenter").handlers == []
+    assert logging.getLogger("lungpipe.train_detector").handlers == []
 
 
 def test_a_job_that_is_run_again_starts_its_log_anew(rule):

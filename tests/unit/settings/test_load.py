@@ -29,7 +29,7 @@ def test_a_recipe_and_an_empty_config_give_the_defaults_of_a_study(recipes):
     study = load_study({}, recipes)
     defaults = ConfigSettings()
     assert {name: getattr(study, name) for name in ConfigSettings.model_fields} == dict(defaults)
-    assert (study.recipe, study.detector.network.kind) == ("flagship", "unet")
+    assert (study.recipe, study.detector.network.kind) == ("flagship", "center_net")
     assert load_study({"recipe": "centernet"}, recipes).detector.network.kind == "center_net"
 
 

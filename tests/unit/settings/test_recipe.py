@@ -78,6 +78,21 @@ CENTER = {"kind": "center_net", "channels": [8, 16], "output_stride": 4, "is_res
 }
 
 
+UNET = {"kind": "unet", "channels": [8, 16, 32], "stem_stride": 2, "is_residual": True} | {
+    "windows_hu": [[-1000, 400]],
+    "normalisation": "zero_one",
+}
+MASK = {"kind": "mask", "nodule_weight": 2000.0, "largest_weight": 100.0, "entropy_weight": 5.0}
+
+
+def with_unet(content):
+    """The recipe with a U-Net for a detector, which has only one head."""
+    detector = content["detector"]
+    detector["network"], detector["training"]["objective"] = dict(UNET), dict(MASK)
+    detector["inference"]["decode"] = {"kind": "lumps", "threshold": 0.2, "min_voxels": 4}
+    return content
+
+
 @pytest.mark.parametrize(
     ("edit", "expected"),
     [
@@ -120,7 +135,7 @@ CENTER = {"kind": "center_net", "channels": [8, 16], "output_stride": 4, "is_res
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_key_without_the_tags_of_unions(root, tmp_path, edit, expected):
-    content = copy.deepcopy(read_recipe(root / "recipes", "flagship"))
+    content = with_unet(copy.deepcopy(read_recipe(root / "recipes", "flagship")))
     edit(content)
     (tmp_path / "odd.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(SettingsError, match=f"^config: {expected}") as caught:

@@ -8,8 +8,8 @@ import torch
 
 from lungpipe.sampling.batch import Batch
 from lungpipe.settings.recipe import AugmentationSettings
+from lungpipe.terms import AIR_HU
 from lungpipe.training.augment import augment, centre_crop, draw_augmentation, margin_for
-from lungpipe.volumes.hounsfield import AIR_HU
 
 EVERYTHING = AugmentationSettings(rotation_deg=180.0, zoom=0.2, noise_hu=20.0, blur_vox=1.0, cutout_vox=4)
 NOTHING = AugmentationSettings(has_symmetries=False, hu_scale=0.0, hu_shift=0.0)

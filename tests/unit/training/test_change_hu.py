@@ -8,8 +8,8 @@ import torch
 from scipy import ndimage
 
 from lungpipe.settings.recipe import AugmentationSettings
+from lungpipe.terms import AIR_HU
 from lungpipe.training.change_hu import blur, change, cut_out, noise
-from lungpipe.volumes.hounsfield import AIR_HU
 
 SETTINGS = AugmentationSettings()
 

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from lungpipe.geometry import Window
-from lungpipe.volumes.arrays import CHUNK_VOX, ChunkedArray, fit_shards, write_array
+from lungpipe.volumes.array_writing import CHUNK_VOX, fit_shards, write_array
+from lungpipe.volumes.arrays import ChunkedArray
 
 SHAPE = (37, 70, 330)
 VALUES = np.random.default_rng(3).integers(-1024, 3000, SHAPE).astype(np.int16)

@@ -11,7 +11,7 @@ from ome_zarr.reader import Label, Reader
 
 from lungpipe.geometry import Grid
 from lungpipe.geometry.downsampling import block_mean, halve_labels
-from lungpipe.volumes.hounsfield import AIR_HU
+from lungpipe.terms import AIR_HU
 from lungpipe.volumes.writer import write_volume
 
 BLOCK = (slice(10, 12), slice(20, 22), slice(30, 32))

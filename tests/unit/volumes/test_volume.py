@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.volumes.store import AIR_HU, open_volume
+from lungpipe.terms import AIR_HU
+from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.volume import MemoryVolume
 
 HU = np.arange(4 * 5 * 6, dtype=np.int16).reshape(4, 5, 6)

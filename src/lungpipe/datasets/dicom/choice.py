@@ -56,15 +56,15 @@ def choose_series(folder: Path, images: Sequence[Slice], series_uid: str | None)
 
 def describe_series(items: Sequence[Slice]) -> str:
     """Return what a person chooses a series by: description, modality, number of images, thickness, kernel."""
-    header = items[0].header
+    header, known = items[0].header, items[0].description
     count = sum(int(item.header.get("NumberOfFrames") or 1) for item in items)
-    thickness, kernel = header.get("SliceThickness"), header.get("ConvolutionKernel")
+    thickness, kernel = known.get("SliceThickness"), known.get("ConvolutionKernel")
     words = [
-        str(header.get("SeriesDescription") or "no description"),
+        known.get("SeriesDescription") or "no description",
         "localizer" if all(_is_localizer(item) for item in items) else str(header.get("Modality") or "no modality"),
         f"{count} {'image' if count == 1 else 'images'}",
-        f"thickness {float(thickness):g} mm" if thickness else "",
-        f"kernel {kernel if isinstance(kernel, str) else '/'.join(kernel)}" if kernel else "",
+        f"thickness {thickness} mm" if thickness else "",
+        f"kernel {kernel}" if kernel else "",
     ]
     return ", ".join(word for word in words if word)
 

@@ -17,12 +17,8 @@ FRAME_TAGS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequenc
 HEADER_TAGS = [
     "SOPClassUID",
     "SeriesInstanceUID",
-    "SeriesDescription",
     "Modality",
     "ImageType",
-    "ConvolutionKernel",
-    "SliceThickness",
-    "SpacingBetweenSlices",
     "Rows",
     "Columns",
     "PixelSpacing",
@@ -36,7 +32,9 @@ HEADER_TAGS = [
     "BitsAllocated",
     "PhotometricInterpretation",
 ]
-_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in HEADER_TAGS]
+DESCRIBING_TAGS = ["SeriesDescription", "SliceThickness", "ConvolutionKernel"]
+"""What a person chooses a series by; read as text, so that no file is refused for what nobody computes with."""
+_TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in (*HEADER_TAGS, *DESCRIBING_TAGS)]
 PREAMBLE_BYTES = 128
 _BEHIND_IMAGE_ELEMENTS = 0x00290000
 """The first tag behind those that are read; private and nested elements, and the pixels, follow."""
@@ -59,12 +57,12 @@ def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
         paths = sorted(_list_files(folder))
     except OSError as error:
         raise ScanError(f"{folder}: expected a readable DICOM folder, found {error.strerror}") from None
-    headers = {path: read_header(path) for path in paths}
-    slices = [Slice(path, header) for path, header in headers.items() if header is not None]
+    found = {path: read_header(path) for path in paths}
+    slices = [item for item in found.values() if item is not None]
     # notes, XML readings and the like lie beside the slices; what is named as a slice is one, or was
     names = {_pattern(item.path) for item in slices}
-    for path, header in headers.items():
-        if header is None and (path.suffix.lower() in _ENDINGS or _pattern(path) in names):
+    for path, item in found.items():
+        if item is None and (path.suffix.lower() in _ENDINGS or _pattern(path) in names):
             raise ScanError(f"{path}: expected a DICOM file, found another content")
     images = [item for item in slices if _is_image(item.header)]
     if not images and is_required:
@@ -82,6 +80,10 @@ def is_dicom(path: Path) -> bool:
             start = stream.read(PREAMBLE_BYTES + 4)
     except OSError as error:
         raise ScanError(f"{path}: expected a readable file, found {error.strerror}") from None
+    return _begins_as_dicom(start)
+
+
+def _begins_as_dicom(start: bytes) -> bool:
     if start[PREAMBLE_BYTES:] == b"DICM":
         return True
     # explicit: two letters for the type of the value; implicit: the value's length
@@ -90,26 +92,28 @@ def is_dicom(path: Path) -> bool:
     return len(start) > 8 and start[:2] in _FIRST_GROUPS and (is_explicit or is_implicit)
 
 
-def read_header(path: Path) -> Dataset | None:
-    """Return the elements that place and scale an image, each converted; None for a file that is no DICOM.
+def read_header(path: Path) -> Slice | None:
+    """Return a file with the elements that place and scale its image, each converted; None for no DICOM.
 
     Raises:
         ScanError: a damaged file.
     """
-    if not is_dicom(path):
-        return None
     try:
         with path.open("rb") as stream:
+            if not _begins_as_dicom(stream.read(PREAMBLE_BYTES + 4)):
+                return None
+            stream.seek(0)
             header = read_partial(stream, stop_when=_is_behind, force=True, specific_tags=_TAGS)
         if _has_groups(header):
             groups = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=FRAME_TAGS)
             header.update({element.tag: element for element in groups})
+        description = {keyword: _pop_text(header, keyword) for keyword in DESCRIBING_TAGS}
         # values are converted when they are first looked at: looked at here, the error can name the file
         for element in header.iterall():
             element.value  # noqa: B018
     except Exception as error:  # noqa: BLE001 - a damaged file raises many kinds; it must be named in each
         raise ScanError(f"{path}: expected a readable DICOM file, found {error}") from None
-    return header
+    return Slice(path, header, description=description)
 
 
 def class_name(header: Dataset) -> str:
@@ -118,17 +122,29 @@ def class_name(header: Dataset) -> str:
     return str(uid.name) if uid else ""
 
 
-def _list_files(folder: Path) -> Iterator[Path]:
+def _list_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[Path]:
     if folder.is_file():
         yield folder
         return
+    place = folder.resolve()
+    if place in seen:
+        return  # a link to a folder that it lies in
     for path in folder.iterdir():
         if path.name.startswith(".") or path.name == "__MACOSX":
             continue
         if path.is_dir():
-            yield from _list_files(path)
+            yield from _list_files(path, seen | {place})
         elif path.is_file():
             yield path
+
+
+def _pop_text(header: Dataset, keyword: str) -> str:
+    """Remove an element that was not looked at yet, and return its bytes as text; empty without it."""
+    if keyword not in header:
+        return ""
+    content = header.get_item(keyword).value
+    del header[keyword]
+    return (content or b"").decode("utf-8", errors="replace").strip(" \0")
 
 
 def _is_behind(tag: BaseTag, vr: str | None, length: int) -> bool:

@@ -19,8 +19,9 @@ from pydicom.uid import (
 
 from lungpipe.datasets.dicom.slice import Slice
 from lungpipe.datasets.dicom.stored import Stored, StoredFormat
-from lungpipe.datasets.padding import AIR_HU, PADDING_HU, touching_border
+from lungpipe.datasets.padding import PADDING_HU, touching_border
 from lungpipe.datasets.scan import ScanError
+from lungpipe.terms import AIR_HU
 
 _INT16 = np.iinfo(np.int16)
 _DEFERRED_BYTES = 1024

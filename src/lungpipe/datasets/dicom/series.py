@@ -26,9 +26,9 @@ _UNSPECIFIED = "US"
 def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
     """Read one CT series: slices sorted along their normal, rescaled to int16 HU (zyx), with the full grid.
 
-    `folder` holds, itself or in its subfolders, a file per slice, or files of many frames (Enhanced CT); it may be
-    such a file itself. Several CT series in it need a choice by `series_uid`. A series of a tilted gantry is brought
-    to an upright grid (see `dicom.tilt`).
+    `folder` holds, itself or in its subfolders, a file per slice, or files of many frames (Enhanced CT). It may also be
+    such a file, or the index of a disc (DICOMDIR). Several CT series need a choice by `series_uid`. A series of a
+    tilted gantry is brought to an upright grid (see `dicom.tilt`).
 
     MONOCHROME1 differs from MONOCHROME2 in display only, so that both hold the same HU.
 
@@ -36,6 +36,8 @@ def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
         ScanError: no or several series, a slice that is no CT or differs in grid, gaps, duplicates, an uneven tilt.
     """
     folder = Path(folder)
+    if folder.name.upper() == "DICOMDIR" and folder.is_file():
+        folder = folder.parent  # the index of a disc stands for the disc
     files, remarks = choose_series(folder, find_images(folder), series_uid)
     stack, more = _stack(folder, files)
     hu = _read_pixels(stack, is_compressed=_is_compressed(files))

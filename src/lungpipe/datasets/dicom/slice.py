@@ -1,6 +1,7 @@
 """One slice of a DICOM series."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from pydicom.dataset import Dataset
@@ -8,11 +9,15 @@ from pydicom.dataset import Dataset
 
 @dataclass(frozen=True, slots=True)
 class Slice:
-    """One slice of a series and its header: a file, or one frame (from 0) of a file with many."""
+    """One slice of a series and its header: a file, or one frame (from 0) of a file with many.
+
+    `description` holds the texts that describe the series of a file, by keyword.
+    """
 
     path: Path
     header: Dataset
     frame: int | None = None
+    description: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def name(self) -> str:

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.datasets.dicom.slice import Slice
-from lungpipe.datasets.padding import AIR_HU
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
+from lungpipe.terms import AIR_HU
 
 TILT_TOLERANCE = 0.01
 """Slices may shift sideways by this share of the distance they advance; more is a tilted gantry."""

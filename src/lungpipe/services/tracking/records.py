@@ -34,7 +34,7 @@ _METRIC_NAME = re.compile(r"[\w./: -]{1,250}")
 class Begin:
     """The first line of a record.
 
-    `stage` and `places` name a nested run (`train_segmenter`, `{"fold": 3}`); a record of the parent run itself has no
+    `stage` and `places` name a nested run (`train_detector`, `{"fold": 3}`); a record of the parent run itself has no
     stage. `plan` is the digest of the parent run. `time` is in milliseconds since 1970. `tags` are set on the run.
     """
 
@@ -49,7 +49,7 @@ class Begin:
 
     @property
     def key(self) -> str:
-        """The name of the run: `train_segmenter/fold3`."""
+        """The name of the run: `train_detector/fold3`."""
         return "/".join([self.stage or "study", *(f"{name}{number}" for name, number in self.places.items())])
 
 

@@ -10,7 +10,7 @@ from pydicom.uid import ExplicitVRBigEndian, JPEGLSLossless
 from lungpipe.datasets.dicom import read_dicom
 from lungpipe.datasets.scan import ScanError
 
-OVERLAY = (np.arange(80) % 16).astype("<u2") << 12
+OVERLAY = ((np.arange(48)[:, None] // 8 + np.arange(64) // 8) % 16).astype("<u2").ravel() << 12
 """Something else in the four bits above a value of twelve."""
 # (37 k mod 1500) + 100 for k = 0..79, 0xF000 added at row 2, column 3; compressed with CharLS
 JPEG_LS = bytes.fromhex(
@@ -21,54 +21,54 @@ JPEG_LS = bytes.fromhex(
 
 
 @pytest.mark.parametrize("kind", SYNTAXES)
-def test_voxels_are_those_of_the_plain_file(series, kind):
-    for path in series.write_all().iterdir():
+def test_voxels_are_those_of_the_plain_file(large_series, kind):
+    for path in large_series.write_all().iterdir():
         compress(path, kind)
-    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
 @pytest.mark.parametrize("kind", [None, *SYNTAXES])
-def test_bits_above_the_stored_ones_never_reach_the_voxels(series, kind):
+def test_bits_above_the_stored_ones_never_reach_the_voxels(large_series, kind):
     def with_overlay(index):
-        return (np.frombuffer(store(series.hu[index]), "<u2") | OVERLAY).tobytes()
+        return (np.frombuffer(store(large_series.hu[index]), "<u2") | OVERLAY).tobytes()
 
-    for path in series.write_all(BitsStored=12, HighBit=11, PixelData=with_overlay).iterdir():
+    for path in large_series.write_all(BitsStored=12, HighBit=11, PixelData=with_overlay).iterdir():
         if kind is not None:
             compress(path, kind)
-    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
 @pytest.mark.parametrize("kind", [None, *SYNTAXES])
-def test_signed_values_are_extended_from_their_sign_bit(series, kind):
+def test_signed_values_are_extended_from_their_sign_bit(large_series, kind):
     def with_overlay(index):
-        return ((series.hu[index].astype("<i2").view("<u2").ravel() & 0xFFF) | OVERLAY).tobytes()
+        return ((large_series.hu[index].astype("<i2").view("<u2").ravel() & 0xFFF) | OVERLAY).tobytes()
 
-    series.write_all(BitsStored=12, HighBit=11, PixelRepresentation=1, RescaleIntercept=0, PixelData=with_overlay)
-    for path in series.folder.iterdir():
+    large_series.write_all(BitsStored=12, HighBit=11, PixelRepresentation=1, RescaleIntercept=0, PixelData=with_overlay)
+    for path in large_series.folder.iterdir():
         if kind is not None:
             compress(path, kind)
-    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
-def test_value_in_the_highest_bits(series):
+def test_value_in_the_highest_bits(large_series):
     """Before 2004 a value could lie in other bits than the lowest: the high bit says where (PS3.5 8.1.1)."""
 
     def shifted(index):
-        return (np.frombuffer(store(series.hu[index]), "<u2") << 4 | 7).astype("<u2").tobytes()
+        return (np.frombuffer(store(large_series.hu[index]), "<u2") << 4 | 7).astype("<u2").tobytes()
 
-    series.write_all(BitsStored=12, HighBit=15, PixelData=shifted)
-    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+    large_series.write_all(BitsStored=12, HighBit=15, PixelData=shifted)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
-def test_big_endian(series):
-    for path in series.write_all(
-        PixelData=lambda i: np.frombuffer(store(series.hu[i]), "<u2").byteswap().tobytes()
+def test_big_endian(large_series):
+    for path in large_series.write_all(
+        PixelData=lambda i: np.frombuffer(store(large_series.hu[i]), "<u2").byteswap().tobytes()
     ).iterdir():
         data = pydicom.dcmread(path)
         data.file_meta.TransferSyntaxUID = ExplicitVRBigEndian
         data["PixelData"].VR = "OW"
         pydicom.dcmwrite(path, data, implicit_vr=False, little_endian=False, enforce_file_format=True)
-    np.testing.assert_array_equal(read_dicom(series.folder).hu, series.hu)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
 def test_jpeg_ls(series):
@@ -83,23 +83,23 @@ def test_jpeg_ls(series):
     np.testing.assert_array_equal(read_dicom(series.folder).hu, np.broadcast_to(expected - 1024, (6, 8, 10)))
 
 
-def test_compressed_pixels_of_another_size_are_refused(series):
-    path = series.write_all() / "3.dcm"
+def test_compressed_pixels_of_another_size_are_refused(large_series):
+    path = large_series.write_all() / "3.dcm"
     compress(path, "JPEG 2000")
     data = pydicom.dcmread(path)
-    data.PixelData = encapsulate([encode(np.zeros((8, 9), np.uint16), "JPEG2000")])
+    data.PixelData = encapsulate([encode(np.zeros((48, 63), np.uint16), "JPEG2000")])
     data.save_as(path)
     with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels"):
-        read_dicom(series.folder)
+        read_dicom(large_series.folder)
 
 
 @pytest.mark.parametrize("kind", ["JPEG lossless", "JPEG 2000", "RLE"])
-def test_truncated_stream_is_refused_by_name(series, kind):
-    path = series.write_all() / "3.dcm"
+def test_truncated_stream_is_refused_by_name(large_series, kind):
+    path = large_series.write_all() / "3.dcm"
     compress(path, kind)
     path.write_bytes(path.read_bytes()[:-60])
     with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels"):
-        read_dicom(series.folder)
+        read_dicom(large_series.folder)
 
 
 @pytest.mark.parametrize(

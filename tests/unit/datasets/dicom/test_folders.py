@@ -232,3 +232,28 @@ def test_single_file_of_many_frames_needs_no_ending(series):
     path.write_text("no DICOM")
     with pytest.raises(ScanError, match=r"expected \.mhd, .*or a DICOM folder, found no ending"):
         read_scan(path)
+
+
+def test_index_of_a_disc_stands_for_the_disc(series):
+    for index in range(6):
+        series.write(index, f"IM{index}", folder=series.folder / "DICOM" / "PA1")
+    write_bystanders(series.folder)
+    np.testing.assert_array_equal(read_scan(series.folder / "DICOMDIR").hu, series.hu)
+
+
+def test_texts_that_only_describe_refuse_no_file(series):
+    for path in series.write_all(SliceThickness=1.25, SeriesDescription="Größe").iterdir():
+        content = path.read_bytes()
+        assert b"1.25" in content
+        path.write_bytes(content.replace(b"1.25", b"1,25").replace("Größe".encode("latin-1"), b"\xff\xfe\xff\xfe\xff"))
+    np.testing.assert_array_equal(read_scan(series.folder).hu, series.hu)
+
+
+def test_link_to_the_folder_it_lies_in_is_followed_once(series):
+    series.write_all()
+    (series.folder / "again").symlink_to(series.folder)
+    elsewhere = series.folder.parent / "elsewhere"
+    series.folder.rename(elsewhere)
+    series.folder.mkdir()
+    (series.folder / "linked").symlink_to(elsewhere)
+    np.testing.assert_array_equal(read_scan(series.folder).hu, series.hu)

@@ -3,10 +3,11 @@
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import store, write_ct
+from dicom_files import SYNTAXES, encode, store, write_ct
 from pydicom.dataset import Dataset
+from pydicom.encaps import encapsulate
 from pydicom.sequence import Sequence
-from pydicom.uid import EnhancedCTImageStorage, RLELossless
+from pydicom.uid import DeflatedExplicitVRLittleEndian, EnhancedCTImageStorage, RLELossless
 
 from lungpipe.datasets.dicom import list_series, read_dicom
 from lungpipe.datasets.read import read_scan
@@ -179,3 +180,66 @@ def test_a_file_that_is_no_dicom(tmp_path):
     (tmp_path / "x.dcm").write_text("text")
     with pytest.raises(ScanError, match=r"x\.dcm: expected a DICOM file"):
         read_scan(tmp_path / "x.dcm")
+
+
+@pytest.mark.parametrize("kind", ["JPEG lossless", "JPEG lossless, first order", "JPEG 2000"])
+def test_frames_of_the_jpeg_family(tmp_path, kind):
+    # GDCM's encoder fails where nothing can be compressed
+    z, y, x = np.ogrid[:4, :48, :64]
+    hu = (30 * z + 9 * y + 11 * x - 900).astype(np.int16)
+    order = [2, 0, 3, 1]
+    path = write_enhanced(tmp_path, hu=hu, order=order)
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID, compressor = SYNTAXES[kind]
+    data.PixelData = encapsulate([encode((hu[index] + 1024).astype("<u2"), compressor) for index in order])
+    data["PixelData"].is_undefined_length = True
+    data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(tmp_path).hu, hu)
+
+
+def test_deflated_frames(tmp_path):
+    path = write_enhanced(tmp_path)
+    data = pydicom.dcmread(path)
+    data.file_meta.TransferSyntaxUID = DeflatedExplicitVRLittleEndian
+    data.save_as(path)
+    check_whole(read_dicom(tmp_path))
+
+
+NO_RESCALE = dict.fromkeys(("RescaleSlope", "RescaleIntercept", "RescaleType"))
+
+
+def test_stored_values_are_hu_where_no_frame_has_a_rescale(tmp_path):
+    signed = {"PixelRepresentation": 1, "PixelData": HU.astype("<i2").tobytes()}
+    write_enhanced(tmp_path, shared=NO_RESCALE, **signed)
+    scan = read_dicom(tmp_path)
+    check_whole(scan)
+    assert scan.remarks == ("no rescale is given: the stored values are taken for HU",)
+
+
+def test_stored_values_that_cannot_be_hu_are_refused(tmp_path):
+    write_enhanced(tmp_path, shared=NO_RESCALE)
+    with pytest.raises(ScanError, match="expected HU with air"):
+        read_dicom(tmp_path)
+
+
+def test_a_rescale_in_some_frames_only_is_refused(tmp_path):
+    own = {1: {"RescaleSlope": 1, "RescaleIntercept": -1024}}
+    write_enhanced(tmp_path, shared=NO_RESCALE, frames=own)
+    with pytest.raises(ScanError, match="frame 1: expected the element RescaleSlope, found none"):
+        read_dicom(tmp_path)
+
+
+def test_rescaled_values_of_an_unspecified_type_are_hu_by_their_values(tmp_path):
+    write_enhanced(tmp_path, shared={"RescaleType": "US"})
+    scan = read_dicom(tmp_path)
+    check_whole(scan)
+    assert scan.remarks == ("RescaleType is US (unspecified): the rescaled values are taken for HU",)
+
+
+def test_padding_of_frames(tmp_path):
+    stored = (HU.astype(int) + 1024).astype("<u2")
+    stored[:, 0] = 63536
+    write_enhanced(tmp_path, PixelData=stored.tobytes(), PixelPaddingValue=63536)
+    expected = HU.copy()
+    expected[:, 0] = -1024
+    np.testing.assert_array_equal(read_dicom(tmp_path).hu, expected)

@@ -175,3 +175,19 @@ def test_text_named_dcm_is_refused(folder):
     (folder / "009.dcm").write_text("not DICOM at all")
     with pytest.raises(ScanError, match=r"009\.dcm: expected a DICOM file"):
         read_dicom(folder)
+
+
+@pytest.mark.parametrize(("kind", "num_remarks"), [("US", 1), (None, 0), ("", 0), ("HU", 0), ("HU_MOD", 0)])
+def test_rescale_types_of_hu(tmp_path, kind, num_remarks):
+    for index in range(4):
+        write_slice(tmp_path, index, RescaleType=kind)
+    scan = read_dicom(tmp_path)
+    np.testing.assert_array_equal(scan.hu, HU)
+    assert len(scan.remarks) == num_remarks
+
+
+def test_unspecified_type_of_values_that_cannot_be_hu_is_refused(tmp_path):
+    for index in range(4):
+        write_slice(tmp_path, index, RescaleType="US", RescaleIntercept=0)
+    with pytest.raises(ScanError, match="expected HU with air"):
+        read_dicom(tmp_path)

@@ -57,7 +57,7 @@ class Study:
         self.outbox, self.plan, self.client, self.uri, self.location = folder / "outbox", plan, client, uri, location
         plan.write(folder / "plans")
 
-    def record(self, stage: str | None = "train_segmenter", **given) -> Record:
+    def record(self, stage: str | None = "train_detector", **given) -> Record:
         """Begin a record as a job does."""
         return Record(self.outbox, Begin(self.plan.digest, stage, **given))
 

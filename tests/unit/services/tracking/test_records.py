@@ -21,7 +21,7 @@ from lungpipe.services.tracking.records import (
     read_lines,
 )
 
-BEGIN = Begin("0123456789abcdef", "train_segmenter", {"fold": 3}, {"a": "b"})
+BEGIN = Begin("0123456789abcdef", "train_detector", {"fold": 3}, {"a": "b"})
 
 
 def lines(path: Path) -> list[dict]:
@@ -55,7 +55,7 @@ def test_a_record_is_named_by_its_time_and_run_so_that_records_are_sent_in_their
     for time, stage in ((20, "b"), (3, "c"), (100, "a")):
         Record(tmp_path, Begin("plan", stage, time=time)).end("FINISHED")
     assert [path.name.split(".")[1] for path in pending_records(tmp_path)] == ["c", "b", "a"]
-    assert BEGIN.key == "train_segmenter/fold3"
+    assert BEGIN.key == "train_detector/fold3"
 
 
 @pytest.mark.parametrize(("error", "status"), [(ValueError, "FAILED"), (KeyboardInterrupt, "KILLED")])
@@ -106,7 +106,7 @@ JOB = """
 import os, sys, time
 from pathlib import Path
 from lungpipe.services.tracking.records import Begin, Record
-record = Record(Path(sys.argv[1]), Begin("plan", "train_segmenter"))
+record = Record(Path(sys.argv[1]), Begin("plan", "train_detector"))
 record.log(1, {"loss": 0.5})
 if os.fork():
     print(record.path, flush=True)
@@ -144,7 +144,7 @@ def test_writing_records_imports_neither_mlflow_nor_settings(tmp_path):
         import sys
         from pathlib import Path
         from lungpipe.services.tracking.records import Begin, Record
-        with Record(Path("outbox"), Begin("plan", "train_segmenter")) as record:
+        with Record(Path("outbox"), Begin("plan", "train_detector")) as record:
             record.log(0, {"loss": 1.0})
         assert not {"mlflow", "torch", "pydantic", "rich"} & set(sys.modules)
     """

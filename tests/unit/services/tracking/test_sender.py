@@ -19,7 +19,7 @@ import sys, time
 from pathlib import Path
 from lungpipe.services.tracking.records import Begin, Record
 outbox, plan, fold, seconds = sys.argv[1:]
-with Record(Path(outbox), Begin(plan, "train_segmenter", {{"fold": int(fold)}})) as record:
+with Record(Path(outbox), Begin(plan, "train_detector", {{"fold": int(fold)}})) as record:
     for step in range({NUM_STEPS}):
         record.log(step, {{"loss": int(fold) + step / 1000}})
     time.sleep(float(seconds))
@@ -68,9 +68,9 @@ def test_two_senders_send_what_many_jobs_write_exactly_once(study, start_sender,
     assert [sender.communicate(timeout=120) for sender in senders] == [(b"", None)] * 2
     assert [sender.returncode for sender in senders] == [0, 0]
     runs = study.nested()
-    assert set(runs) == {f"train_segmenter/fold{fold}" for fold in range(num_jobs)}
+    assert set(runs) == {f"train_detector/fold{fold}" for fold in range(num_jobs)}
     for fold in range(num_jobs):
-        run = runs[f"train_segmenter/fold{fold}"]
+        run = runs[f"train_detector/fold{fold}"]
         assert run.info.status == "FINISHED"
         assert study.history(run, "loss") == [(step, fold + step / 1000) for step in range(NUM_STEPS)]
 

@@ -20,7 +20,7 @@ def test_a_stage_is_a_nested_run_with_its_place_times_and_files(study, results, 
         record.log(40, {"dice": 0.5})
         record.log_artifact(tmp_path / "froc.png")
     assert study.send() == []
-    run = study.nested()["train_segmenter/fold3"]
+    run = study.nested()["train_detector/fold3"]
     assert run.info.status == "FINISHED"
     assert run.info.start_time == 1000
     assert run.info.end_time > 1000
@@ -45,7 +45,7 @@ def test_the_parent_run_holds_settings_tags_config_environment_and_results(study
     assert run.data.metrics["cpm"] == 0.75
     assert math.isnan(run.data.metrics["auc"])
     assert run.data.tags["lungpipe.data_sha256"] == "0" * 64
-    assert run.data.params["segmenter.training.num_steps"] == str(settings.segmenter.training.num_steps)
+    assert run.data.params["detector.training.num_steps"] == str(settings.detector.training.num_steps)
     assert run.data.params["folds"] == "[0, 3, 7]"
     artifacts = results / "mlartifacts" / run.info.run_id / "artifacts"
     assert yaml.safe_load((artifacts / "config.yaml").read_text())["preprocessing"]["spacing_zyx_mm"] == [1.0, 1.0, 1.0]
@@ -78,7 +78,7 @@ def test_every_step_arrives_in_order_however_many(study):
         for step in range(count):
             record.log(step, {"loss": 1.0 / (step + 1), "rate": math.nan})
     assert study.send() == []
-    run = study.nested()["train_segmenter"]
+    run = study.nested()["train_detector"]
     assert study.history(run, "loss") == [(step, 1.0 / (step + 1)) for step in range(count)]
     assert len(study.history(run, "rate")) == count
     assert run.data.metrics["loss"] == pytest.approx(1.0 / count)
@@ -93,7 +93,7 @@ def test_a_record_that_is_sent_twice_is_there_once(study, tmp_path):
         record.log_artifact(tmp_path / "page.html")
     kept = shutil.copy(record.path, tmp_path)
     study.send()
-    once = study.nested()["train_segmenter"]
+    once = study.nested()["train_detector"]
     # a sender that was killed before it removed what it had sent
     shutil.copy(kept, record.path)
     assert study.send() == []
@@ -114,7 +114,7 @@ def test_a_record_without_end_whose_process_is_gone_ends_killed_when_it_last_wro
     with record.path.open("a") as stream:
         stream.write('{"kind": "metrics", "time": 9')
     assert study.send() == []
-    run = study.nested()["train_segmenter"]
+    run = study.nested()["train_detector"]
     assert (run.info.status, run.info.end_time) == ("KILLED", last)
     assert run.data.metrics == {"loss": 0.5}
     assert pending_records(study.outbox) == []
@@ -126,18 +126,18 @@ def test_a_record_of_another_machine_without_end_is_alive_until_the_last_pass(st
     record.log(1, {"loss": 0.5})
     for _ in range(2):
         assert study.send(sender) == []
-        assert study.nested()["train_segmenter"].info.status == "RUNNING"
+        assert study.nested()["train_detector"].info.status == "RUNNING"
     record.log(2, {"loss": 0.25})
     study.send(sender)
-    assert study.history(study.nested()["train_segmenter"], "loss") == [(1, 0.5), (2, 0.25)]
+    assert study.history(study.nested()["train_detector"], "loss") == [(1, 0.5), (2, 0.25)]
     study.send(sender, is_last_pass=True)
-    assert study.nested()["train_segmenter"].info.status == "KILLED"
+    assert study.nested()["train_detector"].info.status == "KILLED"
 
 
 def test_a_record_of_another_machine_from_an_earlier_run_of_the_workflow_is_over(study):
     study.record(host="node7", time=1000)
     study.send()
-    assert study.nested()["train_segmenter"].info.status == "KILLED"
+    assert study.nested()["train_detector"].info.status == "KILLED"
 
 
 def test_a_stage_that_runs_again_supersedes_only_itself(study):
@@ -145,9 +145,9 @@ def test_a_stage_that_runs_again_supersedes_only_itself(study):
         study.record(places={"fold": fold}).end("FINISHED")
         study.send()
     current = {name: run.info.run_id for name, run in study.nested().items()}
-    assert set(current) == {"train_segmenter/fold1", "train_segmenter/fold11"}
+    assert set(current) == {"train_detector/fold1", "train_detector/fold11"}
     [deleted] = study.nested(view=2).values()
-    assert deleted.data.tags["lungpipe.superseded_by"] == current["train_segmenter/fold1"]
+    assert deleted.data.tags["lungpipe.superseded_by"] == current["train_detector/fold1"]
 
 
 def test_a_run_is_superseded_once_its_own_record_is_sent_whole(study):
@@ -157,12 +157,12 @@ def test_a_run_is_superseded_once_its_own_record_is_sent_whole(study):
     study.send(sender)
     study.record(time=orphan_time(orphan) + 1).end("FINISHED")
     assert study.send(sender) == []
-    assert len([run for run in study.runs() if run.info.run_name == "train_segmenter"]) == 2
+    assert len([run for run in study.runs() if run.info.run_name == "train_detector"]) == 2
     orphan.log(1, {"loss": 0.5})
     orphan.end("FINISHED")
     assert study.send(sender) == []
-    assert study.nested()["train_segmenter"].data.metrics == {}
-    assert study.nested(view=2)["train_segmenter"].data.metrics == {"loss": 0.5}
+    assert study.nested()["train_detector"].data.metrics == {}
+    assert study.nested(view=2)["train_detector"].data.metrics == {"loss": 0.5}
 
 
 def orphan_time(record) -> int:
@@ -178,7 +178,7 @@ def test_a_file_that_is_gone_is_told_and_does_not_hold_up_the_rest(study, tmp_pa
     sender = study.sender()
     assert study.send(sender) == []
     assert [text.split(": ", 1)[1] for text in sender.lost] == ["expected a file to log, found none"]
-    assert study.nested()["train_segmenter"].data.metrics == {"loss": 0.5}
+    assert study.nested()["train_detector"].data.metrics == {"loss": 0.5}
 
 
 def test_results_that_were_moved_before_they_were_sent_are_found(study, results, tmp_path):
@@ -204,14 +204,14 @@ def test_another_store_gets_the_whole_record(study, empty_store, tmp_path):
     study.uri = f"sqlite:///{tmp_path}/other.db"
     study.client = connect(study.uri)
     assert study.send() == []
-    assert study.history(study.nested()["train_segmenter"], "loss") == [(1, 1.0), (2, 0.5)]
+    assert study.history(study.nested()["train_detector"], "loss") == [(1, 1.0), (2, 0.5)]
 
 
 def test_a_run_that_somebody_deleted_holds_up_nothing(study):
     sender = study.sender()
     record = study.record(host="node7")
     study.send(sender)
-    study.client.delete_run(study.nested()["train_segmenter"].info.run_id)
+    study.client.delete_run(study.nested()["train_detector"].info.run_id)
     record.log(1, {"loss": 1.0})
     assert study.send(sender) == []
     assert pending_records(study.outbox) == []
@@ -224,7 +224,7 @@ def test_a_damaged_record_is_told_and_the_others_are_sent(study):
     [complaint] = study.send()
     assert complaint.startswith("0.damaged.jsonl: TrackingError: ")
     assert "expected the beginning of a run" in complaint
-    assert set(study.nested()) == {"train_segmenter"}
+    assert set(study.nested()) == {"train_detector"}
 
 
 def test_a_store_that_is_gone_is_told_and_not_made_anew(study, results):

@@ -17,6 +17,8 @@ from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
 from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.services.tracking.store import connect
 
+RECIPES = Path(__file__).parents[4] / "recipes"
+
 
 @pytest.fixture
 def session(settings):
@@ -136,8 +138,10 @@ def test_opening_imports_no_mlflow(settings, uri):
     code = f"""
         import sys
         from lungpipe.services.tracking.session import TrackingSession
-        from lungpipe.settings import StudySettings
-        session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
+        from pathlib import Path
+        from lungpipe.settings import load_study
+        settings = load_study({{"results_dir": {settings.results_dir!r}}}, Path({str(RECIPES)!r}))
+        session = TrackingSession(settings)
         session.open()
         assert session.close("FINISHED") is None
         assert not {{"mlflow", "torch"}} & set(sys.modules)
@@ -150,8 +154,10 @@ def test_a_workflow_that_is_killed_ends_its_runs_and_its_sender(settings, uri):
     code = f"""
         import os
         from lungpipe.services.tracking.session import TrackingSession
-        from lungpipe.settings import StudySettings
-        session = TrackingSession(StudySettings(results_dir={settings.results_dir!r}))
+        from pathlib import Path
+        from lungpipe.settings import load_study
+        settings = load_study({{"results_dir": {settings.results_dir!r}}}, Path({str(RECIPES)!r}))
+        session = TrackingSession(settings)
         session.open()
         print(session._sender.pid, flush=True)
         os.kill(os.getpid(), 9)
