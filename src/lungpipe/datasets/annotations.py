@@ -20,7 +20,6 @@ SERIES_OF_LIDC_IDRI_0332 = (
 )
 """The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not say so."""
 _CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
-_NUMBERS = (*_CENTER.values(), "diameter_mm")
 _UNKNOWN_DIAMETER = -1.0
 LARGEST_DIAMETER_MM = 200.0
 """No finding in a lung is larger; LUNA16's nodules reach 32.3 mm."""
@@ -81,7 +80,7 @@ def read_candidates(root: Path) -> pd.DataFrame:
         DatasetError: no table, a missing column, a value that is no position, or a class that is not 0 or 1.
     """
     path = find_candidates(root)
-    table = _read_marks(path, "class", numbers=tuple(_CENTER.values()))
+    table = _read_marks(path, "class", diameter=())
     wrong = ~table["class"].isin(["0", "1"])
     _refuse(path, table, wrong, column="class", expected="0 or 1")
     return table.assign(is_nodule=table["class"] == "1").drop(columns="class")
@@ -122,19 +121,18 @@ def _read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
         raise DatasetError(str(error)) from None
 
 
-def _read_marks(path: Path, *further: str, numbers: tuple[str, ...] = _NUMBERS) -> pd.DataFrame:
-    diameter = numbers[len(_CENTER) :]
+def _read_marks(path: Path, *further: str, diameter: tuple[str, ...] = ("diameter_mm",)) -> pd.DataFrame:
     table = _read_texts(path, ("seriesuid", *_CENTER, *diameter, *further))
-    table = table.rename(columns={"seriesuid": "series_uid", **_CENTER})
+    table = table.rename(columns={"seriesuid": "series_uid"})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
-    for name in numbers:
+    for name in (*_CENTER, *diameter):
         values = table[name].map(parse_number).astype("float64")
         _refuse(path, table, ~np.isfinite(values), column=name, expected="a finite number in mm")
         table[name] = values
     for name in diameter:
         is_huge = table[name] > LARGEST_DIAMETER_MM
         _refuse(path, table, is_huge, column=name, expected=f"at most {LARGEST_DIAMETER_MM:g} mm")
-    return table
+    return table.rename(columns=_CENTER)
 
 
 def _refuse_doubles(path: Path, table: pd.DataFrame) -> None:

@@ -80,7 +80,7 @@ def test_a_recipe_without_a_scorer_has_no_figures_of_malignancy_and_says_so(stud
     assert report["malignancy"] is None
     assert report["patients"] is None
     assert [text.split(":")[0] for text in report["warnings"]] == ["no_malignancy"]
-    assert report["cpm"] == judged(study).report["cpm"]
+    assert report["cpm"] == judged(study).summary["cpm"]
 
 
 def test_a_scan_that_was_not_prepared_counts_as_missed(study, without):
