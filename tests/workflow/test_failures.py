@@ -54,7 +54,7 @@ def test_a_bad_scan_that_may_fail_is_judged_as_missed(copy, truncated):
     assert any(text.startswith("scans_without_predictions: ") for text in report["warnings"])
 
 
-def test_one_scan_under_two_names_ends_the_run_before_anything_is_learned(finished, fresh):
+def test_one_scan_under_two_names_ends_the_run_before_anything_is_found(finished, fresh):
     root = fresh.folder / "luna"
     shutil.copytree(finished.dataset / "raw", root)
     original = finished.raw(0)
@@ -69,7 +69,8 @@ def test_one_scan_under_two_names_ends_the_run_before_anything_is_learned(finish
     assert "expected every scan once, found 1 under several names" in answer.text
     places = [f"subset0 {original.stem}", "subset3 1.2.3.4"]
     assert any(f"  {' = '.join(order)}\n" in answer.text for order in (places, places[::-1]))
-    assert not [name for name in answer.names if name.startswith(("train_", "mine_", "detect_", "write_report"))]
+    # a detector's training reads the volumes alone and may have begun beside the accounting; nothing follows it
+    assert not [name for name in answer.names if name.startswith(("train_scorer", "mine_", "detect_", "write_report"))]
 
 
 def test_a_killed_run_is_completed_by_the_next(copy, finished):
