@@ -100,6 +100,8 @@ class PeakDecoding(Settings):
     """local maxima of the heat map"""
     threshold: Fraction = 0.02
     """maxima below it are dropped"""
+    refine: Literal["none", "mask"] = "mask"
+    """`mask` moves a maximum half-way to the centre of mass of the mask there, where the network has a trained mask"""
 
 
 class DetectorInference(Settings):
