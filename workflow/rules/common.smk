@@ -21,6 +21,9 @@ from lungpipe.preparation.raw_files import unchanged_files
 try:
     STUDY = load_study(config, Path(workflow.basedir) / "recipes")
     RAW = RawScans.of(STUDY)
+    HAS_MASKS = STUDY.detector.kind == "trained" and STUDY.detector.sampling.mask == "annotated"
+    if HAS_MASKS:
+        RAW.require_masks()
 except (SettingsError, DatasetError) as error:
     raise WorkflowError(str(error)) from None
 
@@ -100,6 +103,12 @@ def refused_scans(wildcards):
 def learning_subsets(wildcards):
     """The subsets that fold k may learn from: all but its test subset k."""
     return [subset for subset in SUBSETS if subset != int(wildcards.fold)]
+
+
+def learned_masks(wildcards):
+    """The nodule masks that fold k's detector learns from; none for a recipe that paints balls."""
+    subsets = learning_subsets(wildcards) if HAS_MASKS else []
+    return [file for subset in subsets for file in RAW.mask_files(subset)]
 
 
 def validation_subset(wildcards):

@@ -30,7 +30,7 @@ Part = TrainedDetector | TrainedScorer
 class Material:
     """What one side of a split offers: points (contract POINTS), stores by series, nodules and exclusions.
 
-    `masks` reads true nodule masks, which `sampling.mask: true` needs.
+    `masks` reads nodule masks, which `sampling.mask: annotated` needs.
     """
 
     points: pd.DataFrame

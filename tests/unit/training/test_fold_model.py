@@ -10,6 +10,7 @@ import pytest
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.models import digest_of, load_model
+from lungpipe.phantom.metaimage import write_metaimage
 from lungpipe.services.provenance import source_tree
 from lungpipe.settings.recipe import (
     DetectorInference,
@@ -36,6 +37,7 @@ DETECTOR = TrainedDetector(
     training=DetectorTraining(**LENGTH),
     inference=DetectorInference(),
 )
+ANNOTATED = DETECTOR.model_copy(update={"sampling": DETECTOR.sampling.model_copy(update={"mask": "annotated"})})
 SCORER = TrainedScorer(
     network=ResNetSettings(channels=(3, 4)),
     sampling=ScorerSampling(patch_size_vox=12, max_offset_vox=1, lung_points_per_scan=2),
@@ -155,3 +157,36 @@ def test_neither_role_is_trained_by_the_others_code():
     assert {"train_scorer", "scorer_points", "malignancy_labels", "train_fold"} <= reached["scorer"]
     assert not reached["detector"] & {"train_scorer", "scorer_points", "malignancy_labels"}
     assert not reached["scorer"] & {"train_detector", "detector_points", "with_consensus_weights"}
+
+
+@pytest.fixture
+def train_on_masks(cpu, paths, volumes, tmp_path):
+    """Train a detector on masks: balls of that diameter (mm) in both learning series; returns history and lines."""
+
+    def train(diameter_mm):
+        grid, said = Grid((20, 24, 22)), []
+        files = [tmp_path / f"{uid}.mhd" for uid in ("1.0", "1.2", "1.3")]
+        for file in files:
+            write_metaimage(sphere_mask(grid, (10.0, 12.0, 11.0), diameter_mm).astype(np.uint8), grid, file)
+        run, tables = replace(job(cpu), say=said.append), FoldTables.read(paths, 1, 4)
+        trained = train_fold_detector(ANNOTATED, tables, volumes, run, recipe="small", mask_files=files)
+        return trained.history, said
+
+    return train
+
+
+def test_a_detector_learns_what_annotated_masks_show(cpu, paths, volumes, train_on_masks):
+    painted = train(DETECTOR, paths, volumes, job(cpu)).history
+    same, said = train_on_masks(7.0)
+    assert said.count("3 series have nodule masks; all other nodules are painted as balls") == 1
+    # masks that show the painted balls change nothing, larger ones every loss
+    pd.testing.assert_frame_equal(same, painted)
+    larger, _ = train_on_masks(11.0)
+    losses = larger["metric"].str.endswith("loss")
+    assert losses.sum() >= 2
+    assert (larger.loc[losses, "value"] != painted.loc[losses, "value"]).all()
+
+
+def test_a_recipe_of_annotated_masks_needs_masks(cpu, paths, volumes):
+    with pytest.raises(ValueError, match=r"sampling\.mask: expected 'sphere' for a dataset without nodule masks"):
+        train_fold_detector(ANNOTATED, FoldTables.read(paths, 1, 4), volumes, job(cpu), recipe="small")
