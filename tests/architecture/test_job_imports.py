@@ -33,10 +33,9 @@ READ = frozenset({"tensorstore"})
 NETWORKS = SETTINGS | READ | {"torch", "safetensors"}
 ALLOWED = {
     "account_scans": TABLES,
-    "aggregate_patients": TABLES,
     "collect_ratings": TABLES,
     "collect_targets": TABLES,
-    "compare_lungs": READ | {"cc3d"},
+    "check_subset": READ | {"cc3d"},
     "detect_candidates": NETWORKS,
     "draw_figures": READ | {"matplotlib"},
     "evaluate_study": SETTINGS,

@@ -49,7 +49,7 @@ def test_what_is_judged_comes_from_the_test_subset_alone(jobs, fold):
 
 def test_nothing_but_the_accounting_stands_on_reference_lungs(jobs):
     readers = {job.rule for job in jobs.values() if any("seg-lungs-LUNA16" in path for path in job.inputs)}
-    assert readers == {"compare_lungs"}
+    assert readers == {"check_subset"}
     tables = {job.rule for job in jobs.values() if any("references.parquet" in path for path in job.inputs)}
     assert tables == {"account_scans"}
     assert {job.rule for job in jobs.values() if any("accounting.csv" in path for path in job.inputs)} == {
@@ -60,4 +60,4 @@ def test_nothing_but_the_accounting_stands_on_reference_lungs(jobs):
 def test_subsets_are_prepared_apart(jobs):
     for subset in range(4):
         assert subsets_behind(jobs, f"prepare_subset {subset}") == {subset}
-        assert subsets_behind(jobs, f"compare_lungs {subset}") == {subset}
+        assert subsets_behind(jobs, f"check_subset {subset}") == {subset}
