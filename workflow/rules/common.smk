@@ -88,6 +88,17 @@ def raw_files(wildcards):
     return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
 
 
+def drawn_from():
+    """What the phantom's scans are drawn from; nothing for a dataset that no rule writes.
+
+    Raw files that are known to be unchanged are ancient. Without this as a param, a phantom that is about to be drawn
+    anew would be prepared by the next run, and not by the one that draws it.
+    """
+    if STUDY.dataset.kind != "phantom":
+        return None
+    return [code_of("write_phantom"), STUDY.seed, STUDY.dataset.phantom.model_dump(mode="json")]
+
+
 def reference_files(wildcards):
     """The reference lung masks that scans of a subset have; none where the dataset has none."""
     return RAW.reference_files(int(wildcards.subset))
