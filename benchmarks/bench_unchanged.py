@@ -11,7 +11,6 @@ import time
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import SimpleITK
 from rounds import spread
 from scans import SEED, num_cores
@@ -19,7 +18,6 @@ from scans import SEED, num_cores
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.preparation.prepare import PrepareRequest, PrepareResult, prepare_subset
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.tables import NODULES
 
 SHAPE_ZYX = (12, 16, 20)
 SPACING_MM = 2.5
@@ -36,7 +34,8 @@ def main() -> None:
         first = prepare(folder)
         if first.num_computed != options.scans:
             raise RuntimeError(
-                f"{folder}: expected {options.scans} prepared scans, found {first.num_computed}; {first.qc.reason[0]}"
+                f"{folder}: expected {options.scans} prepared scans, found {first.num_computed}: "
+                f"{first.failures['reason'].tolist()}"
             )
         seconds = []
         for _ in range(options.rounds):
@@ -61,9 +60,8 @@ def write_scans(root: Path, num_scans: int) -> None:
 
 def prepare(folder: Path) -> PrepareResult:
     """Prepare the raw scans of a folder as a rule does, listing included."""
-    nodules = NODULES.conform(pd.DataFrame(columns=list(NODULES.columns)))
     # noise has no lungs to be found
-    request = PrepareRequest(PreprocessingSettings(lung_mask="whole"), nodules, "bench", 0)
+    request = PrepareRequest(PreprocessingSettings(lung_mask="whole"), "bench", 0)
     scans = list_scans(folder / "raw", 0)
     return prepare_subset(scans, folder / "out", request, num_workers=num_cores(), log=lambda line: None)
 

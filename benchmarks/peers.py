@@ -16,7 +16,6 @@ def make_ours() -> Chain:
     from scans import num_cores
 
     from lungpipe.datasets.luna16 import list_scans
-    from lungpipe.datasets.targets import collect_targets
     from lungpipe.preparation.convert import Output, prepare_scan
     from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
     from lungpipe.settings import PreprocessingSettings
@@ -29,11 +28,10 @@ def make_ours() -> Chain:
             return
         root = source.parent.parent
         scans = list_scans(root, 0)
-        nodules = collect_targets(root, {scan.series_uid: 0 for scan in scans}).nodules
-        request = PrepareRequest(settings, nodules, "bench", 0)
+        request = PrepareRequest(settings, "bench", 0)
         result = prepare_subset(scans, folder, request, num_workers=num_cores(), log=lambda line: None)
         if result.num_computed != 1:
-            raise RuntimeError(f"{source}: expected a prepared scan, found {result.qc.to_dict('records')}")
+            raise RuntimeError(f"{source}: expected a prepared scan, found {result.failures.to_dict('records')}")
 
     return run
 

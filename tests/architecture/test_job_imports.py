@@ -30,19 +30,18 @@ WATCHED = (
 TABLES: frozenset[str] = frozenset()
 SETTINGS = frozenset({"pydantic"})
 READ = frozenset({"tensorstore"})
-NETWORKS = SETTINGS | READ | {"torch", "safetensors", "scipy"}
+NETWORKS = SETTINGS | READ | {"torch", "safetensors"}
 ALLOWED = {
     "account_scans": TABLES,
-    "aggregate_patients": TABLES,
     "collect_ratings": TABLES,
     "collect_targets": TABLES,
-    "compare_lungs": READ | {"SimpleITK", "cc3d"},
+    "check_subset": READ | {"cc3d"},
     "detect_candidates": NETWORKS,
     "draw_figures": READ | {"matplotlib"},
     "evaluate_study": SETTINGS,
     "mine_candidates": NETWORKS,
     "keep_scores": TABLES,
-    "prepare_subset": SETTINGS | READ | {"zarr", "SimpleITK", "cc3d", "scipy"},
+    "prepare_subset": SETTINGS | READ | {"cc3d"},
     "score_candidates": NETWORKS,
     "select_candidates": TABLES,
     "train_detector": NETWORKS,

@@ -16,20 +16,23 @@ PAGE = ROOT / "docs" / "reruns.md"
 
 INTRODUCTION = """# What reruns what
 
-Who changes code, a setting or a file of a finished study reads here what `snakemake` will run again.
-`tests/workflow/test_edit_matrix.py` makes every edit of this page in a finished study and compares Snakemake's plan
-with it; the table is `tests/workflow/edits.yaml`. [Page 9 of the decisions](decisions/0009-fingerprints.md) says how
-code is followed.
+For anyone who is about to change code, a setting or a file of a finished study. After this page you know which jobs
+the next `snakemake` runs again.
 
 *Reruns first* names the jobs that rerun because of the edit. All jobs that need their results follow, up to the report.
-A job that prepares a subset keeps every volume whose raw files, settings and code are unchanged.
+*Does again* says whether volumes are prepared and networks are trained again. A job that prepares a subset keeps every
+volume whose raw files, settings and code are unchanged.
 
-Snakemake plans before it runs. A job of preparation that is planned takes all training with it, even where it then
-keeps every volume, for instance after an edit of the quality check. Where you expect that, prepare first and run the
-rest then: what is unchanged is not trained on again.
+Snakemake plans all jobs before it runs any. If a preparation job is planned, all training is planned too, although the
+job may then keep every volume, for instance after an edit of the code that lists what is up to date. To avoid that
+training, run the preparation alone, and then the rest:
 
     snakemake --cores 8 results/<dataset>/volumes/accounting.csv
     snakemake --cores 8
+
+`tests/workflow/test_edit_matrix.py` makes every edit of this page in a finished study and compares Snakemake's plan
+with the table in `tests/workflow/edits.yaml`. [Decision 9](decisions/0009-fingerprints.md) describes how code is
+followed.
 """
 
 

@@ -6,6 +6,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -169,3 +170,9 @@ def copy(finished: Checkout, tmp_path: Path) -> Checkout:
 def fresh(tmp_path: Path) -> Checkout:
     """A checkout in which nothing has run."""
     return check_out(tmp_path / "study")
+
+
+@pytest.fixture(scope="session")
+def check_out_into() -> Callable[[Path], Checkout]:
+    """Return what makes a checkout in a folder, for fixtures that serve a whole module."""
+    return check_out

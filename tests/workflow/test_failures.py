@@ -35,7 +35,7 @@ def test_a_bad_scan_fails_the_run_by_name_after_the_others_are_prepared(copy, tr
     assert truncated.stem not in prepared(copy, 0)
     assert [len(prepared(copy, subset)) for subset in range(4)] == [1, 2, 2, 2]
     # nothing was trained on what was left
-    assert answer.names <= {"prepare_subset 0", "compare_lungs 0", "account_scans"}
+    assert answer.names <= {"prepare_subset 0", "check_subset 0", "account_scans"}
 
 
 def test_a_bad_scan_that_may_fail_is_judged_as_missed(copy, truncated):

@@ -13,7 +13,7 @@ TABLES = re.compile(r"/targets/\w+\.parquet$")
 def jobs(finished):
     """Every job of the study by name."""
     jobs = finished.plan("--forceall").jobs
-    assert len({job.name for job in jobs}) == len(jobs) == 26
+    assert len({job.name for job in jobs}) == len(jobs) == 24
     return {job.name: job for job in jobs}
 
 
@@ -47,11 +47,11 @@ def test_what_is_judged_comes_from_the_test_subset_alone(jobs, fold):
     assert scored == [str(fold), str(fold + 1)]
 
 
-def test_nothing_but_the_accounting_stands_on_reference_lungs(jobs):
+def test_nothing_but_the_accounting_stands_on_reference_lungs_and_quality(jobs):
     readers = {job.rule for job in jobs.values() if any("seg-lungs-LUNA16" in path for path in job.inputs)}
-    assert readers == {"compare_lungs"}
-    tables = {job.rule for job in jobs.values() if any("references.parquet" in path for path in job.inputs)}
-    assert tables == {"account_scans"}
+    assert readers == {"check_subset"}
+    for table in ("references.parquet", "qc.parquet"):
+        assert {job.rule for job in jobs.values() if any(table in path for path in job.inputs)} == {"account_scans"}
     assert {job.rule for job in jobs.values() if any("accounting.csv" in path for path in job.inputs)} == {
         "write_report"
     }
@@ -60,4 +60,4 @@ def test_nothing_but_the_accounting_stands_on_reference_lungs(jobs):
 def test_subsets_are_prepared_apart(jobs):
     for subset in range(4):
         assert subsets_behind(jobs, f"prepare_subset {subset}") == {subset}
-        assert subsets_behind(jobs, f"compare_lungs {subset}") == {subset}
+        assert subsets_behind(jobs, f"check_subset {subset}") == {subset}

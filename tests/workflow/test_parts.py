@@ -26,7 +26,6 @@ def test_given_candidates_are_scored_and_no_detector_is_trained(copy):
         "select_candidates 0",
         "train_scorer 0",
         "score_candidates 0",
-        "aggregate_patients 0",
     }
     given = pd.read_csv(copy.dataset / "raw" / "candidates_V2.csv").groupby("seriesuid").size()
     scored = pd.read_parquet(copy.dataset / "given" / "fold0" / "scored.parquet")
@@ -43,7 +42,6 @@ def test_unchanged_scores_are_judged_and_no_scorer_is_trained(copy):
         "mine_candidates 0",
         "detect_candidates 0",
         "keep_scores 0",
-        "aggregate_patients 0",
     }
     # thresholds are chosen on the validation subset, and nothing else needs mined candidates
     [mined] = [job for job in answer.jobs if job.rule == "mine_candidates"]

@@ -16,7 +16,7 @@ def digests(folder: Path) -> dict[str, str]:
 
 
 def judged(fold: int) -> set[str]:
-    return {f"{rule} {fold}" for rule in ("detect_candidates", "score_candidates", "aggregate_patients")}
+    return {f"{rule} {fold}" for rule in ("detect_candidates", "score_candidates")}
 
 
 def trained(fold: int) -> set[str]:
@@ -31,7 +31,7 @@ def test_one_edited_scan_is_computed_alone_and_reruns_the_folds_that_read_it(cop
 
     planned = copy.plan()
     # subset 2 is judged by fold 2 and learned from by fold 0, which is judged on subset 0
-    expected = {"prepare_subset 2", "compare_lungs 2", "account_scans", *AFTER_FOLD}
+    expected = {"prepare_subset 2", "check_subset 2", "account_scans", *AFTER_FOLD}
     assert planned.names == expected | judged(2) | trained(0) | judged(0)
 
     copy.snakemake("results/ci/volumes/subset2/manifest.json")

@@ -43,10 +43,10 @@ def test_there_is_one_run_of_the_study_and_one_of_the_dataset_and_all_are_finish
 
 def test_every_stage_has_a_nested_run(runs):
     folds = ("train_detector", "mine_candidates", "train_scorer")
-    folds += ("detect_candidates", "score_candidates", "aggregate_patients")
+    folds += ("detect_candidates", "score_candidates")
     expected = {f"{stage}/fold{fold}" for stage in folds for fold in (0, 2)}
     assert set(nested(runs, "flagship")) == expected | {"evaluate_study", "draw_figures", "write_report"}
-    expected = {f"{stage}/subset{subset}" for stage in ("prepare_subset", "compare_lungs") for subset in range(4)}
+    expected = {f"{stage}/subset{subset}" for stage in ("prepare_subset", "check_subset") for subset in range(4)}
     assert set(nested(runs, "volumes")) == expected | {"collect_targets", "account_scans"}
 
 

@@ -22,7 +22,6 @@ PER_FOLD = (
     "candidates.parquet",
     "scored.parquet",
     "validation.parquet",
-    "patients.parquet",
 )
 
 

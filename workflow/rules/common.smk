@@ -21,6 +21,9 @@ from lungpipe.preparation.raw_files import unchanged_files
 try:
     STUDY = load_study(config, Path(workflow.basedir) / "recipes")
     RAW = RawScans.of(STUDY)
+    HAS_MASKS = STUDY.detector.kind == "trained" and STUDY.detector.sampling.mask == "annotated"
+    if HAS_MASKS:
+        RAW.require_masks()
 except (SettingsError, DatasetError) as error:
     raise WorkflowError(str(error)) from None
 
@@ -85,6 +88,17 @@ def raw_files(wildcards):
     return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
 
 
+def drawn_from():
+    """What the phantom's scans are drawn from; nothing for a dataset that no rule writes.
+
+    Raw files that are known to be unchanged are ancient. Without this as a param, a phantom that is about to be drawn
+    anew would be prepared by the next run, and not by the one that draws it.
+    """
+    if STUDY.dataset.kind != "phantom":
+        return None
+    return [code_of("write_phantom"), STUDY.seed, STUDY.dataset.phantom.model_dump(mode="json")]
+
+
 def reference_files(wildcards):
     """The reference lung masks that scans of a subset have; none where the dataset has none."""
     return RAW.reference_files(int(wildcards.subset))
@@ -100,6 +114,12 @@ def refused_scans(wildcards):
 def learning_subsets(wildcards):
     """The subsets that fold k may learn from: all but its test subset k."""
     return [subset for subset in SUBSETS if subset != int(wildcards.fold)]
+
+
+def learned_masks(wildcards):
+    """The nodule masks that fold k's detector learns from; none for a recipe that paints balls."""
+    subsets = learning_subsets(wildcards) if HAS_MASKS else []
+    return [file for subset in subsets for file in RAW.mask_files(subset)]
 
 
 def validation_subset(wildcards):

@@ -1,34 +1,12 @@
-"""Scored candidates to patients, to the judged study, to what a person looks at."""
+"""Scored candidates to patients and the evaluated study, to what a person looks at."""
 
 from lungpipe.services.provenance import PACKAGE_DIR, file_digest
-
-
-rule aggregate_patients:
-    input:
-        scored=f"{R}/fold{{fold}}/scored.parquet",
-        series=f"{D}/targets/series.parquet",
-        nodules=f"{D}/targets/nodules.parquet",
-    output:
-        patients=f"{R}/fold{{fold}}/patients.parquet",
-    log:
-        f"{R}/logs/aggregate_patients/fold{{fold}}.log",
-    benchmark:
-        f"{R}/benchmarks/aggregate_patients/fold{{fold}}.tsv"
-    conda:
-        "../../envs/runtime.yaml"
-    params:
-        run=f"{R}/tracking/run.json",
-        code=code_of("aggregate_patients"),
-        malignancy_rule=STUDY.evaluation.malignancy_rule,
-    script:
-        "../scripts/aggregate_patients.py"
 
 
 rule evaluate_study:
     input:
         scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
         validation=expand(f"{R}/fold{{fold}}/validation.parquet", fold=STUDY.folds),
-        patients=expand(f"{R}/fold{{fold}}/patients.parquet", fold=STUDY.folds),
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",
         exclusions=f"{D}/targets/exclusions.parquet",

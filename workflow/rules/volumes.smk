@@ -1,13 +1,12 @@
-"""Raw scans to resampled volumes with lung masks, a subset a job, and these beside reference masks."""
+"""Raw scans to resampled volumes with lung masks, a subset a job, and what is right and wrong with these."""
 
 
 rule prepare_subset:
     input:
         scans=raw_files,
-        nodules=f"{D}/targets/nodules.parquet",
     output:
         manifest=update(f"{D}/volumes/subset{{subset}}/manifest.json"),
-        qc=update(f"{D}/volumes/subset{{subset}}/qc.parquet"),
+        failures=f"{D}/volumes/subset{{subset}}/failures.parquet",
     log:
         f"{D}/logs/prepare_subset/subset{{subset}}.log",
     benchmark:
@@ -26,26 +25,31 @@ rule prepare_subset:
     params:
         run=f"{D}/tracking/run.json",
         code=code_of("prepare_subset", METAIMAGE, aside=[WORKERS, MEMORY]),
-        # a volume is computed again, and a row of the QC table judged again, only where these change
+        # a volume is computed again only where this changes
         volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
-        row_code=fingerprint("lungpipe.preparation.qc:make_row"),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
-        settings=STUDY.preprocessing.model_dump(mode="json", exclude=SURROUNDINGS),
+        drawn_from=drawn_from(),
+        settings=STUDY.preprocessing.model_dump(
+            mode="json", exclude=SURROUNDINGS | {"lung_margin_mm"}
+        ),
     script:
         "../scripts/prepare_subset.py"
 
 
-rule compare_lungs:
+rule check_subset:
     input:
         manifest=f"{D}/volumes/subset{{subset}}/manifest.json",
+        failures=f"{D}/volumes/subset{{subset}}/failures.parquet",
+        nodules=f"{D}/targets/nodules.parquet",
         references=reference_files,
     output:
+        qc=f"{D}/volumes/subset{{subset}}/qc.parquet",
         references=f"{D}/volumes/subset{{subset}}/references.parquet",
     log:
-        f"{D}/logs/compare_lungs/subset{{subset}}.log",
+        f"{D}/logs/check_subset/subset{{subset}}.log",
     benchmark:
-        f"{D}/benchmarks/compare_lungs/subset{{subset}}.tsv"
+        f"{D}/benchmarks/check_subset/subset{{subset}}.tsv"
     # the accounting waits for it
     priority: 1
     conda:
@@ -56,11 +60,12 @@ rule compare_lungs:
         mem_mb_per_cpu=WORKER_MIB,
     params:
         run=f"{D}/tracking/run.json",
-        code=code_of("compare_lungs", aside=[WORKERS]),
+        code=code_of("check_subset", aside=[WORKERS]),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset), with_references=True),
+        margin_mm=STUDY.preprocessing.lung_margin_mm,
         is_whole=STUDY.preprocessing.lung_mask == "whole",
     script:
-        "../scripts/compare_lungs.py"
+        "../scripts/check_subset.py"
 
 
 rule account_scans:

@@ -4,7 +4,6 @@ from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.tables import NODULES, read_table
 
 subset, params = int(snakemake.wildcards.subset), snakemake.params
 address, worker_mib = snakemake.resources.get("scheduler_address"), snakemake.resources.mem_mb_per_cpu
@@ -14,10 +13,8 @@ worker_mib = worker_mib if address else min(worker_mib, snakemake.resources.mem_
 surroundings = {"scheduler_address": address, "worker_memory_gib": worker_mib / 1024}
 request = PrepareRequest(
     settings=PreprocessingSettings.model_validate(params.settings | surroundings),
-    nodules=read_table(Path(snakemake.input.nodules), NODULES),
     subset=subset,
     code=params.volume_code,
-    row_code=params.row_code,
 )
 with open_job(snakemake, subset=subset) as job:
     scans = [ScanFiles.from_texts(texts) for texts in params.scans]

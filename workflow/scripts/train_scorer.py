@@ -1,13 +1,13 @@
 from pathlib import Path
 
-from lungpipe.models import choose_hardware, save_model
+from lungpipe.models import choose_hardware
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import TrainedScorer
-from lungpipe.tables import HISTORY, POINTS, write_table
-from lungpipe.training.fold_model import FoldTables, FoldVolumes, train_fold
+from lungpipe.training.fold_model import FoldTables, FoldVolumes
 from lungpipe.training.members import TrainingJob, delete_resume_files
+from lungpipe.training.scorer import read_findings, train_fold_scorer
 from lungpipe.volumes.collection import locate_stores
 
 fold, params, output = int(snakemake.wildcards.fold), snakemake.params, snakemake.output
@@ -15,16 +15,14 @@ part = TrainedScorer.model_validate({**params.settings, "inference": params.infe
 num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake, fold=fold) as job:
-    tables = FoldTables.read(snakemake.input, fold, params.num_subsets, rule=params.malignancy_rule)
-    digest = file_digest([Path(snakemake.input.mined), *map(Path, snakemake.input.manifests)])
-    stores = locate_stores(map(Path, snakemake.input.manifests))
-    volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
+    tables, mined = FoldTables.read(snakemake.input, fold, params.num_subsets), Path(snakemake.input.mined)
+    findings = read_findings(tables, mined, params.malignancy_rule)
+    digest = file_digest([mined, *map(Path, snakemake.input.manifests)])
+    volumes = FoldVolumes(locate_stores(map(Path, snakemake.input.manifests)), tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     run = TrainingJob(hardware, params.seed, job.log, fold, num_threads=num_threads, say=job.say, **resume)
     job.expect(part.training.num_steps * part.training.num_members)
-    trained = train_fold(part, tables, volumes, run, recipe=params.recipe)
-    save_model(Path(output.model), trained.model)
-    write_table(trained.history, Path(output.history), HISTORY)
-    write_table(trained.points, Path(output.points), POINTS)
+    trained = train_fold_scorer(part, tables, volumes, run, findings=findings, recipe=params.recipe)
+    trained.write(output)
     job.log_artifact(Path(output.model))
     delete_resume_files("scorer", run, part.training.num_members)

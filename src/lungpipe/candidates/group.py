@@ -2,7 +2,6 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lungpipe.candidates.detections import Detections, MaskCrop
 from lungpipe.geometry import Grid
@@ -26,6 +25,9 @@ def group_voxels(
     *Deep Learning with PyTorch*, ch. 14. `probability` may be a box of the volume of `grid` that starts at voxel
     `start_zyx_vox`.
     """
+    # scipy.ndimage costs a tenth of a second as it is imported, and training and scoring group nothing
+    from scipy import ndimage
+
     labels, count = ndimage.label(probability > threshold, structure=NEIGHBOURS)
     if count == 0:
         return Detections.empty(has_masks=True)

@@ -4,7 +4,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lungpipe.candidates.detections import Detections
 from lungpipe.geometry import Grid
@@ -38,6 +37,9 @@ def find_peaks(maps: CenterMaps, grid: Grid, threshold: float) -> Detections:
     equal maxima that touch, the one first in memory is kept. The centre of coarse voxel i lies at voxel
     stride * i + (stride - 1) / 2 of the box; the offset is added to it. `grid` is the volume's.
     """
+    # only where peaks are looked for, see `group_voxels`
+    from scipy import ndimage
+
     largest = ndimage.maximum_filter(maps.heatmap, footprint=NEIGHBOURS, mode="constant", cval=-np.inf)
     is_peak = (maps.heatmap >= largest) & (maps.heatmap >= threshold)
     labels, _ = ndimage.label(is_peak, structure=NEIGHBOURS)

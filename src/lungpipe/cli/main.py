@@ -9,18 +9,20 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import evaluate, fetch, phantom, prepare, ratings
+from lungpipe.cli import detect, evaluate, fetch, phantom, prepare, ratings
 
 app = typer.Typer(
     name="lungpipe",
     help="LUNA16 lung nodules: from raw CT to an officially judged, tracked study.",
-    epilog="Exit codes: 0 done, 1 unexpected error, 2 bad input or wrong command line, 130 interrupted.",
+    epilog="Exit codes: 0 done, 1 unexpected error or scans that failed, 2 bad input or wrong command line, "
+    "130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 evaluate.register(app)
 prepare.register(app)
+detect.register(app)
 phantom.register(app)
 ratings.register(app)
 fetch.register(app)

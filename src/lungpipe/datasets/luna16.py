@@ -22,6 +22,8 @@ from lungpipe.datasets.scan import ScanError
 
 LUNGS_FOLDER = "seg-lungs-LUNA16"
 """The folder beside the subsets with a reference lung mask for each scan."""
+MASKS_FOLDER = "nodule_masks"
+"""The folder beside the subsets with masks of nodules, named by their series."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +67,7 @@ def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
     paths = [path for path in folder.iterdir() if not path.name.startswith(".")]
     headers = [path for path in paths if path.suffix.lower() in HEADER_ENDINGS]
     scans = [
-        ScanFiles(path.name[:-4], path, _data_path(path), _find_reference(Path(root), path.name[:-4]))
+        ScanFiles(path.name[:-4], path, _data_path(path), _find_in(Path(root) / LUNGS_FOLDER, path.name[:-4]))
         for path in headers
     ]
     known = {path for scan in scans for path in (scan.data_path, *_besides(scan.header_path))}
@@ -74,8 +76,13 @@ def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
     return tuple(sorted(scans, key=lambda scan: (scan.series_uid, scan.header_path.name)))
 
 
-def _find_reference(root: Path, series_uid: str) -> ScanFiles | None:
-    header_path = root / LUNGS_FOLDER / f"{series_uid}.mhd"
+def find_mask(root: Path, series_uid: str) -> ScanFiles | None:
+    """Return the files of a series' nodule mask; none where the dataset has none for it."""
+    return _find_in(Path(root) / MASKS_FOLDER, series_uid)
+
+
+def _find_in(folder: Path, series_uid: str) -> ScanFiles | None:
+    header_path = folder / f"{series_uid}.mhd"
     return ScanFiles(series_uid, header_path, _data_path(header_path)) if header_path.is_file() else None
 
 

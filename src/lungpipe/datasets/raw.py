@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
-from lungpipe.datasets.luna16 import LUNGS_FOLDER, Listing, ScanFiles, check_dataset
+from lungpipe.datasets.luna16 import LUNGS_FOLDER, MASKS_FOLDER, Listing, ScanFiles, check_dataset, find_mask
 from lungpipe.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import ConfigSettings, DatasetSettings
 
@@ -49,6 +49,19 @@ class RawScans:
         """Return headers and data of the reference lung masks that a subset's scans have."""
         references = [scan.reference for scan in self.by_subset[subset] if scan.reference is not None]
         return [path.as_posix() for reference in references for path in paths_of(reference)]
+
+    def mask_files(self, subset: int) -> list[str]:
+        """Return headers and data of the nodule masks that a subset's scans have."""
+        masks = (find_mask(self.root, scan.series_uid) for scan in self.by_subset[subset])
+        return [path.as_posix() for mask in masks if mask is not None for path in paths_of(mask)]
+
+    def require_masks(self) -> None:
+        """Raise DatasetError unless a scan of the dataset has a nodule mask."""
+        if not any(self.mask_files(subset) for subset in self.by_subset):
+            folder = self.root / MASKS_FOLDER
+            found = "none named by a series of the subsets" if folder.is_dir() else "no such folder"
+            wanted = "masks (<series_uid>.mhd) for detector.sampling.mask 'annotated'"
+            raise DatasetError(f"{folder}: expected {wanted}, found {found}; 'sphere' needs none")
 
     def listing(self, subset: int, *, with_references: bool = False) -> list[list[str]]:
         """Return a subset's scans as texts, for the params of a job (see `ScanFiles.to_texts`)."""

@@ -83,10 +83,14 @@ def read_subsets(path: Path) -> dict[str, str]:
     return dict(zip(table["seriesuid"], table["subset"], strict=True))
 
 
-def write_submission(table: pd.DataFrame, path: Path) -> None:
-    """Write marks as LUNA16's CSV (seriesuid, coordX, coordY, coordZ, probability), whole, every digit kept."""
+def write_submission(table: pd.DataFrame, path: Path, *, has_diameters: bool = False) -> None:
+    """Write marks as LUNA16's CSV (seriesuid, coordX, coordY, coordZ, probability), whole, every digit kept.
+
+    With `has_diameters` a last column diameter_mm follows, which the official format does not have.
+    """
     official = pd.DataFrame({theirs: table[ours] for theirs, ours in _NAMES.items()})
-    official["probability"] = table["probability"]
+    for name in ("probability", "diameter_mm") if has_diameters else ("probability",):
+        official[name] = table[name]
     with replacing(Path(path)) as temporary:
         official.to_csv(temporary, index=False, lineterminator="\n")
 

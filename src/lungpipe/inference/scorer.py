@@ -8,7 +8,6 @@ from itertools import islice, product
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import expit
 from torch import Tensor
 
 from lungpipe.geometry import window_around
@@ -57,7 +56,7 @@ class Scorer:
         logits = [np.zeros((2, 0))]
         logits += [self._logits(hu) for hu in _read_ahead(patches, self.inference.patches_per_batch)]
         nodule, malignancy = np.concatenate(logits, axis=1)
-        return Scores(nodule, expit(malignancy))
+        return Scores(nodule, torch.from_numpy(malignancy).sigmoid().numpy())
 
     def _logits(self, hu_BCZYX: Tensor) -> NDArray[np.float64]:
         """Return the logits (2, B) of nodule and malignancy, the mean over members and flipped views."""

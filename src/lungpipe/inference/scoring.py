@@ -5,8 +5,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import torch
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
 from lungpipe.inference.scorer import Patch, Scorer
 from lungpipe.tables import CENTER_COLUMNS, SCORED
@@ -39,12 +39,13 @@ def score_candidates(
     logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy
     if scorer.inference.has_detector_odds:
         logits = with_detector_odds(logits, ordered["detector_score"].to_numpy(dtype=np.float64))
-    return SCORED.conform(ordered.assign(probability=expit(logits), malignancy=malignancy))
+    return SCORED.conform(ordered.assign(probability=torch.from_numpy(logits).sigmoid().numpy(), malignancy=malignancy))
 
 
 def with_detector_odds(nodule_logits: NDArray[np.float64], detector_scores: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return the logits (N,) of the geometric mean of the odds of scorer and detector; the scorer's where NaN."""
-    combined = 0.5 * (nodule_logits + logit(np.clip(detector_scores, *SCORE_LIMITS)))
+    clipped = np.clip(detector_scores, *SCORE_LIMITS)
+    combined = 0.5 * (nodule_logits + np.log(clipped) - np.log1p(-clipped))
     return np.where(np.isnan(detector_scores), nodule_logits, combined)
 
 

@@ -4,9 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
-from lungpipe.lungs.components import Components, label_parts, label_planes, select
+from lungpipe.lungs.components import Components, find_boxes, label_parts, label_planes, select
 from lungpipe.lungs.morphology import BoolArray, Spacing, dilate_mm
 
 MIN_DIAMETER, MAX_DIAMETER = 0.015, 0.10
@@ -91,7 +90,7 @@ def _round_holes(
     occupied = np.flatnonzero((labels > 0).any(axis=(1, 2)))
     lowest = (occupied[0] + occupied[-1]) / 2 if occupied.size else 0
     holes = {}
-    for index, box in enumerate(ndimage.find_objects(labels), start=1):
+    for index, box in enumerate(find_boxes(labels), start=1):
         sides = [(s.stop - s.start) * step for s, step in zip(box[1:], spacing[1:], strict=True)]
         center_x = (box[2].start + box[2].stop - 1) / 2
         is_central = abs(center_x - middle_x_vox) * spacing[2] <= MAX_OFFSET * width_mm

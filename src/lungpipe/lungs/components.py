@@ -22,6 +22,12 @@ def select(labels: Components, chosen: ArrayLike) -> BoolArray:
     return is_chosen[labels]
 
 
+def find_boxes(labels: Components) -> list[tuple[slice, slice, slice]]:
+    """Return the smallest box (zyx) around each of the labels 1 to the largest, all of which must be there."""
+    boxes: list[tuple[slice, slice, slice]] = cc3d.statistics(labels)["bounding_boxes"][1:]
+    return boxes
+
+
 def label_parts(mask: BoolArray) -> tuple[Components, int]:
     """Label the components (zyx) that are connected through faces; returns labels and their number."""
     labels, count = cc3d.connected_components(mask, connectivity=6, return_N=True, out_dtype=np.uint32)

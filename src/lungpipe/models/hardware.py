@@ -1,7 +1,8 @@
 """What a training or inference job computes on: device, precision, threads, memory layout."""
 
+import re
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import nn
@@ -46,6 +47,23 @@ def choose_hardware(settings: ComputeSettings, num_threads: int) -> Hardware:
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     is_reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and has_native_bfloat16(name))
     return Hardware(torch.device(name), torch.bfloat16 if is_reduced else torch.float32)
+
+
+def name_hardware(name: str, num_threads: int) -> Hardware:
+    """Return the hardware that a user names: `auto`, `cpu`, `gpu` (the first one) or `gpu:<number>`.
+
+    Raises:
+        ValueError: another name, or a GPU that this machine does not have.
+    """
+    match = re.fullmatch(r"auto|cpu|gpu(?::(\d+))?", name)
+    if match is None:
+        raise ValueError(f"device: expected auto, cpu or gpu:<number>, found {name!r}")
+    if not name.startswith("gpu"):
+        return choose_hardware(ComputeSettings(device="cpu" if name == "cpu" else "auto"), num_threads)
+    number, count = int(match[1] or 0), torch.cuda.device_count()
+    if number >= count:
+        raise ValueError(f"device: expected a GPU for {name!r}, found {count} on this machine")
+    return replace(choose_hardware(ComputeSettings(device="cuda"), num_threads), device=torch.device("cuda", number))
 
 
 def has_native_bfloat16(device: str) -> bool:

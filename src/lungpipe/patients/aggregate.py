@@ -1,5 +1,6 @@
 """Malignancy per patient: the largest over the candidates, and noisy-OR beside it."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -13,6 +14,15 @@ if TYPE_CHECKING:
 
 COUNTED_PROBABILITY = 0.5
 """A candidate counts towards the patient's largest diameter from here on."""
+
+
+def aggregate_folds(
+    scored: pd.DataFrame, series: pd.DataFrame, nodules: pd.DataFrame, *, folds: Sequence[int], rule: "MalignancyRule"
+) -> pd.DataFrame:
+    """Return the patients of all folds (contract PATIENTS): fold k's candidates count on the series of subset k."""
+    parts = ((fold, scored[scored["fold"] == fold], series[series["subset"] == fold]) for fold in folds)
+    tables = [aggregate_patients(marks, judged, nodules, fold=fold, rule=rule) for fold, marks, judged in parts]
+    return PATIENTS.conform(pd.concat(tables, ignore_index=True))
 
 
 def aggregate_patients(

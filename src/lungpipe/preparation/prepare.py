@@ -1,50 +1,49 @@
-"""Prepare a subset: resample every scan, find its lungs, store it and write its QC row; keep what is up to date."""
+"""Prepare a subset: resample every scan, find its lungs and store it; keep what is up to date."""
 
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.read import METAIMAGE
 from lungpipe.preparation.memory import require_memory, worker_bytes
-from lungpipe.preparation.qc import make_failed_row, make_row
 from lungpipe.preparation.raw_files import RECORDS_FILE, read_records, stat_scan
-from lungpipe.preparation.up_to_date import QC_FILE, Outcome, find_up_to_date, make_record, remove_others
+from lungpipe.preparation.up_to_date import Outcome, find_up_to_date, make_record, remove_others
 from lungpipe.preparation.volume import ScanTask, prepare_volume
 from lungpipe.preparation.workers import Work, Workers, spread
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.tables import CENTER_COLUMNS, QC, write_json, write_table
+from lungpipe.tables import FAILURES, write_json, write_table
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
 
 Log = Callable[[str], None]
 
+FAILURES_FILE = "failures.parquet"
+"""Lies beside the manifest."""
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareRequest:
-    """How a subset is prepared: settings, annotated nodules (contract NODULES), fingerprints, subset number.
+    """How a subset is prepared: settings, fingerprint, subset number.
 
-    `code` is the fingerprint of what makes a volume (`prepare_volume` and the reader), `row_code` that of what makes
-    its row of the QC table (`make_row`); `reader` names the reader of the scans' format.
+    `code` is the fingerprint of what makes a volume (`prepare_volume` and the reader); `reader` names the reader of
+    the scans' format. Nothing that is annotated in a scan is among these: other annotations prepare nothing again.
     """
 
     settings: PreprocessingSettings
-    nodules: pd.DataFrame
     code: str
     subset: int
-    row_code: str = ""
     reader: str = METAIMAGE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareResult:
-    """What came of a subset: the manifest's entries, the QC table (contract QC), and how many scans went which way."""
+    """What came of a subset: the manifest's entries, the failures (contract FAILURES), and how many scans of each."""
 
     entries: tuple[VolumeEntry, ...]
-    qc: pd.DataFrame
+    failures: pd.DataFrame
     num_kept: int
     num_computed: int
     num_failed: int
@@ -60,10 +59,10 @@ def prepare_subset(
     log: Log,
     on_done: Log | None = None,
 ) -> PrepareResult:
-    """Prepare the scans of one subset into `folder`: stores, manifest.json, qc.parquet and raw_files.json.
+    """Prepare the scans of one subset into `folder`: stores, manifest.json, failures.parquet and raw_files.json.
 
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
-    QC table with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
+    failures with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
     `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker; one that
     needs more memory than the settings give a worker fails before it is read. `on_done` hears the line of every scan
     that was computed; without it `log` does.
@@ -96,36 +95,21 @@ def prepare_subset(
 
 
 def run_task(task: ScanTask) -> Outcome:
-    """Prepare one scan; whatever goes wrong becomes the reason in its QC row."""
+    """Prepare one scan; whatever goes wrong becomes the reason of its failure."""
     uid = task.scan.series_uid
     try:
         stat = stat_scan(task.scan)
-        entry, lungs = prepare_volume(task, stat)
-        return Outcome(uid, entry, make_row(task, entry, lungs), make_record(task, entry, stat))
-    except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row names the reason
-        reason = str(error) or type(error).__name__
-        return Outcome(uid, None, make_failed_row(task, reason), {})
+        entry = prepare_volume(task, stat)
+        return Outcome(uid, entry, make_record(entry, stat))
+    except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its failure names the reason
+        return _fail(task, str(error) or type(error).__name__)
 
 
 def _list_tasks(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest) -> list[ScanTask]:
     doubles = [uid for uid, count in Counter(scan.series_uid for scan in scans).items() if count > 1]
     if doubles:
         raise ValueError(f"subset {request.subset}: expected every series once, found {doubles[0]} twice")
-    centers = {uid: rows[list(CENTER_COLUMNS)].to_numpy(float) for uid, rows in request.nodules.groupby("series_uid")}
-    none = np.empty((0, 3))
-    return [
-        ScanTask(
-            scan,
-            folder,
-            request.settings,
-            request.code,
-            request.subset,
-            centers.get(scan.series_uid, none),
-            row_code=request.row_code,
-            reader=request.reader,
-        )
-        for scan in scans
-    ]
+    return [ScanTask(scan, folder, request.settings, request.code, reader=request.reader) for scan in scans]
 
 
 def _need(task: ScanTask, limit_bytes: int) -> int:
@@ -133,22 +117,23 @@ def _need(task: ScanTask, limit_bytes: int) -> int:
 
 
 def _fail(task: ScanTask, reason: str) -> Outcome:
-    return Outcome(task.scan.series_uid, None, make_failed_row(task, reason), {})
+    return Outcome(task.scan.series_uid, None, {}, reason)
 
 
 def _describe(outcome: Outcome) -> str:
-    return "prepared" if outcome.entry else f"failed: {outcome.row['reason']}"
+    return "prepared" if outcome.entry else f"failed: {outcome.reason}"
 
 
 def _write(folder: Path, outcomes: list[Outcome], num_kept: int) -> PrepareResult:
     entries = tuple(outcome.entry for outcome in outcomes if outcome.entry is not None)
     num_removed = remove_others(folder, {entry.store for entry in entries})
-    qc = QC.conform(pd.DataFrame([outcome.row for outcome in outcomes], columns=list(QC.columns)))
+    rows = [(outcome.series_uid, outcome.reason) for outcome in outcomes if outcome.entry is None]
+    failures = FAILURES.conform(pd.DataFrame(rows, columns=list(FAILURES.columns)))
     records = {outcome.series_uid: outcome.record for outcome in outcomes if outcome.record}
     if records != read_records(folder):
         write_json(folder / RECORDS_FILE, records)
-    write_table(qc, folder / QC_FILE, QC)
+    write_table(failures, folder / FAILURES_FILE, FAILURES)
     # last: whoever sees the manifest sees a finished subset
     write_manifest(folder / MANIFEST_FILE, entries)
     num_failed = len(outcomes) - len(entries)
-    return PrepareResult(entries, qc, num_kept, len(entries) - num_kept, num_failed, num_removed)
+    return PrepareResult(entries, failures, num_kept, len(entries) - num_kept, num_failed, num_removed)

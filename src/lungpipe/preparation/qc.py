@@ -1,44 +1,91 @@
 """The QC row of a scan: whether it was prepared, why not, and whether its nodules lie in volume and lungs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
+from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.geometry import Grid, Window, window_around
 from lungpipe.lungs.measures import side_volumes
-from lungpipe.preparation.volume import ScanTask, digest
-from lungpipe.tables import QC
-from lungpipe.volumes.manifest import VolumeEntry
+from lungpipe.tables import CENTER_COLUMNS, QC
+from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, read_manifest
+from lungpipe.volumes.store import open_volume
 
 ReadLungs = Callable[[Window], NDArray[Any]]
 
 
-def make_row(task: ScanTask, entry: VolumeEntry, lungs: NDArray[np.uint8]) -> dict[str, Any]:
-    """Return the QC row of a stored volume and its lung labels (uint8, zyx)."""
+@dataclass(frozen=True, slots=True, eq=False)
+class QcRequest:
+    """What a subset's volumes are checked against: annotated nodules (contract NODULES), and the margin of the lungs.
+
+    `is_whole`: the masks are whole volumes, which have no sides.
+    """
+
+    subset: int
+    nodules: pd.DataFrame
+    margin_mm: float
+    is_whole: bool
+
+
+def check_volumes(
+    scans: Sequence[ScanFiles], folder: Path, failures: pd.DataFrame, request: QcRequest, *, threads: int = 1
+) -> pd.DataFrame:
+    """Return a row (contract QC) for each scan of a subset, by series: those with a volume in `folder`, and failures.
+
+    A thread reads one scan's lung labels at a time, one byte a voxel: far less than its preparation took.
+
+    Args:
+        failures: the scans that could not be prepared (contract FAILURES).
+
+    Raises:
+        ManifestError, VolumeError: a manifest or a store that cannot be read.
+        ValueError: a scan that is neither prepared nor failed.
+    """
+    entries = {entry.series_uid: entry for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
+    reasons = dict(zip(failures["series_uid"], failures["reason"], strict=True))
+    rows_of = request.nodules.groupby("series_uid").indices
+    centers = request.nodules[list(CENTER_COLUMNS)].to_numpy(float)
+
+    def check(scan: ScanFiles) -> dict[str, Any]:
+        uid, source = scan.series_uid, scan.header_path.name
+        own = centers[rows_of.get(uid, [])]
+        if uid in entries:
+            lungs = open_volume(Path(folder) / entries[uid].store).read_lungs()
+            return prepared_row(entries[uid], lungs, own, request, source=source)
+        if uid not in reasons:
+            raise ValueError(f"{folder}: series {uid}: expected a volume or a failure, found neither")
+        return failed_row(uid, request.subset, source, num_nodules=len(own), reason=reasons[uid])
+
+    ordered = sorted(scans, key=lambda scan: scan.series_uid)
+    with ThreadPoolExecutor(threads) as pool:
+        rows = list(pool.map(check, ordered))
+    return QC.conform(pd.DataFrame(rows, columns=list(QC.columns)))
+
+
+def prepared_row(
+    entry: VolumeEntry,
+    lungs: NDArray[np.uint8],
+    centers_zyx_mm: NDArray[np.float64],
+    request: QcRequest,
+    *,
+    source: str,
+) -> dict[str, Any]:
+    """Return the QC row of a stored volume, its lung labels (uint8, zyx) and its nodules' centres (N, 3)."""
     grid = entry.grid
-    counts = count_nodules(task.centers_zyx_mm, grid, lambda window: window.cut(lungs, 0), task.settings.lung_margin_mm)
-    row = qc_row(entry.series_uid, task.subset, task.scan.header_path.name, counts)
+    counts = count_nodules(centers_zyx_mm, grid, lambda window: window.cut(lungs, 0), request.margin_mm)
+    row = qc_row(entry.series_uid, request.subset, source, counts)
     row["remarks"] = "; ".join(entry.remarks)
     measured = {"lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
-    if task.settings.lung_mask == "whole":
-        return {**row, **measured}  # such a mask has no sides
+    if request.is_whole:
+        return {**row, **measured}
     left_ml, right_ml = side_volumes(lungs, grid)
     return {**row, **measured, "left_lung_ml": round(left_ml, 3), "right_lung_ml": round(right_ml, 3)}
-
-
-def digest_row_inputs(task: ScanTask) -> str:
-    """Return the SHA-256 of what the QC row depends on beside the volume: nodules, margin, subset, file name, code."""
-    centers = task.centers_zyx_mm.tolist()
-    return digest([centers, task.settings.lung_margin_mm, task.subset, task.scan.header_path.name, task.row_code])
-
-
-def make_failed_row(task: ScanTask, reason: str) -> dict[str, Any]:
-    """Return the QC row of a scan that could not be prepared."""
-    name = task.scan.header_path.name
-    num_nodules = len(task.centers_zyx_mm)
-    return failed_row(task.scan.series_uid, task.subset, name, num_nodules=num_nodules, reason=reason)
 
 
 def count_nodules(

@@ -7,54 +7,44 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
-
-from lungpipe.preparation.qc import digest_row_inputs, make_row
 from lungpipe.preparation.raw_files import is_unchanged, read_records, stat_scan
 from lungpipe.preparation.volume import RECORD_KEY, ScanTask, with_files
-from lungpipe.tables import QC, ContractError, read_table
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
-from lungpipe.volumes.store import VolumeError, check_files, open_volume, read_own_attributes
+from lungpipe.volumes.store import VolumeError, check_files, read_own_attributes
 
-QC_FILE = "qc.parquet"
 _TEMPORARY = re.compile(r"\..*\.ome\.zarr\.\d+-[0-9a-f]{8}")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What came of a task: the manifest's entry (none if it failed), the QC row, and the raw files' record."""
+    """What came of a task: the manifest's entry and the raw files' record, or the reason why there is none."""
 
     series_uid: str
     entry: VolumeEntry | None
-    row: dict[str, Any]
     record: dict[str, Any]
+    reason: str = ""
 
 
-def make_record(task: ScanTask, entry: VolumeEntry, stat: list[list[int]]) -> dict[str, Any]:
-    """Return what `raw_files.json` keeps of a scan: sizes and times of its files, their SHA-256, and `row_inputs`."""
-    return {"stat": stat, "sha256": entry.source_sha256, "row_inputs": digest_row_inputs(task)}
+def make_record(entry: VolumeEntry, stat: list[list[int]]) -> dict[str, Any]:
+    """Return what `raw_files.json` keeps of a scan: sizes and times of its files, and their SHA-256."""
+    return {"stat": stat, "sha256": entry.source_sha256}
 
 
 def find_up_to_date(tasks: Sequence[ScanTask], folder: Path) -> dict[str, Outcome]:
     """Return the outcomes of the scans whose raw files, parameters, volume code and store are unchanged."""
-    records, rows = read_records(folder), _read_rows(folder)
-    outcomes = (_keep(task, records.get(task.scan.series_uid, {}), rows.get(task.scan.series_uid)) for task in tasks)
+    records = read_records(folder)
+    outcomes = (_keep(task, records.get(task.scan.series_uid, {})) for task in tasks)
     return {outcome.series_uid: outcome for outcome in outcomes if outcome is not None}
 
 
-def _keep(task: ScanTask, known: dict[str, Any], row: dict[str, Any] | None) -> Outcome | None:
+def _keep(task: ScanTask, known: dict[str, Any]) -> Outcome | None:
     entry = _recorded_entry(task, known)
     if entry is None:
         return None
     try:
-        # the old row holds while its nodules, margin and code do
-        is_same = row is not None and row["is_ok"] and known.get("row_inputs") == digest_row_inputs(task)
-        if row is None or not is_same:
-            row = make_row(task, entry, open_volume(task.store_path).read_lungs())
-        record = make_record(task, entry, stat_scan(task.scan))
-    except (VolumeError, OSError):
-        return None  # a store whose labels cannot be read is made anew
-    return Outcome(entry.series_uid, entry, row, record)
+        return Outcome(entry.series_uid, entry, make_record(entry, stat_scan(task.scan)))
+    except OSError:
+        return None
 
 
 def remove_others(folder: Path, stores: set[str]) -> int:
@@ -78,16 +68,3 @@ def _recorded_entry(task: ScanTask, known: dict[str, Any]) -> VolumeEntry | None
     if (entry.series_uid, entry.store, entry.parameters, entry.code) != wanted:
         return None
     return with_files(entry, path) if is_unchanged(task.scan, entry.source_sha256, known) else None
-
-
-def _read_rows(folder: Path) -> dict[str, dict[str, Any]]:
-    path = folder / QC_FILE
-    try:
-        table = read_table(path, QC)
-    except (OSError, ValueError, ContractError):
-        return {}  # without a table the row of every kept volume is made again
-    return {str(row["series_uid"]): row for row in _records(table)}
-
-
-def _records(table: pd.DataFrame) -> list[dict[str, Any]]:
-    return [{str(name): value for name, value in row.items()} for row in table.to_dict("records")]

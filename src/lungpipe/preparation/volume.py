@@ -30,19 +30,16 @@ RECORD_KEY = "entry"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanTask:
-    """What preparing one scan needs: its files, where to, how, its nodules' centres (N, 3; world zyx mm), threads.
+    """What preparing one scan needs: its files, the folder of its store, settings, threads, and the files' reader.
 
-    `code` and `row_code` are fingerprints of what makes the volume and its QC row; `reader` names the files' reader.
+    `code` is the fingerprint of what makes the volume.
     """
 
     scan: ScanFiles
     folder: Path
     settings: PreprocessingSettings
     code: str
-    subset: int
-    centers_zyx_mm: NDArray[np.float64]
     threads: int = 1
-    row_code: str = ""
     reader: str = METAIMAGE
 
     @property
@@ -58,8 +55,8 @@ class ScanTask:
         return digest([settings.spacing_zyx_mm, settings.lung_mask, threshold])
 
 
-def prepare_volume(task: ScanTask, stat: list[list[int]]) -> tuple[VolumeEntry, NDArray[np.uint8]]:
-    """Read, resample and store one scan; return its entry and its lung labels (uint8, zyx).
+def prepare_volume(task: ScanTask, stat: list[list[int]]) -> VolumeEntry:
+    """Read, resample and store one scan; return its entry.
 
     All code that makes the bytes of a store is below this function: `code` of the task is its fingerprint. `stat` is
     what `stat_scan` said of the files before.
@@ -100,7 +97,7 @@ def prepare_volume(task: ScanTask, stat: list[list[int]]) -> tuple[VolumeEntry, 
         )
         # the store records its own entry: a run that was killed half-way keeps what it had finished
         draft.finish(task.scan.series_uid, {RECORD_KEY: entry.to_json()})
-    return with_files(entry, task.store_path), lungs
+    return with_files(entry, task.store_path)
 
 
 def _resample(task: ScanTask) -> tuple[NDArray[np.int16], Grid, tuple[str, ...]]:

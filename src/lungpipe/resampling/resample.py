@@ -1,13 +1,20 @@
-"""Resample a scan, or labels, onto another grid through the full direction matrix."""
+"""Resample a scan, or labels, onto another grid through the full direction matrix.
+
+SimpleITK is imported for oblique scans alone: all others are resampled along their axes.
+"""
+
+from typing import TYPE_CHECKING
 
 import numpy as np
-import SimpleITK
 from numpy.typing import NDArray
 
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
 from lungpipe.resampling.separable import match_axes, resample_along_axes, take_along_axes
 from lungpipe.terms import AIR_HU
+
+if TYPE_CHECKING:
+    import SimpleITK
 
 ANTI_ALIAS_FACTOR = 2.0
 """Only axes that are down-sampled by at least this much are smoothed first: below it, smoothing costs more detail than
@@ -31,7 +38,9 @@ def resample(scan: Scan, grid: Grid, *, threads: int = 1) -> NDArray[np.int16]:
     return _resample_oblique(to_image(hu, scan.grid), grid, threads)
 
 
-def _resample_oblique(image: SimpleITK.Image, grid: Grid, threads: int) -> NDArray[np.int16]:
+def _resample_oblique(image: "SimpleITK.Image", grid: Grid, threads: int) -> NDArray[np.int16]:
+    import SimpleITK
+
     resampler = make_resampler(grid, SimpleITK.sitkLinear)
     resampler.SetDefaultPixelValue(AIR_HU)
     # an integer output would be truncated toward zero
@@ -50,6 +59,8 @@ def resample_labels(labels: NDArray[np.uint8], source: Grid, target: Grid) -> ND
     """Return labels (uint8, zyx) on another grid by nearest neighbour, 0 outside."""
     if match_axes(source, target) is not None:
         return take_along_axes(labels, source, target)
+    import SimpleITK
+
     resampler = make_resampler(target, SimpleITK.sitkNearestNeighbor)
     return SimpleITK.GetArrayFromImage(resampler.Execute(to_image(labels, source)))
 
@@ -65,8 +76,10 @@ def anti_alias_sigma_mm(source: Grid, target: Grid) -> tuple[float, float, float
     return (z, y, x)
 
 
-def make_resampler(grid: Grid, interpolator: int) -> SimpleITK.ResampleImageFilter:
+def make_resampler(grid: Grid, interpolator: int) -> "SimpleITK.ResampleImageFilter":
     """Return SimpleITK's filter onto a grid, 0 outside."""
+    import SimpleITK
+
     resampler = SimpleITK.ResampleImageFilter()
     resampler.SetSize(grid.size_xyz)
     resampler.SetOutputSpacing(grid.spacing_xyz_mm)
@@ -76,8 +89,10 @@ def make_resampler(grid: Grid, interpolator: int) -> SimpleITK.ResampleImageFilt
     return resampler
 
 
-def to_image(array: NDArray[np.generic], grid: Grid) -> SimpleITK.Image:
+def to_image(array: NDArray[np.generic], grid: Grid) -> "SimpleITK.Image":
     """Return a SimpleITK image of an array (zyx) on its grid."""
+    import SimpleITK
+
     image = SimpleITK.GetImageFromArray(array)
     image.SetSpacing(grid.spacing_xyz_mm)
     image.SetOrigin(grid.origin_xyz_mm)

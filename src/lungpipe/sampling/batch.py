@@ -20,7 +20,7 @@ class Batch:
     """Windows of one step before augmentation; all tensors are on one device and have the same first axis B.
 
     hu_BZYX: int16 HU, windows of patch + 2 x margin voxels along each axis.
-    mask_BZYX: uint8 0/1, the true mask of the window's own nodule, or none.
+    mask_BZYX: uint8 0/1, the annotated mask of the window's own nodule, or none.
     findings_BK5: float32 z, y, x (mm from the centre of the window's voxel array), diameter (mm), kind (0 padding,
         1 nodule, 2 excluded finding).
     labels: float32 (B,) by name (`is_nodule`, `malignancy`); NaN where unknown.

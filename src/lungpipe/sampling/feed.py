@@ -24,7 +24,7 @@ from lungpipe.tables import CENTER_COLUMNS, POINTS
 from lungpipe.volumes.store import VolumeError
 
 MaskReader = Callable[[str, Window], NDArray[np.uint8]]
-"""Returns the true mask (0/1, zyx) of a series' nodules in a window of its stored volume."""
+"""Returns the annotated mask (0/1, zyx) of a series' nodules in a window of its stored volume."""
 
 LABELS = ("is_nodule", "malignancy")
 
@@ -49,7 +49,7 @@ class FeedPlan:
     nodule_fraction: float = 0.5
     small_nodule_power: float = 0.0
     rest: Literal["all", "others"] = "all"
-    mask: Literal["sphere", "true"] = "sphere"
+    mask: Literal["sphere", "annotated"] = "sphere"
     augmentation: AugmentationSettings | None = None
     rank: int = 0
     world_size: int = 1
@@ -71,8 +71,8 @@ class FeedPlan:
 class Feed:
     """Cuts batches from volumes: in any order (`batch`), ahead in threads (`stream`), or all points (`fixed_batches`).
 
-    `findings` are the tables NODULES and EXCLUSIONS; they may hold other series too. `masks` reads the true masks that
-    a plan with mask="true" asks for. `waited_seconds` is how long the user of a stream has waited for batches.
+    `findings` are the tables NODULES and EXCLUSIONS; they may hold other series too. `masks` reads the nodule masks
+    for mask="annotated". `waited_seconds` is how long the user of a stream has waited for batches.
     """
 
     def __init__(
@@ -87,13 +87,13 @@ class Feed:
         """Open the volumes of all points and place their blocks; no voxel is read yet.
 
         Raises:
-            ValueError: no points, none to draw from, volumes of different spacing, or true masks without a reader.
+            ValueError: no points, none to draw from, volumes of different spacing, or annotated masks without a reader.
             VolumeError: a point of a series without a store; the message names the series.
         """
         if not len(points):
             raise ValueError("feed: expected points to cut windows around, found none")
-        if plan.mask == "true" and masks is None:
-            raise ValueError("sampling.mask: expected 'sphere' for a dataset without nodule masks, found 'true'")
+        if plan.mask == "annotated" and masks is None:
+            raise ValueError("sampling.mask: expected 'sphere' for a dataset without nodule masks, found 'annotated'")
         self.plan, self.waited_seconds = plan, 0.0
         points = POINTS.conform(points)
         self._series = points["series_uid"].to_numpy(dtype=object)

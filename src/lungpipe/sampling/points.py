@@ -5,17 +5,14 @@ from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from lungpipe.candidates import label_candidates
-from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.settings.recipe import DetectorSampling, ScorerSampling
-from lungpipe.settings.study import MalignancyRule
-from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, EXCLUSIONS, NODULES, POINTS, read_table
+from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, POINTS
 from lungpipe.volumes.store import open_volume
 
 _COLUMNS = ["series_uid", *CENTER_COLUMNS]
@@ -31,22 +28,6 @@ class ScorerTables:
     exclusions: pd.DataFrame
     mined: pd.DataFrame
     malignancy: pd.Series
-
-    @classmethod
-    def read(cls, paths: "ScorerPaths", rule: MalignancyRule) -> "ScorerTables":
-        """Read the tables that `paths` names and label malignancy by the rule."""
-        nodules = read_table(Path(paths.nodules), NODULES)
-        labels = pd.Series(malignancy_labels(nodules["malignancy_ratings"], rule), nodules["nodule_id"])
-        exclusions = read_table(Path(paths.exclusions), EXCLUSIONS)
-        return cls(nodules, exclusions, read_table(Path(paths.mined), CANDIDATES), labels)
-
-
-class ScorerPaths(Protocol):
-    """Where the scorer's tables are."""
-
-    nodules: str
-    exclusions: str
-    mined: str
 
 
 def detector_points(

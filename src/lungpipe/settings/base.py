@@ -6,9 +6,9 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class Settings(BaseModel):
-    """A frozen settings model that refuses unknown keys; every field carries a one-line description."""
+    """A frozen settings model that refuses unknown keys; a one-line string below every field describes it."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, defer_build=True)
 
 
 PositiveInt = Annotated[int, Field(ge=1)]

@@ -108,6 +108,12 @@ EXCLUSIONS = Contract(
     "exclusions", {"series_uid": _SERIES, **_CENTER, "diameter_mm": Column("float64", "mm; -1 where unknown")}
 )
 
+FAILURES = Contract(
+    "failures",
+    {"series_uid": _SERIES, "reason": Column("string", "why the scan could not be prepared")},
+    ("series_uid",),
+)
+
 QC = Contract(
     "qc",
     {

@@ -20,7 +20,7 @@ class TrainingPatches:
     hu_BCZYX: float32 HU, one channel.
     findings_BK5: float32 z, y, x (mm from the centre of the patch's voxel array), diameter (mm), kind (0 padding,
         1 nodule, 2 excluded finding).
-    mask_BZYX: uint8 0/1, the true mask of the patch's own nodule, or none.
+    mask_BZYX: uint8 0/1, the annotated mask of the patch's own nodule, or none.
     labels: float32 (B,) by name; NaN where unknown. weight_B: float32.
     """
 

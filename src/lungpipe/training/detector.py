@@ -1,16 +1,48 @@
 """Train the detector of one fold."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import partial
+from pathlib import Path
 
 import numpy as np
 
+from lungpipe.sampling.masks import NoduleMasks
+from lungpipe.sampling.points import detector_points
 from lungpipe.settings.recipe import TrainedDetector
 from lungpipe.settings.recipe.detector import CenterObjectiveSettings
 from lungpipe.tables import CENTER_COLUMNS, POINTS
+from lungpipe.training.fold_model import FoldModel, FoldTables, FoldVolumes, RoleTraining, train_fold
 from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan, train_members
 
 NUM_READERS = 4
 """Readers of every LIDC-IDRI scan."""
+
+
+def train_fold_detector(
+    part: TrainedDetector,
+    tables: FoldTables,
+    volumes: FoldVolumes,
+    job: TrainingJob,
+    *,
+    recipe: str,
+    mask_files: Sequence[Path] = (),
+) -> FoldModel:
+    """Train the detector of a fold; `mask_files` are nodule masks, named by their series. Raises as `train_detector`.
+
+    Raises:
+        ScanError: a nodule mask that cannot be read, or that is not within its scan.
+    """
+    masks = NoduleMasks.of(mask_files, volumes.stores) if mask_files else None
+    if masks is not None:
+        job.say(f"{len(masks.series)} series have nodule masks; all other nodules are painted as balls")
+
+    def gather(stores: Mapping[str, Path]) -> Material:
+        points = detector_points(stores, tables.nodules, tables.exclusions, part.sampling, seed=job.seed)
+        return Material(points, stores, tables.nodules, tables.exclusions, masks)
+
+    train = partial(train_detector, part, job=job, spacing_zyx_mm=volumes.spacing_zyx_mm)
+    return train_fold(part, tables, volumes, RoleTraining("detector", gather, train), recipe=recipe)
 
 
 def train_detector(

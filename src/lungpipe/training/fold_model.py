@@ -1,22 +1,15 @@
 """The model of one fold: points of its split, trained members, and the card that says what they saw."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 from lungpipe.datasets.folds import Split, split_for_training
-from lungpipe.evaluation.labels import malignancy_labels
-from lungpipe.models import Model, ModelCard, Role
-from lungpipe.sampling.points import ScorerTables, detector_points, scorer_points
-from lungpipe.settings.recipe import TrainedDetector
-from lungpipe.settings.study import MalignancyRule
-from lungpipe.tables import CANDIDATES, EXCLUSIONS, NODULES, POINTS, SERIES, read_table
-from lungpipe.training.detector import train_detector
-from lungpipe.training.members import Material, Part, Trained, TrainingJob
-from lungpipe.training.scorer import train_scorer
+from lungpipe.models import Model, ModelCard, Role, save_model
+from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, POINTS, SERIES, read_table, write_table
+from lungpipe.training.members import Material, Part, Trained
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -24,28 +17,22 @@ class FoldTables:
     """The tables that a fold's models are trained on, as read from disk, and the fold's split."""
 
     series: pd.DataFrame
-    findings: ScorerTables
+    nodules: pd.DataFrame
+    exclusions: pd.DataFrame
     split: Split
 
     @classmethod
-    def read(
-        cls, paths: Mapping[str, str], fold: int, num_subsets: int, *, rule: MalignancyRule | None = None
-    ) -> "FoldTables":
+    def read(cls, paths: Mapping[str, str], fold: int, num_subsets: int) -> "FoldTables":
         """Read the tables `series`, `nodules` and `exclusions`, and split the series for the fold.
-
-        With a `rule`, nodules are labelled by it and the mined candidates (`mined`) are read: what a scorer needs.
 
         Raises:
             LeakError: a scan or a patient on two sides of the split.
         """
-        series, nodules = read_table(Path(paths["series"]), SERIES), read_table(Path(paths["nodules"]), NODULES)
-        labels, mined = np.full(len(nodules), np.nan), CANDIDATES.empty()
-        if rule is not None:
-            labels = malignancy_labels(nodules["malignancy_ratings"], rule)
-            mined = read_table(Path(paths["mined"]), CANDIDATES)
-        malignancy = pd.Series(labels, nodules["nodule_id"], dtype=float)
-        findings = ScorerTables(nodules, read_table(Path(paths["exclusions"]), EXCLUSIONS), mined, malignancy)
-        return cls(series, findings, split_for_training(series, fold, num_subsets))
+        series, nodules, exclusions = (
+            read_table(Path(paths[name]), contract)
+            for name, contract in (("series", SERIES), ("nodules", NODULES), ("exclusions", EXCLUSIONS))
+        )
+        return cls(series, nodules, exclusions, split_for_training(series, fold, num_subsets))
 
     @property
     def patient_ids(self) -> list[str]:
@@ -78,22 +65,41 @@ class FoldModel:
     history: pd.DataFrame
     points: pd.DataFrame
 
+    def write(self, paths: Mapping[str, str]) -> None:
+        """Write the `model`, the `history` and the `points` to the paths of these names, each file whole."""
+        save_model(Path(paths["model"]), self.model)
+        write_table(self.history, Path(paths["history"]), HISTORY)
+        write_table(self.points, Path(paths["points"]), POINTS)
 
-def train_fold(part: Part, tables: FoldTables, volumes: FoldVolumes, job: TrainingJob, *, recipe: str) -> FoldModel:
-    """Train the detector or the scorer of a fold and write its card.
+
+@dataclass(frozen=True, slots=True)
+class RoleTraining:
+    """How a role is trained.
+
+    gather: returns the material of the given stores. train: trains members on (training, validation). Neither role's
+    code names the other's: an edit of one role's training leaves the other role's models as they are.
+    """
+
+    role: Role
+    gather: Callable[[Mapping[str, Path]], Material]
+    train: Callable[[tuple[Material, Material]], Trained]
+
+
+def train_fold(
+    part: Part, tables: FoldTables, volumes: FoldVolumes, training: RoleTraining, *, recipe: str
+) -> FoldModel:
+    """Train the part of a fold on the split's series that have a store, and write its card.
 
     Raises:
         ValueError: no material to train or validate on (see `train_detector` and `train_scorer`).
     """
     split = tables.split
-    training, validation = (
-        gather(part, tables.findings, volumes.of(series_uids), seed=job.seed)
-        for series_uids in (split.training_uids, split.validation_uids)
+    learned, chosen_on = (
+        training.gather(volumes.of(series_uids)) for series_uids in (split.training_uids, split.validation_uids)
     )
-    trained = _train(part, (training, validation), job, volumes.spacing_zyx_mm)
-    role: Role = "detector" if isinstance(part, TrainedDetector) else "scorer"
+    trained = training.train((learned, chosen_on))
     card = ModelCard.of(
-        role,
+        training.role,
         recipe,
         part,
         volumes.spacing_zyx_mm,
@@ -102,22 +108,5 @@ def train_fold(part: Part, tables: FoldTables, volumes: FoldVolumes, job: Traini
         outcomes=trained.outcomes,
         patient_ids=tables.patient_ids,
     )
-    points = POINTS.conform(pd.concat([training.points, validation.points], ignore_index=True))
+    points = POINTS.conform(pd.concat([learned.points, chosen_on.points], ignore_index=True))
     return FoldModel(Model(card, trained.members), trained.history, points)
-
-
-def gather(part: Part, findings: ScorerTables, stores: Mapping[str, Path], *, seed: int) -> Material:
-    """Return the points of a part in the given series, with what the windows around them need."""
-    if isinstance(part, TrainedDetector):
-        points = detector_points(stores, findings.nodules, findings.exclusions, part.sampling, seed=seed)
-    else:
-        points = scorer_points(stores, findings, part.sampling, seed=seed)
-    return Material(points, stores, findings.nodules, findings.exclusions)
-
-
-def _train(
-    part: Part, material: tuple[Material, Material], job: TrainingJob, spacing: tuple[float, float, float]
-) -> Trained:
-    if isinstance(part, TrainedDetector):
-        return train_detector(part, material, job, spacing_zyx_mm=spacing)
-    return train_scorer(part, material, job, spacing_zyx_mm=spacing)

@@ -85,8 +85,8 @@ class MaskObjective:
 def mask_targets(patches: TrainingPatches) -> Tensor:
     """Return what the mask should show, uint8 (B, Z, Y, X): background, NODULE or IGNORED.
 
-    Findings are painted as spheres. Where a patch has a true mask, that mask takes the place of the spheres of the
-    nodules whose centre it covers.
+    Findings are painted as spheres. Where a patch has an annotated mask, that mask takes the place of the spheres of
+    the nodules whose centre it covers.
     """
     z_size, y_size, x_size = patches.hu_BCZYX.shape[2:]
     shape = (z_size, y_size, x_size)

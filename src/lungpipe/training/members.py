@@ -30,7 +30,7 @@ Part = TrainedDetector | TrainedScorer
 class Material:
     """What one side of a split offers: points (contract POINTS), stores by series, nodules and exclusions.
 
-    `masks` reads true nodule masks, which `sampling.mask: true` needs.
+    `masks` reads nodule masks, which `sampling.mask: annotated` needs.
     """
 
     points: pd.DataFrame
@@ -51,7 +51,8 @@ class TrainingJob:
 
     seed: the study's seed. fold: fold of the study, or none for a model that is trained on everything.
     identity: digest of the data and the code; settings, seed and fold are added to it.
-    resume_dir: folder of the resume files, or none. cache_bytes: bound of the windows kept in memory.
+    resume_dir: folder of the resume files, or none. cache_bytes: bound of the windows kept in
+    memory, those of training and of validation together.
     log: receives (steps taken over all members, metrics). say: receives lines for the user.
     """
 
@@ -61,7 +62,7 @@ class TrainingJob:
     fold: int | None = None
     identity: str = ""
     resume_dir: Path | None = None
-    cache_bytes: int = 2 * 2**30
+    cache_bytes: int = 4 * 2**30
     num_threads: int = 2
     say: Say = ignore_line
 
@@ -142,7 +143,7 @@ def feed_plan(part: Part, job: TrainingJob, spacing_zyx_mm: tuple[float, float, 
         seed=job.seed,
         rank=mine.rank,
         world_size=mine.world_size,
-        cache_bytes=job.cache_bytes // 2,
+        cache_bytes=job.cache_bytes,
         num_threads=job.num_threads,
         is_pinned=job.hardware.device.type == "cuda",
         **drawing,
@@ -150,9 +151,21 @@ def feed_plan(part: Part, job: TrainingJob, spacing_zyx_mm: tuple[float, float, 
 
 
 def open_feeds(material: tuple[Material, Material], plan: FeedPlan) -> tuple[Feed, Feed]:
-    """Return the feeds of both sides of a split; each may keep `plan.cache_bytes` in memory."""
+    """Return the feeds of both sides of a split, which share `plan.cache_bytes` of memory.
+
+    Training gets three quarters: it has more points, and draws windows all the time.
+    """
+    for_training = 3 * plan.cache_bytes // 4
+    shares = (for_training, plan.cache_bytes - for_training)
     training, validation = (
-        Feed(side.points, side.volumes, (side.nodules, side.exclusions), plan, masks=side.masks) for side in material
+        Feed(
+            side.points,
+            side.volumes,
+            (side.nodules, side.exclusions),
+            replace(plan, cache_bytes=share),
+            masks=side.masks,
+        )
+        for side, share in zip(material, shares, strict=True)
     )
     return training, validation
 

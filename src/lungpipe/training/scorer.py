@@ -1,7 +1,43 @@
 """Train the scorer of one fold."""
 
+from collections.abc import Mapping
+from functools import partial
+from pathlib import Path
+
+import pandas as pd
+
+from lungpipe.evaluation.labels import malignancy_labels
+from lungpipe.sampling.points import ScorerTables, scorer_points
 from lungpipe.settings.recipe import TrainedScorer
+from lungpipe.settings.study import MalignancyRule
+from lungpipe.tables import CANDIDATES, read_table
+from lungpipe.training.fold_model import FoldModel, FoldTables, FoldVolumes, RoleTraining, train_fold
 from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan, train_members
+
+
+def read_findings(tables: FoldTables, mined: Path, rule: MalignancyRule) -> ScorerTables:
+    """Return what a scorer is taught: the fold's tables, the mined candidates, and malignancy labels by the rule."""
+    labels = pd.Series(malignancy_labels(tables.nodules["malignancy_ratings"], rule), tables.nodules["nodule_id"])
+    return ScorerTables(tables.nodules, tables.exclusions, read_table(mined, CANDIDATES), labels.astype(float))
+
+
+def train_fold_scorer(
+    part: TrainedScorer,
+    tables: FoldTables,
+    volumes: FoldVolumes,
+    job: TrainingJob,
+    *,
+    findings: ScorerTables,
+    recipe: str,
+) -> FoldModel:
+    """Train the scorer of a fold on what `read_findings` returned; raises as `train_scorer`."""
+
+    def gather(stores: Mapping[str, Path]) -> Material:
+        points = scorer_points(stores, findings, part.sampling, seed=job.seed)
+        return Material(points, stores, tables.nodules, tables.exclusions)
+
+    train = partial(train_scorer, part, job=job, spacing_zyx_mm=volumes.spacing_zyx_mm)
+    return train_fold(part, tables, volumes, RoleTraining("scorer", gather, train), recipe=recipe)
 
 
 def train_scorer(

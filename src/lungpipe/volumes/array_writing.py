@@ -1,17 +1,15 @@
-"""Make chunked arrays on disk: zarr creates them, tensorstore fills them. Jobs that only read import no zarr."""
+"""Make chunked arrays on disk: zarr creates them, tensorstore fills them. zarr is imported where it creates one."""
 
 from pathlib import Path
 from typing import Any
 
-import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec
 
 from lungpipe.volumes.arrays import open_array
 
 CHUNK_VOX = 32
-CODEC = BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle")
-"""A seventh larger than with zstd, and read several times faster (docs/benchmarks.md)."""
+CODEC: dict[str, Any] = {"cname": "lz4", "clevel": 5, "shuffle": "bitshuffle"}
+"""Of blosc. A seventh larger than with zstd, and read several times faster (docs/benchmarks.md)."""
 MAX_SHARD_CHUNKS = 10
 """Chunks along one axis of a shard (320 voxels): a scan at 1 mm is four files, and no shard is mostly padding."""
 
@@ -22,13 +20,17 @@ def write_array(path: Path, array: NDArray[Any], fill: int) -> None:
     Raises:
         OSError, ValueError: what the disk refuses; the message names the file.
     """
+    # a tenth of a second, which a job that keeps all its volumes does not spend
+    import zarr
+    from zarr.codecs import BloscCodec
+
     zarr.create_array(
         str(path),
         shape=array.shape,
         dtype=array.dtype,
         chunks=(CHUNK_VOX,) * 3,
         shards=fit_shards(array.shape),
-        compressors=[CODEC],
+        compressors=[BloscCodec(**CODEC)],
         fill_value=fill,
         dimension_names=("z", "y", "x"),
         zarr_format=3,

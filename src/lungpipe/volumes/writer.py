@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import zarr
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
@@ -30,6 +29,8 @@ class VolumeDraft:
         self._path = path
         self._temporary = temporary
         self._digest = hashlib.sha256(repr(grid).encode())
+        import zarr
+
         self._group = zarr.create_group(str(temporary), zarr_format=3)
 
     @property

@@ -27,7 +27,7 @@ def test_the_module_runs_as_the_command():
     assert answer.stdout == f"lungpipe {version('lungpipe')}\n"
 
 
-@pytest.mark.parametrize("command", [[], ["prepare"], ["evaluate"], ["fetch"]])
+@pytest.mark.parametrize("command", [[], ["prepare"], ["detect"], ["evaluate"], ["fetch"]])
 def test_every_command_explains_itself_by_the_short_option(command):
     long, short = (CliRunner().invoke(app, [*command, option]) for option in ("--help", "-h"))
     assert short.exit_code == 0

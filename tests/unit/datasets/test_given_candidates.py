@@ -30,7 +30,10 @@ def test_the_second_version_is_read_rather_than_the_first_and_a_table_by_its_nam
     [
         (HEADER + "1.2,1,2,3,2\n", r"candidates_V2\.csv, line 2, series 1\.2: class: expected 0 or 1, found '2'"),
         (HEADER + "1.2,1,left,3,0\n", r"line 2, series 1\.2: coordY: expected a finite number in mm"),
-        ("seriesuid,coordX,coordY,coordZ\n", r"candidates_V2\.csv, row 0 \(the header\), column class: expected the columns"),
+        (
+            "seriesuid,coordX,coordY,coordZ\n",
+            r"candidates_V2\.csv, row 0 \(the header\), column class: expected the columns",
+        ),
     ],
 )
 def test_a_table_that_cannot_be_read_is_named_with_its_line(tmp_path, text, expected):

@@ -67,6 +67,29 @@ def test_reference_lungs_are_listed_apart_from_their_scans(luna16):
     assert raw.reference_files(1) == []
 
 
+def test_nodule_masks_are_listed_by_subset(luna16):
+    folder = luna16 / "nodule_masks"
+    folder.mkdir()
+    for uid in ("1.2", "9.9"):
+        (folder / f"{uid}.mhd").write_text(f"NDims = 3\nElementDataFile = {uid}.zraw\n")
+        (folder / f"{uid}.zraw").write_bytes(b"")
+    raw = RawScans.of(study_of(luna16))
+    assert raw.mask_files(0) == [(folder / name).as_posix() for name in ("1.2.mhd", "1.2.zraw")]
+    assert raw.mask_files(1) == []
+    raw.require_masks()
+
+
+def test_a_dataset_without_the_masks_that_a_recipe_asks_for_is_refused(luna16):
+    raw = RawScans.of(study_of(luna16))
+    setting = r"masks \(<series_uid>\.mhd\) for detector\.sampling\.mask 'annotated'"
+    with pytest.raises(DatasetError, match=rf"luna16/nodule_masks: expected {setting}, found no such folder"):
+        raw.require_masks()
+    (luna16 / "nodule_masks").mkdir()
+    (luna16 / "nodule_masks" / "9.9.mhd").write_text("NDims = 3\n")
+    with pytest.raises(DatasetError, match=rf"expected {setting}, found none named by a series of the subsets"):
+        raw.require_masks()
+
+
 def test_tables_that_are_not_there_are_not_named(luna16):
     assert [Path(path).name for path in RawScans.of(study_of(luna16)).tables] == [
         "annotations.csv",

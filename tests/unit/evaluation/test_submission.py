@@ -104,6 +104,18 @@ def test_a_written_submission_reads_back_bit_for_bit(tmp_path):
     assert path.read_text().splitlines()[0] == "seriesuid,coordX,coordY,coordZ,probability"
 
 
+def test_diameters_follow_where_they_are_asked_for(tmp_path):
+    columns = {"series_uid": ["a"], "center_z_mm": [1.0], "center_y_mm": [2.0], "center_x_mm": [3.0]}
+    table = pd.DataFrame({**columns, "probability": [0.5], "diameter_mm": [4.25]})
+    write_submission(table, tmp_path / "official.csv")
+    assert (tmp_path / "official.csv").read_text().splitlines()[1] == "a,3.0,2.0,1.0,0.5"
+    write_submission(table, tmp_path / "own.csv", has_diameters=True)
+    assert (tmp_path / "own.csv").read_text().splitlines() == [
+        "seriesuid,coordX,coordY,coordZ,probability,diameter_mm",
+        "a,3.0,2.0,1.0,0.5,4.25",
+    ]
+
+
 def test_fingerprints_name_each_file_and_its_hash(written):
     path = written("a\n", "list.csv")
     found = fingerprints({"series": path, "excluded": None})

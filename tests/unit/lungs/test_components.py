@@ -2,11 +2,19 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from lungpipe.lungs.components import fill_planes, keep_in_planes, label_parts, label_planes, largest_part
+from lungpipe.lungs.components import fill_planes, find_boxes, keep_in_planes, label_parts, label_planes, largest_part
 
 
 def random_mask(seed, density):
     return np.random.default_rng(seed).random((17, 21, 19)) < density
+
+
+@pytest.mark.parametrize("density", [0.0, 0.2, 1.0])
+def test_boxes_are_those_of_the_labels_in_their_order(density):
+    labels, count = label_planes(random_mask(5, density))
+    boxes = find_boxes(labels)
+    assert len(boxes) == count
+    assert boxes == ndimage.find_objects(labels)
 
 
 def test_planes_are_filled_one_by_one():

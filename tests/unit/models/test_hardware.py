@@ -4,6 +4,7 @@ import pytest
 import torch
 
 from lungpipe.models import Hardware, build_network, choose_hardware
+from lungpipe.models.hardware import name_hardware
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ResNetSettings
 
@@ -53,3 +54,25 @@ def test_cuda_that_is_not_there_is_refused_and_auto_does_without():
     with pytest.raises(RuntimeError, match=r"compute\.device: expected a CUDA device .* found none"):
         choose_hardware(ComputeSettings(device="cuda"), 1)
     assert choose_hardware(ComputeSettings(device="auto"), 1).device.type == "cpu"
+
+
+def test_a_user_names_the_hardware(monkeypatch):
+    assert name_hardware("cpu", 1).device == torch.device("cpu")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation: True)
+    for name, device in (("gpu", "cuda:0"), ("gpu:0", "cuda:0"), ("gpu:1", "cuda:1"), ("auto", "cuda")):
+        hardware = name_hardware(name, 1)
+        assert (hardware.device, hardware.dtype) == (torch.device(device), torch.bfloat16)
+    with pytest.raises(ValueError, match="device: expected a GPU for 'gpu:2', found 2 on this machine"):
+        name_hardware("gpu:2", 1)
+    monkeypatch.undo()
+    # the CPU's mode refuses what is not deterministic, the GPU's only warns
+    name_hardware("cpu", 1)
+    assert torch.get_deterministic_debug_mode() == 2
+
+
+@pytest.mark.parametrize("name", ["", "cuda", "gpu:", "gpu:-1", "GPU:0", "gpu:0 "])
+def test_other_names_of_hardware_are_refused(name):
+    with pytest.raises(ValueError, match="device: expected auto, cpu or gpu:<number>"):
+        name_hardware(name, 1)

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.patients.aggregate import aggregate_patients
+from lungpipe.patients.aggregate import aggregate_folds, aggregate_patients
 from lungpipe.tables import PATIENTS, SCORED, SERIES
 
 COLUMNS = list(SCORED.columns)
@@ -100,3 +100,18 @@ def test_the_table_is_valid_whatever_the_index_of_the_series(make_nodules):
     series = make_series(("1.1", "B"), ("1.2", "A")).set_index(pd.Index([5, 2]))
     patients = aggregate_patients(make_scored(), series, make_nodules(), fold=1, rule="median")
     assert patients.equals(PATIENTS.conform(patients))
+
+
+def test_every_fold_counts_its_own_candidates_on_its_own_series(make_nodules):
+    series = make_series(("1.1", "A"), ("1.2", "B"), ("1.3", "A")).assign(subset=[0, 1, 1])
+    # the candidate of fold 1 in a series of subset 0 counts nowhere
+    scored = make_scored(("1.1", 5, 0.9, 0.5), ("1.2", 5, 0.9, 0.7), ("1.1", 5, 0.9, 0.9)).assign(fold=[0, 1, 1])
+    patients = aggregate_folds(scored, series, make_nodules(), folds=[0, 1], rule="mean_gt_3")
+    assert patients[["patient_id", "fold", "num_scans", "num_candidates"]].to_numpy().tolist() == [
+        ["A", 0, 1, 1],
+        ["A", 1, 1, 0],
+        ["B", 1, 1, 1],
+    ]
+    assert patients["malignancy_max"].tolist() == pytest.approx([0.9 * 0.5, 0.0, 0.9 * 0.7])
+    alone = aggregate_folds(scored, series, make_nodules(), folds=[1], rule="mean_gt_3")
+    assert alone["patient_id"].tolist() == ["A", "B"]

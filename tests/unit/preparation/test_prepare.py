@@ -14,7 +14,7 @@ import pytest
 from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
 from lungpipe.preparation.raw_files import hash_scan, unchanged_files
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.tables import QC, read_table
+from lungpipe.tables import FAILURES, read_table
 from lungpipe.volumes.manifest import read_manifest
 from lungpipe.volumes.store import open_volume
 
@@ -22,8 +22,8 @@ SETTINGS = PreprocessingSettings(spacing_zyx_mm=(2.0, 2.0, 2.0))
 
 
 def run(subset, folder, code="v1", log=None, settings=SETTINGS, workers=2):
-    files, nodules = subset
-    request = PrepareRequest(settings, nodules, code, 0)
+    files, _ = subset
+    request = PrepareRequest(settings, code, 0)
     return prepare_subset(files, folder, request, num_workers=workers, log=([] if log is None else log).append)
 
 
@@ -43,22 +43,19 @@ def edit(scan):
     touch(scan.data_path)
 
 
-def test_first_run_writes_stores_manifest_and_qc(subset, tmp_path):
+def test_first_run_writes_stores_manifest_and_failures(subset, tmp_path):
     log = []
     result = run(subset, tmp_path / "out", log=log)
     assert counts(result) == (0, 3, 0, 0)
     assert [e.series_uid for e in read_manifest(tmp_path / "out/manifest.json")] == ["1.2.0", "1.2.1", "1.2.2"]
     assert read_manifest(tmp_path / "out/manifest.json") == result.entries
-    qc = read_table(tmp_path / "out/qc.parquet", QC)
-    assert qc["is_ok"].all()
-    assert qc["num_nodules"].tolist() == [1, 1, 1]
-    assert qc["num_nodules_outside_lungs"].tolist() == [0, 0, 0]
+    assert len(read_table(tmp_path / "out/failures.parquet", FAILURES)) == 0
     assert any("0 kept" in line and "3 computed" in line for line in log)
 
 
 def test_every_computed_scan_is_told_once_as_it_is_done(subset, tmp_path):
-    files, nodules = subset
-    request, done = PrepareRequest(SETTINGS, nodules, "v1", 0), []
+    files, _ = subset
+    request, done = PrepareRequest(SETTINGS, "v1", 0), []
     for _ in range(2):
         prepare_subset(files, tmp_path / "out", request, num_workers=2, log=[].append, on_done=done.append)
     assert sorted(line.split(":")[0] for line in done) == ["1.2.0", "1.2.1", "1.2.2"]
@@ -85,7 +82,7 @@ def test_second_run_computes_nothing_and_leaves_the_bytes(subset, tmp_path):
     second = run(subset, tmp_path / "out")
     assert counts(second) == (3, 0, 0, 0)
     assert second.entries == first.entries
-    assert second.qc.equals(first.qc)
+    assert second.failures.equals(first.failures)
     for path, (content, changed) in before.items():
         assert path.read_bytes() == content
         if path.suffix != ".parquet":
@@ -133,19 +130,6 @@ def test_what_changes_a_volume_computes_it_again(subset, tmp_path, change, compu
     assert run(subset, tmp_path / "out", **change).num_computed == computed
 
 
-def test_edited_annotations_change_the_rows_but_no_volume(subset, tmp_path):
-    first = run(subset, tmp_path / "out")
-    files, nodules = subset
-    moved = nodules.copy()
-    moved.loc[0, "center_x_mm"] = 500.0
-    moved.loc[1, ["center_x_mm", "center_y_mm"]] = [0.0, 30.0]
-    second = run((files, moved), tmp_path / "out")
-    assert counts(second) == (3, 0, 0, 0)
-    assert second.entries == first.entries
-    assert second.qc["num_nodules_outside_volume"].tolist() == [1, 0, 0]
-    assert second.qc["num_nodules_outside_lungs"].tolist() == [1, 1, 0]
-
-
 def test_whole_mask_labels_every_voxel(subset, tmp_path):
     result = run(subset, tmp_path / "out", settings=SETTINGS.model_copy(update={"lung_mask": "whole"}))
     assert (open_volume(tmp_path / "out" / result.entries[0].store).read_lungs() == 1).all()
@@ -166,24 +150,14 @@ def test_damaged_store_is_computed_again(subset, tmp_path, damage):
     assert second.entries == first.entries
 
 
-def test_store_that_cannot_be_judged_again_is_computed_again(subset, tmp_path):
-    first = run(subset, tmp_path / "out")
-    labels = tmp_path / "out" / first.entries[0].store / "labels/lungs/0/c/0/0/0"
-    labels.write_bytes(b"\xff" * labels.stat().st_size)
-    moved = subset[1].assign(center_x_mm=subset[1]["center_x_mm"] + 1)
-    second = run((subset[0], moved), tmp_path / "out")
-    assert counts(second) == (2, 1, 0, 0)
-    assert second.entries == first.entries
-
-
 def test_lost_records_are_restored_without_computing(subset, tmp_path):
     first = run(subset, tmp_path / "out")
     content = (tmp_path / "out/manifest.json").read_bytes()
-    for name in ("manifest.json", "raw_files.json", "qc.parquet"):
+    for name in ("manifest.json", "raw_files.json", "failures.parquet"):
         (tmp_path / "out" / name).unlink()
     second = run(subset, tmp_path / "out")
     assert counts(second) == (3, 0, 0, 0)
-    assert second.qc.equals(first.qc)
+    assert second.failures.equals(first.failures)
     assert (tmp_path / "out/manifest.json").read_bytes() == content
 
 
@@ -193,7 +167,7 @@ def test_store_of_a_series_that_left_is_removed(subset, tmp_path):
     result = run((subset[0][:2], subset[1]), tmp_path / "out")
     assert counts(result) == (2, 0, 0, 1)
     names = sorted(path.name for path in (tmp_path / "out").iterdir())
-    assert names == ["1.2.0.ome.zarr", "1.2.1.ome.zarr", "manifest.json", "qc.parquet", "raw_files.json"]
+    assert names == ["1.2.0.ome.zarr", "1.2.1.ome.zarr", "failures.parquet", "manifest.json", "raw_files.json"]
 
 
 def test_series_twice_is_refused(subset, tmp_path):
@@ -205,7 +179,7 @@ def test_empty_subset_gives_empty_tables(subset, tmp_path):
     result = run(([], subset[1]), tmp_path / "out")
     assert counts(result) == (0, 0, 0, 0)
     assert read_manifest(tmp_path / "out/manifest.json") == ()
-    assert len(read_table(tmp_path / "out/qc.parquet", QC)) == 0
+    assert len(read_table(tmp_path / "out/failures.parquet", FAILURES)) == 0
 
 
 def test_number_of_workers_does_not_change_the_manifest(subset, tmp_path):
@@ -236,7 +210,7 @@ prepare_subset(files, folder, request, num_workers=1, log=lambda line: None)
 def test_killed_run_leaves_nothing_half_written(subset, tmp_path):
     out = tmp_path / "out"
     request = tmp_path / "request.pickle"
-    request.write_bytes(pickle.dumps((subset[0], out, PrepareRequest(SETTINGS, subset[1], "v1", 0))))
+    request.write_bytes(pickle.dumps((subset[0], out, PrepareRequest(SETTINGS, "v1", 0))))
     process = subprocess.Popen([sys.executable, "-c", _RUN, str(request)])
     deadline = time.monotonic() + 30
     while not list(out.glob("1.2.*.ome.zarr")) and process.poll() is None and time.monotonic() < deadline:

@@ -1,19 +1,21 @@
 """A scan that cannot be prepared is a row with its reason; the others finish, and it comes back when it is mended."""
 
 import numpy as np
+import pandas as pd
 
 from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.datasets.read import read_with
 from lungpipe.geometry import Grid
 from lungpipe.preparation.prepare import PrepareRequest, prepare_subset
 from lungpipe.settings import PreprocessingSettings
+from lungpipe.tables import FAILURES, read_table
 
 SETTINGS = PreprocessingSettings(spacing_zyx_mm=(2.0, 2.0, 2.0))
 
 
 def run(subset, folder, log=None, workers=2):
     say = (lambda line: None) if log is None else log.append
-    return prepare_subset(subset[0], folder, PrepareRequest(SETTINGS, subset[1], "v1", 0), num_workers=workers, log=say)
+    return prepare_subset(subset[0], folder, PrepareRequest(SETTINGS, "v1", 0), num_workers=workers, log=say)
 
 
 def counts(result):
@@ -26,12 +28,9 @@ def test_bad_scan_is_a_row_and_the_others_finish(subset, tmp_path):
     log = []
     result = run(subset, tmp_path / "out", log=log)
     assert counts(result) == (0, 2, 1, 0)
-    row = result.qc.set_index("series_uid").loc["1.2.1"]
-    assert not row["is_ok"]
-    assert "bytes of voxels" in row["reason"]
-    assert row["source"] == "1.2.1.mhd"
-    assert row["num_nodules_outside_volume"] == 1
-    assert np.isnan(row["lungs_ml"])
+    assert result.failures["series_uid"].tolist() == ["1.2.1"]
+    assert "bytes of voxels" in result.failures["reason"][0]
+    pd.testing.assert_frame_equal(read_table(tmp_path / "out/failures.parquet", FAILURES), result.failures)
     assert [entry.series_uid for entry in result.entries] == ["1.2.0", "1.2.2"]
     assert any("1.2.1: failed" in line for line in log)
 
@@ -60,7 +59,7 @@ def test_scan_that_changes_while_it_is_read_is_a_row(subset, tmp_path, monkeypat
     monkeypatch.setattr("lungpipe.preparation.volume.read_with", read_and_edit)
     result = run(subset, tmp_path / "out", workers=1)
     assert counts(result) == (0, 2, 1, 0)
-    assert f"{scan.header_path}: expected a scan that stays as it is" in result.qc["reason"][1]
+    assert f"{scan.header_path}: expected a scan that stays as it is" in result.failures["reason"][0]
     monkeypatch.undo()
     assert counts(run(subset, tmp_path / "out")) == (2, 1, 0, 0)
 
@@ -73,7 +72,7 @@ def test_scan_without_lungs_is_a_row(subset, tmp_path, write_scan):
     files = [*files, write_scan(files[0].header_path.parent, "1.2.9", solid, grid)]
     result = run((files, nodules), tmp_path / "out")
     assert counts(result) == (0, 3, 1, 0)
-    assert "1.2.9.mhd: expected a chest with lungs" in result.qc["reason"][3]
+    assert "1.2.9.mhd: expected a chest with lungs" in result.failures["reason"][0]
     assert not list((tmp_path / "out").glob("*1.2.9*"))
 
 
@@ -87,7 +86,7 @@ def test_scan_that_needs_more_memory_than_a_worker_has_is_a_row_and_is_not_read(
         stream.truncate(2 * 512**3)
     result = run(([*files, large], nodules), tmp_path / "out")
     assert counts(result) == (0, 3, 1, 0)
-    row = result.qc.set_index("series_uid").loc["1.2.8"]
+    row = result.failures.set_index("series_uid").loc["1.2.8"]
     assert "expected a scan that is prepared in 4.00 GiB (preprocessing.worker_memory_gib" in row["reason"]
     # a reader would have found that every slice is 0
     assert "become 1023 x 1023 x 1023 voxels of 2 x 2 x 2 mm" in row["reason"]

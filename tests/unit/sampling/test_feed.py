@@ -261,11 +261,11 @@ def test_memory_is_bounded_and_a_dataset_that_fits_is_read_once(volumes, finding
         feed.close()
 
 
-def test_true_masks_are_cut_as_the_windows_are(volumes, findings):
+def test_annotated_masks_are_cut_as_the_windows_are(volumes, findings):
     def read(series_uid, window):
         return (window.cut(ramp(0 if series_uid == "1.1" else 7), 0) % 2).astype(np.uint8)
 
-    feed = Feed(points(*POINT_ROWS), volumes, findings, replace(PLAN, mask="true"), masks=read)
+    feed = Feed(points(*POINT_ROWS), volumes, findings, replace(PLAN, mask="annotated"), masks=read)
     batch = feed.batch(0)
     inside = batch.hu_BZYX != AIR_HU
     assert torch.equal(batch.mask_BZYX[inside], (batch.hu_BZYX[inside] % 2).to(torch.uint8))
@@ -277,7 +277,7 @@ def test_what_cannot_be_fed_is_refused(volumes, findings, write_store):
     with pytest.raises(ValueError, match="expected points to cut windows around, found none"):
         Feed(POINTS.empty(), volumes, findings, PLAN)
     with pytest.raises(ValueError, match=r"sampling\.mask: expected 'sphere' for a dataset without nodule masks"):
-        Feed(points(*POINT_ROWS), volumes, findings, replace(PLAN, mask="true"))
+        Feed(points(*POINT_ROWS), volumes, findings, replace(PLAN, mask="annotated"))
     with pytest.raises(ValueError, match="expected points outside nodules, found none"):
         Feed(points(POINT_ROWS[0]), volumes, findings, replace(PLAN, rest="others"))
     with pytest.raises(VolumeError, match=r"series 9\.9: expected a stored volume, found none"):

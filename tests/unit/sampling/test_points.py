@@ -1,14 +1,12 @@
 """Points: where training looks, and what each point teaches."""
 
-from types import SimpleNamespace
-
 import numpy as np
 import pandas as pd
 import pytest
 
 from lungpipe.sampling.points import ScorerTables, detector_points, random_voxels, scorer_points
 from lungpipe.settings.recipe import DetectorSampling, ScorerSampling
-from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, EXCLUSIONS, NODULES, POINTS, write_table
+from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, POINTS
 
 SHAPE = (16, 18, 20)
 HU = np.full(SHAPE, -800)
@@ -133,18 +131,3 @@ def test_random_voxels_are_drawn_evenly_from_the_mask_alone():
 
 def test_an_empty_mask_has_no_voxels():
     assert random_voxels(np.zeros((2, 2, 2), np.uint8), 5, np.random.default_rng(0)).shape == (0, 3)
-
-
-def test_tables_are_read_with_labels_by_the_rule(tmp_path, make_nodules, make_exclusions):
-    nodules = make_nodules(
-        ("1.1", (0, 0, 0), 4.0, "4;4;1;1"), ("1.1", (9, 0, 0), 4.0, None), ("1.2", (0, 0, 0), 4.0, "3;4")
-    )
-    paths = SimpleNamespace(**{name: str(tmp_path / f"{name}.parquet") for name in ("nodules", "exclusions", "mined")})
-    write_table(nodules, tmp_path / "nodules.parquet", NODULES)
-    write_table(make_exclusions(), tmp_path / "exclusions.parquet", EXCLUSIONS)
-    write_table(mined(("1.1", (1, 2, 3))), tmp_path / "mined.parquet", CANDIDATES)
-    by_mean = ScorerTables.read(paths, "mean_gt_3")
-    assert by_mean.malignancy.index.tolist() == ["1.1#0", "1.1#1", "1.2#2"]
-    np.testing.assert_array_equal(by_mean.malignancy, [0, np.nan, 1])
-    np.testing.assert_array_equal(ScorerTables.read(paths, "at_least_two_readers_ge_4").malignancy, [1, np.nan, 0])
-    assert len(by_mean.mined) == 1

@@ -3,9 +3,11 @@
 from pathlib import Path
 
 import pytest
-from pydantic import ValidationError
+from pydantic import Field, ValidationError
 
 from lungpipe.settings import ConfigSettings, DatasetSettings, StudySettings, load_study
+from lungpipe.settings.base import Settings
+from lungpipe.settings.descriptions import describe, read_descriptions
 from lungpipe.settings.explain import section_models
 
 
@@ -22,12 +24,51 @@ def classes(model):
 
 
 def test_every_section_is_frozen_and_closed_and_every_key_says_what_it_means():
+    describe(StudySettings)
     sections = list(classes(StudySettings))
     assert len(sections) > 20
     for section in sections:
         assert section.model_config["frozen"]
         assert section.model_config["extra"] == "forbid"
         assert [name for name, field in section.model_fields.items() if not field.description] == []
+
+
+class Base(Settings):
+    """A class."""
+
+    size: int = 1
+    """Its size,
+    mm."""
+
+    kind: str = "base"
+    """of the base"""
+
+
+class Derived(Base):
+    """Another class."""
+
+    kind: str = "derived"
+    """of the derived"""
+
+    plain: int = Field(default=0, description="given")
+    other: float = 0.0
+    base: Base = Base()
+
+
+def test_descriptions_are_the_strings_below_the_fields_and_reach_the_schema():
+    assert read_descriptions(Derived) == {"kind": "of the derived"}
+    describe(Derived)
+    assert {name: field.description for name, field in Derived.model_fields.items()} == {
+        "size": "Its size,\nmm.",
+        "kind": "of the derived",
+        "plain": "given",
+        "other": None,
+        "base": None,
+    }
+    schema = Derived.model_json_schema()
+    assert schema["properties"]["kind"]["description"] == "of the derived"
+    assert schema["$defs"]["Base"]["properties"]["kind"]["description"] == "of the base"
+    assert Derived(size="3").size == 3
 
 
 def test_a_study_cannot_be_changed(study):

@@ -1,12 +1,17 @@
 """The model of a fold: what it is trained on, and what its card says."""
 
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.geometry import Grid, sphere_mask
-from lungpipe.models import digest_of, load_model, save_model
+from lungpipe.models import digest_of, load_model
+from lungpipe.phantom.metaimage import write_metaimage
+from lungpipe.services.provenance import source_tree
 from lungpipe.settings.recipe import (
     DetectorInference,
     DetectorSampling,
@@ -19,9 +24,11 @@ from lungpipe.settings.recipe import (
     TrainedScorer,
     UNetSettings,
 )
-from lungpipe.tables import CANDIDATES, EXCLUSIONS, NODULES, SERIES, write_table
-from lungpipe.training.fold_model import FoldTables, FoldVolumes, train_fold
+from lungpipe.tables import CANDIDATES, EXCLUSIONS, HISTORY, NODULES, POINTS, SERIES, read_table, write_table
+from lungpipe.training.detector import train_fold_detector
+from lungpipe.training.fold_model import FoldTables, FoldVolumes
 from lungpipe.training.members import TrainingJob
+from lungpipe.training.scorer import read_findings, train_fold_scorer
 
 LENGTH = {"num_steps": 2, "batch_size": 4, "num_checks": 1, "learning_rate": 0.01}
 DETECTOR = TrainedDetector(
@@ -30,6 +37,7 @@ DETECTOR = TrainedDetector(
     training=DetectorTraining(**LENGTH),
     inference=DetectorInference(),
 )
+ANNOTATED = DETECTOR.model_copy(update={"sampling": DETECTOR.sampling.model_copy(update={"mask": "annotated"})})
 SCORER = TrainedScorer(
     network=ResNetSettings(channels=(3, 4)),
     sampling=ScorerSampling(patch_size_vox=12, max_offset_vox=1, lung_points_per_scan=2),
@@ -77,12 +85,22 @@ def job(cpu, logged=None):
     return TrainingJob(cpu, 7, lambda step, _: logged.append(step) if logged is not None else None, 1, num_threads=1)
 
 
+def train(part, paths, volumes, job):
+    tables = FoldTables.read(paths, 1, 4)
+    if part is DETECTOR:
+        return train_fold_detector(part, tables, volumes, job, recipe="small")
+    findings = read_findings(tables, Path(paths["mined"]), "mean_gt_3")
+    return train_fold_scorer(part, tables, volumes, job, findings=findings, recipe="small")
+
+
 @pytest.mark.parametrize("part", [DETECTOR, SCORER], ids=["detector", "scorer"])
 def test_the_card_says_what_the_model_saw(cpu, paths, volumes, tmp_path, part):
-    tables = FoldTables.read(paths, 1, 4, rule="mean_gt_3" if part is SCORER else None)
     logged = []
-    trained = train_fold(part, tables, volumes, job(cpu, logged), recipe="small")
-    save_model(tmp_path / "model.safetensors", trained.model)
+    trained = train(part, paths, volumes, job(cpu, logged))
+    names = {"model": "model.safetensors", "history": "history.parquet", "points": "points.parquet"}
+    trained.write({name: str(tmp_path / file) for name, file in names.items()})
+    pd.testing.assert_frame_equal(read_table(tmp_path / "history.parquet", HISTORY), trained.history)
+    pd.testing.assert_frame_equal(read_table(tmp_path / "points.parquet", POINTS), trained.points)
     card = load_model(tmp_path / "model.safetensors").card
     # fold 1 of 4 tests subset 1 and validates on subset 2, whose patient has another scan in subset 0
     assert set(card.training_series) == {digest_of("1.0"), digest_of("1.3")}
@@ -99,7 +117,7 @@ def test_the_card_says_what_the_model_saw(cpu, paths, volumes, tmp_path, part):
 
 
 def test_a_scorer_learns_from_mined_candidates_and_labels(cpu, paths, volumes):
-    trained = train_fold(SCORER, FoldTables.read(paths, 1, 4, rule="mean_gt_3"), volumes, job(cpu), recipe="small")
+    trained = train(SCORER, paths, volumes, job(cpu))
     kinds = trained.points.groupby("kind").size()
     assert kinds.to_dict() == {"nodule": 3, "candidate": 3, "lung": 6}
     nodules = trained.points[trained.points["kind"] == "nodule"].set_index("series_uid")
@@ -109,5 +127,66 @@ def test_a_scorer_learns_from_mined_candidates_and_labels(cpu, paths, volumes):
 def test_a_scan_without_a_volume_is_left_out(cpu, paths, volumes):
     stores = {uid: path for uid, path in volumes.stores.items() if uid != "1.0"}
     fewer = FoldVolumes(stores, volumes.spacing_zyx_mm, "d2")
-    trained = train_fold(DETECTOR, FoldTables.read(paths, 1, 4), fewer, job(cpu), recipe="small")
+    trained = train(DETECTOR, paths, fewer, job(cpu))
     assert sorted(set(trained.points["series_uid"])) == ["1.2", "1.3"]
+
+
+def test_a_scorers_nodules_are_labelled_by_the_rule(paths):
+    tables = FoldTables.read(paths, 1, 4)
+    nodules = tables.nodules.assign(malignancy_ratings=["4;4;1;1", None, "3;4", "5;5;1;1", "1"])
+    named = replace(tables, nodules=nodules)
+    by_mean, by_two = (
+        read_findings(named, Path(paths["mined"]), rule) for rule in ("mean_gt_3", "at_least_two_readers_ge_4")
+    )
+    assert by_mean.malignancy.index.tolist() == nodules["nodule_id"].tolist()
+    np.testing.assert_array_equal(by_mean.malignancy, [0, np.nan, 1, 0, 0])
+    np.testing.assert_array_equal(by_two.malignancy, [1, np.nan, 0, 1, np.nan])
+    assert by_mean.mined["candidate_id"].tolist() == [f"{uid}#c0" for uid in SUBSETS]
+
+
+def test_neither_role_is_trained_by_the_others_code():
+    entries = {
+        "detector": ["detector:train_fold_detector"],
+        "scorer": ["scorer:train_fold_scorer", "scorer:read_findings"],
+    }
+    reached = {
+        role: {name for _, name in source_tree().closure([f"lungpipe.training.{entry}" for entry in names])}
+        for role, names in entries.items()
+    }
+    assert {"train_detector", "detector_points", "train_fold"} <= reached["detector"]
+    assert {"train_scorer", "scorer_points", "malignancy_labels", "train_fold"} <= reached["scorer"]
+    assert not reached["detector"] & {"train_scorer", "scorer_points", "malignancy_labels"}
+    assert not reached["scorer"] & {"train_detector", "detector_points", "with_consensus_weights"}
+
+
+@pytest.fixture
+def train_on_masks(cpu, paths, volumes, tmp_path):
+    """Train a detector on masks: balls of that diameter (mm) in both learning series; returns history and lines."""
+
+    def train(diameter_mm):
+        grid, said = Grid((20, 24, 22)), []
+        files = [tmp_path / f"{uid}.mhd" for uid in ("1.0", "1.2", "1.3")]
+        for file in files:
+            write_metaimage(sphere_mask(grid, (10.0, 12.0, 11.0), diameter_mm).astype(np.uint8), grid, file)
+        run, tables = replace(job(cpu), say=said.append), FoldTables.read(paths, 1, 4)
+        trained = train_fold_detector(ANNOTATED, tables, volumes, run, recipe="small", mask_files=files)
+        return trained.history, said
+
+    return train
+
+
+def test_a_detector_learns_what_annotated_masks_show(cpu, paths, volumes, train_on_masks):
+    painted = train(DETECTOR, paths, volumes, job(cpu)).history
+    same, said = train_on_masks(7.0)
+    assert said.count("3 series have nodule masks; all other nodules are painted as balls") == 1
+    # masks that show the painted balls change nothing, larger ones every loss
+    pd.testing.assert_frame_equal(same, painted)
+    larger, _ = train_on_masks(11.0)
+    losses = larger["metric"].str.endswith("loss")
+    assert losses.sum() >= 2
+    assert (larger.loc[losses, "value"] != painted.loc[losses, "value"]).all()
+
+
+def test_a_recipe_of_annotated_masks_needs_masks(cpu, paths, volumes):
+    with pytest.raises(ValueError, match=r"sampling\.mask: expected 'sphere' for a dataset without nodule masks"):
+        train_fold_detector(ANNOTATED, FoldTables.read(paths, 1, 4), volumes, job(cpu), recipe="small")

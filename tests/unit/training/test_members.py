@@ -5,9 +5,11 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from ball_parts import ball_detector, ball_scorer
 from safetensors.torch import save
 
+from lungpipe.models import Hardware
 from lungpipe.tables import HISTORY
 from lungpipe.training.detector import train_detector, with_consensus_weights
 from lungpipe.training.members import TrainingJob, build_objective, feed_plan, identity_of, open_feeds
@@ -109,6 +111,21 @@ def test_training_augments_and_validation_does_not(ball_scans, cpu):
     finally:
         for feed in feeds:
             feed.close()
+
+
+def test_training_may_keep_three_quarters_of_the_windows(ball_scans, cpu, monkeypatch):
+    from lungpipe.training import members
+
+    plans = []
+    monkeypatch.setattr(members, "Feed", lambda points, volumes, tables, plan, masks: plans.append(plan))
+    open_feeds(ball_scans, feed_plan(ball_detector(), job_of(cpu)[0], SPACING))
+    assert [plan.cache_bytes for plan in plans] == [3 * 2**30, 2**30]
+
+
+@pytest.mark.parametrize("device", ["cpu", "cuda"])
+def test_windows_for_a_graphics_card_are_pinned(device):
+    hardware = Hardware(torch.device(device), torch.float32)
+    assert feed_plan(ball_detector(), job_of(hardware)[0], SPACING).is_pinned == (device == "cuda")
 
 
 def test_settings_choose_the_objective():

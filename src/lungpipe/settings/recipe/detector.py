@@ -24,8 +24,8 @@ class DetectorSampling(Settings):
     """random points in the lungs of every scan, with or without nodules"""
     small_nodule_power: float = Field(default=1.0, ge=0)
     """a nodule is drawn in proportion to diameter ** -power: 1 draws one of 4 mm five times as often as one of 20 mm"""
-    mask: Literal["sphere", "true"] = "sphere"
-    """`sphere` paints balls of the annotated diameter; `"true"` (in quotes) takes nodule masks where there are any"""
+    mask: Literal["sphere", "annotated"] = "sphere"
+    """`sphere` paints balls of the annotated diameter; `annotated` takes nodule masks, and balls where there is none"""
 
 
 class MaskObjectiveSettings(Settings):
@@ -100,6 +100,8 @@ class PeakDecoding(Settings):
     """local maxima of the heat map"""
     threshold: Fraction = 0.02
     """maxima below it are dropped"""
+    refine: Literal["none", "mask"] = "mask"
+    """`mask` moves a maximum half-way to the centre of mass of the mask there, where the network has a trained mask"""
 
 
 class DetectorInference(Settings):

@@ -10,8 +10,9 @@ import pytest
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.preparation.convert import Output, prepare_scan
 from lungpipe.preparation.prepare import PrepareRequest, PrepareResult, prepare_subset
+from lungpipe.preparation.qc import QcRequest, check_volumes
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.tables import NODULES, QC, read_table
+from lungpipe.tables import NODULES
 from lungpipe.volumes.manifest import read_manifest
 from lungpipe.volumes.store import open_volume
 
@@ -79,10 +80,18 @@ class Subset:
         rows = [[f"{uid}#0", uid, 12.0, 17.0, 22.0, 6.0, None] for uid in (GOOD, BAD)]
         return NODULES.conform(pd.DataFrame(rows, columns=list(NODULES.columns)))
 
-    def prepare(self, nodules=None) -> PrepareResult:
-        request = PrepareRequest(SETTINGS, self.nodules() if nodules is None else nodules, "v1", 0)
-        scans = list_scans(self.folder / "data", 0)
-        return prepare_subset(scans, self.out, request, num_workers=1, log=self.log.append)
+    def prepare(self) -> PrepareResult:
+        request = PrepareRequest(SETTINGS, "v1", 0)
+        return prepare_subset(self.scans(), self.out, request, num_workers=1, log=self.log.append)
+
+    def scans(self):
+        return list_scans(self.folder / "data", 0)
+
+    def rows(self, nodules=None):
+        """Prepare and check; return the QC table by series."""
+        failures = self.prepare().failures
+        request = QcRequest(0, self.nodules() if nodules is None else nodules, SETTINGS.lung_margin_mm, is_whole=True)
+        return check_volumes(self.scans(), self.out, failures, request).set_index("series_uid")
 
     def failure(self, uid=BAD):
         """Prepare; check that one scan failed, whole and alone; return its row."""
@@ -91,8 +100,8 @@ class Subset:
         assert [entry.series_uid for entry in read_manifest(self.out / "manifest.json")] == [GOOD]
         np.testing.assert_array_equal(open_volume(self.out / f"{GOOD}.ome.zarr").read_hu(), HU)
         left = sorted(path.name for path in self.out.iterdir())
-        assert left == [f"{GOOD}.ome.zarr", "manifest.json", "qc.parquet", "raw_files.json"]
-        rows = read_table(self.out / "qc.parquet", QC).set_index("series_uid")
+        assert left == [f"{GOOD}.ome.zarr", "failures.parquet", "manifest.json", "raw_files.json"]
+        rows = self.rows()
         assert rows["is_ok"].to_dict() == {GOOD: True, uid: False}
         row = rows.loc[uid]
         # a scan that cannot be read misses its nodules
@@ -104,7 +113,7 @@ class Subset:
     def volume(self, uid=BAD):
         """Prepare; check that every scan did; return the HU of one store."""
         result = self.prepare()
-        assert result.num_failed == 0, result.qc["reason"].tolist()
+        assert result.num_failed == 0, result.failures["reason"].tolist()
         return open_volume(self.out / f"{uid}.ome.zarr").read_hu()
 
 

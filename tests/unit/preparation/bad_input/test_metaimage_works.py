@@ -95,7 +95,7 @@ def test_one_file_with_header_and_voxels(subset):
     (subset.raw / "1.2.2.mha").write_bytes(text.replace(b"NDims", b"HeaderSize = 9\nNDims") + HU.tobytes())
     end = len(text) + len("HeaderSize = 9\n")
     expected = f"1.2.2.mha: HeaderSize: expected {end}, where the header ends, found 9"
-    assert subset.prepare().qc["reason"].tolist()[1] == f"{subset.raw}/{expected}"
+    assert subset.prepare().failures["reason"].tolist() == [f"{subset.raw}/{expected}"]
 
 
 def test_padding_becomes_air_and_metal_stays(subset):
@@ -140,10 +140,10 @@ def test_voxels_under_the_same_name_in_other_case_are_used_and_said(subset):
     scan = read_scan(subset.header)
     np.testing.assert_array_equal(scan.hu, HU)
     assert scan.remarks == ("voxels read from 1.2.2.RAW; the header names 1.2.2.raw",)
-    remarks = subset.prepare().qc.set_index("series_uid")["remarks"]
+    remarks = subset.rows()["remarks"]
     assert remarks.to_dict() == {"1.2.1": "", "1.2.2": scan.remarks[0]}
     # the remark stays where the volume is kept
-    pd.testing.assert_series_equal(subset.prepare().qc.set_index("series_uid")["remarks"], remarks)
+    pd.testing.assert_series_equal(subset.rows()["remarks"], remarks)
     np.testing.assert_array_equal(subset.volume(), HU)
     (subset.raw / "1.2.2.Raw").write_bytes(b"")
     with pytest.raises(ScanError, match=r"1\.2\.2\.mhd: expected voxels in 1\.2\.2\.raw, found No such file"):

@@ -19,7 +19,7 @@ def test_nodule_outside_the_volume_is_counted(subset, name):
     subset.write()
     nodules = subset.nodules()
     nodules.loc[1, ["center_z_mm", "center_y_mm", "center_x_mm"]] = center
-    rows = subset.prepare(nodules).qc.set_index("series_uid")
+    rows = subset.rows(nodules)
     assert rows["is_ok"].all()
     assert rows["num_nodules"].tolist() == [1, 1]
     assert rows["num_nodules_outside_volume"].to_dict() == {"1.2.1": 0, "1.2.2": outside}
