@@ -1,5 +1,6 @@
 """What a training or inference job computes on: device, precision, threads, memory layout."""
 
+import os
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -8,6 +9,9 @@ import torch
 from torch import nn
 
 from lungpipe.settings import ComputeSettings
+
+WITHOUT_BFLOAT16 = frozenset({"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE", "AVX512_CORE_VNNI"})
+"""Values of ONEDNN_MAX_CPU_ISA that keep oneDNN from the processor's bfloat16 instructions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,4 +74,6 @@ def has_native_bfloat16(device: str) -> bool:
     """Tell whether the hardware multiplies bfloat16 itself; emulated, it is slower than float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    if torch.backends.cpu.get_cpu_capability() == "AVX2" or os.environ.get("ONEDNN_MAX_CPU_ISA") in WITHOUT_BFLOAT16:
+        return False
     return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())

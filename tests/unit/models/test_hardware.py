@@ -1,5 +1,10 @@
 """Device, precision, threads, memory format."""
 
+import os
+import subprocess
+import sys
+import textwrap
+
 import pytest
 import torch
 
@@ -76,3 +81,17 @@ def test_a_user_names_the_hardware(monkeypatch):
 def test_other_names_of_hardware_are_refused(name):
     with pytest.raises(ValueError, match="device: expected auto, cpu or gpu:<number>"):
         name_hardware(name, 1)
+
+
+@pytest.mark.parametrize(
+    "limit", [{"ATEN_CPU_CAPABILITY": "avx2"}, {"ONEDNN_MAX_CPU_ISA": "AVX2"}, {"ONEDNN_MAX_CPU_ISA": "AVX512_CORE"}]
+)
+def test_a_limited_instruction_set_computes_in_float32(limit):
+    code = """
+        from lungpipe.models import choose_hardware
+        from lungpipe.settings import ComputeSettings
+        print(choose_hardware(ComputeSettings(device="cpu"), 1).dtype)
+    """
+    command = [sys.executable, "-c", textwrap.dedent(code)]
+    answer = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True, check=True)
+    assert answer.stdout.strip() == "torch.float32"
