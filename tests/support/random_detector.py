@@ -1,22 +1,23 @@
-"""A small detector with random weights, which finds something everywhere, as a model file."""
+"""Detectors with random weights, which find something everywhere, as model files."""
 
 from pathlib import Path
-from typing import Any
 
 import torch
 from ball_parts import ball_detector
 
 from lungpipe.models import Model, ModelCard, build_network, digest_of, save_model
+from lungpipe.settings.recipe import TrainedDetector
 
 SPACING_MM = (2.0, 2.0, 2.0)
+Triple = tuple[float, float, float]
 
 
-def write_random_detector(path: Path, *, saw: tuple[str, ...] = (), seed: int = 0) -> Path:
-    """Write a centre network for volumes of 2 mm whose card says that it was trained on the series `saw`."""
-    part = ball_detector({"kind": "center_net", "output_stride": 2})
-    decode: dict[str, Any] = {"kind": "peaks", "threshold": 0.005}
-    part = part.model_validate({**part.model_dump(), "inference": {**part.inference.model_dump(), "decode": decode}})
-    torch.manual_seed(seed)
+def write_random_detector(
+    path: Path, part: TrainedDetector | None = None, *, saw: tuple[str, ...] = (), spacing_zyx_mm: Triple = SPACING_MM
+) -> Path:
+    """Write a detector (a small centre network unless a part is given) that was trained on the series `saw`."""
+    part = small_center_net() if part is None else part
+    torch.manual_seed(0)
     network = build_network(part.network).eval()
     for module in network.modules():
         # a new network's maps are all but flat
@@ -27,7 +28,7 @@ def write_random_detector(path: Path, *, saw: tuple[str, ...] = (), seed: int = 
         role="detector",
         recipe="random",
         settings=part.model_dump(mode="json"),
-        spacing_zyx_mm=SPACING_MM,
+        spacing_zyx_mm=spacing_zyx_mm,
         fold=None,
         training_series=tuple(sorted(map(digest_of, saw))),
         validation_series=(),
@@ -38,3 +39,10 @@ def write_random_detector(path: Path, *, saw: tuple[str, ...] = (), seed: int = 
     )
     save_model(path, Model(card, (network,)))
     return path
+
+
+def small_center_net() -> TrainedDetector:
+    """Return the settings of a small centre network whose threshold leaves some of its peaks."""
+    part = ball_detector({"kind": "center_net", "output_stride": 2})
+    inference = part.inference.model_dump() | {"decode": {"kind": "peaks", "threshold": 0.005}}
+    return TrainedDetector.model_validate({**part.model_dump(), "inference": inference})

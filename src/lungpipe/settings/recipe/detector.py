@@ -101,7 +101,7 @@ class PeakDecoding(Settings):
     threshold: Fraction = 0.02
     """maxima below it are dropped"""
     refine: Literal["none", "mask"] = "mask"
-    """`mask` moves a maximum half-way to the centre of mass of the mask there, where the network has a trained mask"""
+    """`mask` averages centre and diameter with those of the mask there, where the network has a trained mask"""
 
 
 class DetectorInference(Settings):
