@@ -88,15 +88,13 @@ def raw_files(wildcards):
     return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
 
 
-def drawn_from():
-    """What the phantom's scans are drawn from; nothing for a dataset that no rule writes.
+def drawn_files():
+    """What tells a preparation that the phantom is drawn anew; nothing for a dataset that no rule writes.
 
-    Raw files that are known to be unchanged are ancient. Without this as a param, a phantom that is about to be drawn
-    anew would be prepared by the next run, and not by the one that draws it.
+    Raw files that are known to be unchanged are ancient, so that touching one reruns nothing. Without another file of
+    the rule that draws them, a new phantom would be prepared by the next run, and not by the one that draws it.
     """
-    if STUDY.dataset.kind != "phantom":
-        return None
-    return [code_of("write_phantom"), STUDY.seed, STUDY.dataset.phantom.model_dump(mode="json")]
+    return [(RAW.root / "annotations.csv").as_posix()] if STUDY.dataset.kind == "phantom" else []
 
 
 def reference_files(wildcards):

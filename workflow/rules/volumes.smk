@@ -4,6 +4,7 @@
 rule prepare_subset:
     input:
         scans=raw_files,
+        drawn=drawn_files(),
     output:
         manifest=update(f"{D}/volumes/subset{{subset}}/manifest.json"),
         failures=f"{D}/volumes/subset{{subset}}/failures.parquet",
@@ -29,7 +30,6 @@ rule prepare_subset:
         volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
-        drawn_from=drawn_from(),
         settings=STUDY.preprocessing.model_dump(
             mode="json", exclude=SURROUNDINGS | {"lung_margin_mm"}
         ),
