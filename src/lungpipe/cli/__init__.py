@@ -1,1 +1,1 @@
-"""The command line: thin commands over the rooms."""
+"""The command line: each command calls one room."""

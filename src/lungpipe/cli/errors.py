@@ -1,4 +1,4 @@
-"""Bad input ends a command with exit code 2 and one message, without a traceback."""
+"""End a command on bad input with one message and exit code 2, without a traceback."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -8,7 +8,7 @@ import typer
 
 @contextmanager
 def refusing(*kinds: type[Exception]) -> Iterator[None]:
-    """Turn errors of these kinds, and files that cannot be read or written, into one message and exit code 2."""
+    """Catch the given errors and OSError, print one line, and exit with code 2."""
     refused: tuple[type[Exception], ...] = (*kinds, OSError)
     try:
         yield

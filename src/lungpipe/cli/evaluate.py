@@ -1,4 +1,4 @@
-"""`lungpipe evaluate` and `lungpipe compare`: the judge for the submissions of any tool."""
+"""`lungpipe evaluate` and `lungpipe compare`: evaluate the submissions of any tool."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -13,15 +13,20 @@ if TYPE_CHECKING:
 
 Submission = Annotated[Path, typer.Argument(help="CSV: seriesuid,coordX,coordY,coordZ,probability (world mm, LPS).")]
 Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
-Excluded = Annotated[Path | None, typer.Option(help="CSV of findings that are neither right nor wrong.")]
-Series = Annotated[Path | None, typer.Option(help="List of all scans, one series UID a row.")]
+Excluded = Annotated[
+    Path | None,
+    typer.Option(help="CSV of findings on which marks are neither right nor wrong; needed for an official result."),
+]
+Series = Annotated[
+    Path | None, typer.Option(help="List of all scans, one series UID per row; needed for an official result.")
+]
 Subsets = Annotated[Path | None, typer.Option(help="CSV with seriesuid and subset, for figures by subset.")]
-Bootstraps = Annotated[int, typer.Option(min=1, help="Samples of scans behind every 95 % interval.")]
+Bootstraps = Annotated[int, typer.Option(min=1, help="Bootstrap samples for each 95 % interval.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the judge's commands."""
+    """Add the commands of the evaluation."""
     app.command("evaluate")(evaluate)
     app.command("compare")(compare)
 
@@ -39,9 +44,9 @@ def evaluate(
     bootstraps: Bootstraps = 1000,
     seed: Seed = 0,
 ) -> None:
-    """Judge a submission by the official LUNA16 rules: FROC curve, CPM with interval, strata, warnings.
+    """Evaluate a submission by the official LUNA16 rules: FROC curve, CPM with interval, strata, warnings.
 
-    For an official result give the excluded findings and the list of all scans; warnings go to stderr.
+    An official result needs --excluded and --series. Warnings are printed to stderr.
     """
     from lungpipe.cli.evaluation_text import print_evaluation
     from lungpipe.evaluation.evaluate import evaluate, write_evaluation
@@ -76,7 +81,7 @@ def compare(
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json.")] = None,
 ) -> None:
-    """Compare two submissions on the same scans: difference in CPM (B minus A), 95 % interval and p, paired."""
+    """Compare two submissions on the same scans: difference in CPM (B minus A) with 95 % interval and p."""
     from lungpipe.cli.evaluation_text import print_comparison
     from lungpipe.evaluation.comparison import compare_submissions
     from lungpipe.evaluation.matching import match, named_series

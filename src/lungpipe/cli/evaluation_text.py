@@ -20,7 +20,7 @@ _COUNTS = (
 
 
 def print_evaluation(summary: Mapping[str, Any], out_dir: Path) -> None:
-    """Show the report of an evaluation and where its files are."""
+    """Print the figures of an evaluation and the folder of its files."""
     console = Console(highlight=False)
     samples = summary["bootstrap"]["num_samples"]
     curve = Table(title=f"Sensitivity, 95 % interval of {samples} bootstrap samples over scans")
@@ -40,7 +40,7 @@ def print_evaluation(summary: Mapping[str, Any], out_dir: Path) -> None:
 
 
 def print_comparison(summary: Mapping[str, Any], name_a: str, name_b: str) -> None:
-    """Show the report of a comparison."""
+    """Print the figures of a comparison."""
     console = Console(highlight=False)
     for letter, name in (("a", name_a), ("b", name_b)):
         cpm, bounds = _number(summary[f"cpm_{letter}"], 5), _interval(summary[f"cpm_ci95_{letter}"])

@@ -1,4 +1,4 @@
-"""`lungpipe fetch`: LUNA16 from its public records into a folder that a study can name."""
+"""`lungpipe fetch`: download LUNA16 from its public records into one folder."""
 
 from pathlib import Path
 from typing import Annotated, Any
@@ -12,10 +12,10 @@ SUBSETS = "--subsets"
 
 
 class NumbersAfterSubsets(TyperCommand):
-    """A command whose `--subsets` takes all the numbers behind it: `--subsets 0 1 2`."""
+    """A command whose option `--subsets` takes several numbers: `--subsets 0 1 2`."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Repeat the option before every number but the first, as the parser expects it."""
+        """Repeat the option before each further number, as the parser expects."""
         spread: list[str] = []
         is_among = False
         for argument in args:
@@ -27,25 +27,27 @@ class NumbersAfterSubsets(TyperCommand):
 
 
 def register(app: typer.Typer) -> None:
-    """Add the download's command."""
+    """Add the command `fetch`."""
     app.command("fetch", cls=NumbersAfterSubsets)(fetch)
 
 
 def fetch(
-    dest: Annotated[Path, typer.Argument(help="Folder for subset0 to subset9 and the tables; may hold some already.")],
+    dest: Annotated[
+        Path, typer.Argument(help="Folder for subset0 to subset9 and the tables; complete files in it are kept.")
+    ],
     *,
-    subsets: Annotated[list[int] | None, typer.Option(help="Subsets, as in --subsets 0 1 2; else all ten.")] = None,
-    tables_only: Annotated[bool, typer.Option("--tables-only", help="The CSVs, and no scan.")] = False,
-    lung_masks: Annotated[
-        bool, typer.Option("--lung-masks", help="The reference lung masks of all scans too.")
+    subsets: Annotated[list[int] | None, typer.Option(help="Subsets, as in --subsets 0 1 2; default: all ten.")] = None,
+    tables_only: Annotated[bool, typer.Option("--tables-only", help="Download the CSV files alone.")] = False,
+    lung_masks: Annotated[bool, typer.Option("--lung-masks", help="Download the reference lung masks too.")] = False,
+    keep_archives: Annotated[
+        bool, typer.Option("--keep-archives", help="Keep the .zip files in DEST/archives.")
     ] = False,
-    keep_archives: Annotated[bool, typer.Option("--keep-archives", help="Leave the .zip in DEST/archives.")] = False,
-    source: Annotated[str | None, typer.Option(help="Address of the records, instead of Zenodo's.")] = None,
-    connections: Annotated[int, typer.Option(min=1, max=4, help="Files at a time.")] = 4,
+    source: Annotated[str | None, typer.Option(help="Address of the records; default: Zenodo's.")] = None,
+    connections: Annotated[int, typer.Option(min=1, max=4, help="Files downloaded at the same time.")] = 4,
 ) -> None:
-    """Download LUNA16: resumed where it broke off, checked against the records' MD5, unpacked; what is there stays.
+    """Download LUNA16, check MD5 sums and unpack; complete files are kept, interrupted ones resumed.
 
-    The same command again goes on where it ended. About 70 GB come, and 120 GB lie there at the end.
+    Run the same command again after a stop. It downloads about 70 GB; the unpacked data take about 120 GB.
     """
     from lungpipe.cli.fetch_progress import watching
     from lungpipe.download import ZENODO_RECORDS, FetchError, FetchRequest, fetch_luna16

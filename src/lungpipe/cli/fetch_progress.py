@@ -1,4 +1,4 @@
-"""How a download shows itself: bars in a terminal, a line now and then anywhere else."""
+"""Progress of a download: bars in a terminal, plain lines elsewhere."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -16,7 +16,7 @@ PERCENT_A_LINE = 10
 
 @contextmanager
 def watching(console: Console | None = None) -> Iterator[Watch]:
-    """Yield the listeners for a download: bars where the console is a terminal, plain lines where it is not."""
+    """Yield the progress functions of a download: bars if the console is a terminal, else plain lines."""
     console = console or Console()
     if not console.is_terminal:
         yield Watch(say=typer.echo, progress=_Lines().progress)
@@ -27,7 +27,7 @@ def watching(console: Console | None = None) -> Iterator[Watch]:
 
 
 class _Bars:
-    """One bar per file, gone when the file is there."""
+    """One bar per file, hidden when the file is complete."""
 
     def __init__(self, bars: Progress) -> None:
         self._bars, self._tasks, self._lock = bars, dict[str, TaskID](), Lock()
@@ -40,7 +40,7 @@ class _Bars:
 
 
 class _Lines:
-    """One line for every tenth of a file."""
+    """One line per tenth of a file."""
 
     def __init__(self) -> None:
         self._told, self._lock = dict[str, int](), Lock()

@@ -1,7 +1,7 @@
 """The command `lungpipe`: every module of this folder adds its commands with `register(app)`.
 
-Those modules import their rooms inside the commands, so that `lungpipe --help` starts fast and a command imports only
-what it uses.
+These modules import rooms inside their commands, so that `lungpipe --help` starts fast and a command imports only
+what that command uses.
 """
 
 from typing import Annotated
@@ -13,7 +13,7 @@ from lungpipe.cli import detect, evaluate, fetch, phantom, prepare, ratings
 
 app = typer.Typer(
     name="lungpipe",
-    help="LUNA16 lung nodules: from raw CT to an officially judged, tracked study.",
+    help="Lung nodules in CT: prepare scans, detect nodules, download LUNA16, evaluate submissions by official rules.",
     epilog="Exit codes: 0 done, 1 unexpected error or scans that failed, 2 bad input or wrong command line, "
     "130 interrupted.",
     no_args_is_help=True,
@@ -40,4 +40,4 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """LUNA16 lung nodules: from raw CT to an officially judged, tracked study."""
+    """Lung nodules in CT: prepare scans, detect nodules, download LUNA16, evaluate submissions by official rules."""

@@ -1,4 +1,4 @@
-"""`lungpipe phantom`: the embedded phantom, LUNA16 in miniature, without a workflow around it."""
+"""`lungpipe phantom`: write the artificial scans of the default study, without running a study."""
 
 import os
 from pathlib import Path
@@ -10,22 +10,24 @@ from lungpipe.cli.errors import refusing
 
 
 def register(app: typer.Typer) -> None:
-    """Add the phantom's command."""
+    """Add the command `phantom`."""
     app.command("phantom")(phantom)
 
 
 def phantom(
-    out: Annotated[Path, typer.Argument(help="New or empty folder; it takes LUNA16's layout.")],
+    out: Annotated[Path, typer.Argument(help="New or empty folder for scans and tables in LUNA16's layout.")],
     *,
     subsets: Annotated[int, typer.Option(min=1, max=100, help="Subset folders, one per fold.")] = 10,
     scans_per_subset: Annotated[
-        int | None, typer.Option(min=1, help="Scans in each; else 4, or 1 of full size.")
+        int | None, typer.Option(min=1, help="Scans per subset; default: 4, or 1 with --full-size.")
     ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Same seed, same bytes.")] = 2016,
-    full_size: Annotated[bool, typer.Option("--full-size", help="512 x 512 x 300 voxels a scan, 160 MB.")] = False,
-    workers: Annotated[int | None, typer.Option(min=1, help="Processes; else one a core.")] = None,
+    seed: Annotated[int, typer.Option(min=0, help="Seed; the same seed gives the same bytes.")] = 2016,
+    full_size: Annotated[
+        bool, typer.Option("--full-size", help="Scans of 512 x 512 x 300 voxels, 160 MB each.")
+    ] = False,
+    workers: Annotated[int | None, typer.Option(min=1, help="Number of processes; default: one per core.")] = None,
 ) -> None:
-    """Write the embedded phantom: chests with nodules, drawn from a seed, with LUNA16's tables."""
+    """Write the phantom: artificial chests with nodules, with LUNA16's tables."""
     from lungpipe.phantom import FULL_SIZE, write_phantom
     from lungpipe.services.job import share_of_cores
     from lungpipe.settings import PhantomSettings
@@ -41,7 +43,7 @@ def phantom(
 
 
 def _check_empty(out: Path) -> None:
-    """Raise ValueError where `out` holds anything: scans of two phantoms in one folder would make a third."""
+    """Raise ValueError if `out` is not empty: scans of two phantoms would be mixed."""
     out.mkdir(parents=True, exist_ok=True)
     found = next(out.iterdir(), None)
     if found is not None:

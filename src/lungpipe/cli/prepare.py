@@ -1,4 +1,4 @@
-"""`lungpipe prepare` and `lungpipe info`: one scan of any format in, a volume with its lungs out."""
+"""`lungpipe prepare` and `lungpipe info`: resample one scan of any format, and describe a scan or a stored volume."""
 
 import json
 from pathlib import Path
@@ -9,9 +9,9 @@ import typer
 from lungpipe.cli.errors import refusing
 
 Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz, a DICOM series in folders or a .zip.")]
-Series = Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")]
+Series = Annotated[str | None, typer.Option(help="Series UID, if a DICOM folder has several series.")]
 LungMask = Literal["threshold", "whole"]
-Threshold = Annotated[int, typer.Option(help="Voxels below are air or lung, HU.")]
+Threshold = Annotated[int, typer.Option(help="HU below which a voxel is air or lung.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -26,14 +26,18 @@ def prepare(
     *,
     spacing: Annotated[
         tuple[float, float, float] | None,
-        typer.Option(help="Voxel spacing z y x, mm; 1 1 1 where neither it nor --like is given."),
+        typer.Option(help="Voxel spacing z y x in mm; default: 1 1 1 without --like."),
     ] = None,
-    like: Annotated[Path | None, typer.Option(help="Image whose grid the output takes, instead of a spacing.")] = None,
+    like: Annotated[
+        Path | None, typer.Option(help="Image whose grid is used for the output, instead of --spacing.")
+    ] = None,
     lungs_only: Annotated[bool, typer.Option("--lungs-only", help="Write the lung labels instead of the HU.")] = False,
     series: Series = None,
     threshold: Threshold = -350,
-    lung_mask: Annotated[LungMask, typer.Option(help="`whole` is for scans that show no whole chest.")] = "threshold",
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+    lung_mask: Annotated[
+        LungMask, typer.Option(help="`whole` is for scans that do not show the whole chest.")
+    ] = "threshold",
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")] = False,
 ) -> None:
     """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
     from pydantic import ValidationError
@@ -57,13 +61,13 @@ def prepare(
 
 
 def info(
-    path: Annotated[Path, typer.Argument(help="A scan of any format, or a store (.ome.zarr).")],
+    path: Annotated[Path, typer.Argument(help="A scan of any format, or a stored volume (.ome.zarr).")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
     series: Series = None,
     threshold: Threshold = -350,
 ) -> None:
-    """Tell shape, spacing, origin, direction, HU range and lung volumes of a scan or a store."""
+    """Print shape, spacing, origin, direction, HU range and lung volumes of a scan or a stored volume."""
     from lungpipe.preparation.convert import describe
     from lungpipe.settings import PreprocessingSettings
 

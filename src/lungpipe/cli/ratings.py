@@ -1,4 +1,4 @@
-"""`lungpipe ratings`: LIDC-IDRI reading XML to one row of readers' ratings per annotated nodule, and to masks."""
+"""`lungpipe ratings`: readers' ratings and masks of annotated nodules from LIDC-IDRI reading XML."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -17,15 +17,18 @@ if TYPE_CHECKING:
 Readings = Annotated[Path, typer.Argument(help="LIDC-IDRI reading XML: a folder, a zip archive or one file.")]
 Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
 Excluded = Annotated[
-    Path | None, typer.Option(help="LUNA16's excluded findings, which place the readings [beside the annotations].")
+    Path | None,
+    typer.Option(help="LUNA16's excluded findings, used to locate readings; default: beside the annotations."),
 ]
 Scans = Annotated[Path | None, typer.Option(help="Folder with the scans: LUNA16's subsets or DICOM slices.")]
 Masks = Annotated[Path | None, typer.Option(help="Folder for one label image per scan; needs --scans.")]
-Agreement = Annotated[float, typer.Option(min=0.01, max=1.0, help="Share of readers a voxel of a mask needs.")]
+Agreement = Annotated[
+    float, typer.Option(min=0.01, max=1.0, help="Share of readers that must have enclosed a voxel of a mask.")
+]
 
 
 def register(app: typer.Typer) -> None:
-    """Add the command for readings."""
+    """Add the command `ratings`."""
     app.command("ratings")(ratings)
 
 
@@ -33,20 +36,20 @@ def ratings(
     readings: Readings,
     *,
     annotations: Annotations,
-    out: Annotated[Path, typer.Option(help="CSV to write, as a dataset's nodule_ratings.csv.")],
+    out: Annotated[Path, typer.Option(help="CSV to write; a dataset's file is called nodule_ratings.csv.")],
     excluded: Excluded = None,
     scans: Scans = None,
     masks: Masks = None,
     agreement: Agreement = 0.5,
 ) -> None:
-    """Write the readers' ratings of every annotated nodule, and on request the masks of what they outlined."""
+    """Write the readers' ratings of every annotated nodule, and with --masks the masks of their outlines."""
     from lungpipe.datasets.annotations import EXCLUSIONS_FILE, read_annotations, read_exclusions
     from lungpipe.lidc.files import read_readings
     from lungpipe.lidc.ratings import Anchors, rate_nodules, unrated, write_ratings
     from lungpipe.lidc.scans import find_grids
 
     if masks is not None and scans is None:
-        raise typer.BadParameter("masks lie on the grid of the scans: give --scans, too", param_hint="--masks")
+        raise typer.BadParameter("masks need the grids of the scans: give --scans, too", param_hint="--masks")
     beside = annotations.parent / EXCLUSIONS_FILE
     excluded = excluded or (beside if beside.is_file() else None)
     with refusing(ValueError):

@@ -1,1 +1,1 @@
-"""The judge: the official LUNA16 rules and what goes beyond them, without torch."""
+"""Evaluation by the official LUNA16 rules, with intervals, strata and malignancy; without torch."""

@@ -1,4 +1,4 @@
-"""How sure a figure is: seeded bootstrap over scans, which are the unit that was sampled, not over marks or nodules."""
+"""Bootstrap intervals over scans: marks and nodules of one scan depend on each other, so whole scans are drawn."""
 
 from dataclasses import dataclass
 
@@ -16,8 +16,8 @@ def bootstrap_froc(
 ) -> FloatArray:
     """Return the sensitivity (samples, rates) of samples of as many scans as are listed, drawn with replacement.
 
-    A sample without any nodule is a row of NaN. Two matchings of the same list of scans and generators of the same
-    seed see the same samples.
+    A sample without any nodule is a row of NaN. For the same list of scans, generators of the same seed draw the same
+    samples.
     """
     events, rates = ranked_events(matches), np.asarray(rates, dtype=np.float64)
     packed = _PackedSteps.of(events)
@@ -42,7 +42,7 @@ class Comparison:
 
 
 def interval(samples: FloatArray, level: float = 0.95) -> FloatArray:
-    """Return the percentile interval (2, ...) over the first axis; NaN where every sample is."""
+    """Return the percentile interval (2, ...) over axis 0; NaN if all samples are NaN."""
     tail = 50.0 * (1.0 - level)
     is_defined = ~np.isnan(samples).all(axis=0)
     # NaN columns would only raise numpy's own warning
@@ -65,7 +65,7 @@ def compare(samples_a: FloatArray, samples_b: FloatArray, difference: float) -> 
 
 @dataclass(frozen=True, slots=True)
 class _PackedSteps:
-    """The events of a curve, arranged so that one running sum counts both kinds: hits low, false positives high."""
+    """The events of a FROC curve; one running sum counts hits (low digits) and false positives (high digits)."""
 
     scan: NDArray[np.int64]
     unit: NDArray[np.int64]

@@ -1,4 +1,4 @@
-"""Whether a probability means what it says (Brier score, calibration error and curve), and decisions at a threshold."""
+"""Calibration of probabilities (Brier score, calibration error and curve), and decisions at a threshold."""
 
 from dataclasses import dataclass
 
@@ -26,7 +26,7 @@ def brier(labels: ArrayLike, probabilities: ArrayLike) -> float:
 
 
 def calibration_curve(labels: ArrayLike, probabilities: ArrayLike, num_bins: int = 10) -> list[CalibrationBin]:
-    """Return the bins of equal width that hold any case; the last bin holds probability 1."""
+    """Return the bins of equal width that are not empty; the last bin includes probability 1."""
     label, probability = _checked(labels, probabilities)
     edges = np.linspace(0.0, 1.0, num_bins + 1)
     place = np.minimum(np.digitize(probability, edges) - 1, num_bins - 1)
@@ -55,7 +55,7 @@ def accuracy_f1(labels: ArrayLike, decisions: ArrayLike) -> tuple[float, float]:
 
 
 def best_threshold(labels: ArrayLike, scores: ArrayLike) -> float:
-    """Return the score at and above which calling a case positive gives the highest F1; of several, the highest.
+    """Return the threshold (inclusive) with the highest F1; of several, the highest threshold.
 
     Raises:
         ValueError: no case.

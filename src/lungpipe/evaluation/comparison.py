@@ -1,4 +1,4 @@
-"""Two submissions on the same scans: is the one better than the other?"""
+"""Paired comparison of two submissions on the same scans."""
 
 from dataclasses import asdict
 from typing import Any

@@ -18,7 +18,7 @@ from lungpipe.settings.study import MalignancyRule
 
 @dataclass(frozen=True, slots=True)
 class Cuts:
-    """What was chosen on a validation subset: the thresholds of model and baseline, and the baseline's calibration."""
+    """Values chosen on a validation subset: the thresholds of model and baseline, and the baseline's calibration."""
 
     model: Chosen
     diameter_only: Chosen
@@ -48,10 +48,10 @@ def choose_cuts(validation: pd.DataFrame, chosen_on: int) -> Cuts:
 def choose_fold_cuts(
     tables: StudyTables, rule: MalignancyRule, *, folds: Iterable[int], num_subsets: int
 ) -> tuple[dict[int, Cuts] | None, list[str]]:
-    """Return what each fold's validation subset chose for its test subset, and a warning for each that could not.
+    """Return the cuts of each fold for its test subset, and a warning for each fold without cuts.
 
-    A validation subset needs labelled nodules of both classes that the fold's candidates hit. Where one fold has no
-    cuts the study has none (None): figures over a part of the nodules would not stand beside those over all.
+    A validation subset needs labelled nodules of both classes that the fold's candidates hit. If one fold has no
+    cuts, the result is None: figures over a part of the nodules are not comparable with figures over all nodules.
     """
     cuts, warnings = {}, []
     for fold in folds:
@@ -86,11 +86,11 @@ def validation_hits(tables: StudyTables, rule: MalignancyRule, fold: int, num_su
 def decisions(nodules: pd.DataFrame, cuts: Mapping[int, Cuts] | None) -> dict[str, dict[str, Any]]:
     """Return accuracy and F1 of model and diameter_only, and the baseline's Brier score and calibration error.
 
-    `nodules` has the columns malignancy, malignancy_label, diameter_mm and subset; `cuts` holds for each subset what
-    was chosen for it elsewhere. Without cuts every figure is None.
+    `nodules` has the columns malignancy, malignancy_label, diameter_mm and subset; `cuts` holds for each subset the
+    values that were chosen on another subset. Without cuts every figure is None.
 
     Raises:
-        LeakError: cuts that were chosen on the subset they are to judge.
+        LeakError: cuts that were chosen on the evaluated subset.
         ValueError: a subset without cuts.
     """
     names = {"model": ("accuracy", "f1"), "diameter_only": ("accuracy", "f1", "brier", "ece")}

@@ -29,7 +29,7 @@ from lungpipe.tables import replacing, write_json, write_table
 FloatArray = NDArray[np.float64]
 
 BAND_RATES = tuple(float(2.0 ** (step / 8)) for step in range(-24, 25))
-"""Rates of the confidence band, eight an octave from 1/8 to 8; the official ones are among them."""
+"""Rates of the confidence band, eight per octave from 1/8 to 8, the official rates included."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,11 +54,11 @@ def evaluate(
     seed: int,
     subset_of: Mapping[str, str] | None = None,
 ) -> Evaluation:
-    """Judge marks (series_uid, center_*_mm, probability) by the official LUNA16 rules.
+    """Evaluate marks (series_uid, center_*_mm, probability) by the official LUNA16 rules.
 
-    `nodules` may carry malignancy_ratings and texture_ratings, `marks` diameter_mm: then the strata and errors that
-    need them are reported too. Figures that are not defined are None. Without a list of scans those are judged that
-    the tables name, under a warning.
+    `nodules` may have the columns malignancy_ratings and texture_ratings, `marks` the column diameter_mm. The strata
+    and errors that need these columns are then reported too. Figures that are not defined are None. Without a list of
+    scans, all scans that the tables name are evaluated, with a warning.
 
     Raises:
         InputError: a series that is listed twice, a number that is not finite.

@@ -1,4 +1,4 @@
-"""Judge a study: detection by the official rules, nodules against false alarms, malignancy of nodules and patients."""
+"""Evaluate a study: detection by the official rules, nodules against false positives, malignancy."""
 
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,10 @@ from lungpipe.tables import replacing
 def evaluate_study(
     tables: StudyTables, settings: EvaluationSettings, *, folds: list[int], num_subsets: int, seed: int
 ) -> Evaluation:
-    """Judge the folds together: every scan of their test subsets counts, also one that could not be prepared.
+    """Evaluate all folds together. Every scan of their test subsets counts, also a scan that could not be prepared.
 
-    The summary is that of `evaluate`, with `folds`, `nodule_auc`, `malignancy` (of the nodules that were hit, at
-    thresholds that each fold's validation subset chose) and `patients` beside it. Figures that a study cannot have
-    (one class only) are None.
+    The summary is that of `evaluate`, plus `folds`, `nodule_auc`, `malignancy` (of hit nodules, at thresholds that were
+    chosen on each fold's validation subset) and `patients`. Figures that are not defined (one class only) are None.
     """
     judged = tables.of_subsets(folds)
     subset_of = {row.series_uid: str(row.subset) for row in judged.series.itertuples()}
@@ -75,7 +74,7 @@ def write_study(evaluation: Evaluation, patients: pd.DataFrame, folder: Path) ->
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:
-    """Return the figures that compare recipes; those that a study does not have are left out."""
+    """Return the figures by which recipes are compared; undefined figures are left out."""
     figures = {
         "cpm": summary["cpm"],
         "cpm_low": summary["cpm_ci95"][0],
@@ -112,7 +111,7 @@ def _malignancy(
     known = hits[hits["malignancy_label"].notna()]
     if known["malignancy_label"].nunique() < 2:
         return None, []
-    # fold k is judged on subset k: only folds with something to decide need thresholds
+    # fold k is evaluated on subset k; folds without hits need no thresholds
     folds = sorted(int(subset) for subset in known["subset"].unique())
     cuts, warnings = choose_fold_cuts(tables, rule, folds=folds, num_subsets=num_subsets)
     figures = malignancy_figures(known, rule=rule, num_bootstraps=settings.num_bootstraps, rng=rng, cuts=cuts)

@@ -17,10 +17,10 @@ RATE_NAMES = tuple(f"{rate:g}" for rate in FP_RATES)
 
 @dataclass(frozen=True, slots=True)
 class Froc:
-    """The curve: one point per distinct probability, from the highest down, after the joint point (0, 0).
+    """The curve: the point (0, 0), then one point per distinct probability, from the highest down.
 
     `fp_per_scan` divides by all listed scans, `sensitivity` by all nodules (NaN where there are none); `threshold`
-    is the lowest probability that counts at a point (infinity at the first).
+    is the lowest probability that counts at a point (infinity at (0, 0)).
     """
 
     fp_per_scan: FloatArray
@@ -40,7 +40,7 @@ class Events:
 
 
 def ranked_events(matches: Matches) -> Events:
-    """Return what moves the curve: every hit nodule with the probability of its mark, every false positive."""
+    """Return the events of the curve: every hit nodule with the probability of its mark, and every false positive."""
     false_positives = np.flatnonzero(matches.mark_fate == Fate.FALSE_POSITIVE)
     nodules = np.flatnonzero(matches.nodule_mark >= 0)
     probability = matches.mark_probability[np.concatenate([false_positives, matches.nodule_mark[nodules]])]
@@ -67,7 +67,7 @@ def froc_curve(matches: Matches) -> Froc:
 
 
 def sensitivity_at(froc: Froc, rates: ArrayLike = FP_RATES) -> FloatArray:
-    """Return the sensitivity at each number of false positives per scan; a curve that ends early keeps its last."""
+    """Return the sensitivity at each number of false positives per scan; beyond the curve's end, the last one."""
     return interpolate(froc.fp_per_scan, froc.sensitivity, np.asarray(rates, dtype=np.float64))
 
 
@@ -79,7 +79,7 @@ def cpm(froc: Froc) -> float:
 def interpolate(x: FloatArray, y: FloatArray, targets: FloatArray) -> FloatArray:
     """Return y at `targets` on the polyline through (x, y), x rising or level; on a vertical piece, its upper end.
 
-    Beyond the last x the last y is kept.
+    Beyond the last x the result is the last y.
     """
     left = np.searchsorted(x, targets, side="right") - 1
     right = np.minimum(left + 1, len(x) - 1)

@@ -1,4 +1,4 @@
-"""How the readers' ratings of a nodule become a malignancy label; networks learn by the same rules that judge them."""
+"""Malignancy labels from the readers' ratings of a nodule; training and evaluation use the same rules."""
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
@@ -43,7 +43,7 @@ def malignancy_label(ratings: str | None, rule: "MalignancyRule") -> float:
 
 
 def malignancy_labels(ratings: Iterable[object], rule: "MalignancyRule") -> NDArray[np.float64]:
-    """Return the label (see `malignancy_label`) of every entry of a column of ratings; what is missing is not known."""
+    """Return the label (see `malignancy_label`) of every entry of a column of ratings; NaN for a missing entry."""
     known = (text if isinstance(text, str) else None for text in ratings)
     return np.array([malignancy_label(text, rule) for text in known], dtype=np.float64)
 

@@ -1,4 +1,4 @@
-"""Malignancy of nodules and patients: every figure beside that of the diameter alone, with the label rule named."""
+"""Malignancy of nodules and patients; each figure is given for the model and for the diameter alone."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
@@ -26,14 +26,15 @@ def malignancy_figures(
     rng: np.random.Generator,
     cuts: Mapping[int, Cuts] | None = None,
 ) -> dict[str, Any]:
-    """Return the figures of labelled nodules for the model and, beside them, for the diameter alone.
+    """Return the figures of labelled nodules for the model and for the diameter alone.
 
     `nodules` has the columns malignancy (probability), malignancy_label, diameter_mm, optionally patient_id (drawn
     whole by the bootstrap; else every nodule is drawn for itself) and subset. Accuracy, F1 and the calibration of the
-    baseline need `cuts`: for each subset what was chosen on its validation subset; without them they are None.
+    baseline need `cuts`: for each subset the values that were chosen on its validation subset. Without `cuts` these
+    figures are None.
 
     Raises:
-        LeakError: cuts that were chosen on the subset they are to judge.
+        LeakError: cuts that were chosen on the evaluated subset.
     """
     known = nodules[nodules["malignancy_label"].notna()].reset_index(drop=True)
     labels = known["malignancy_label"].to_numpy(dtype=np.float64)

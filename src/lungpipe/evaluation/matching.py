@@ -1,4 +1,4 @@
-"""Facts before figures: what happened to every mark and every nodule under the official LUNA16 rules.
+"""Match marks with nodules by the official LUNA16 rules: the fate of every mark and every nodule.
 
 Written from the rules of the LUNA16 challenge (Setio et al., Med Image Anal 2017, and its evaluation script).
 """
@@ -23,7 +23,7 @@ MAX_MARKS_PER_SCAN = 100
 
 
 class Fate(IntEnum):
-    """What the judge made of a mark."""
+    """The fate of a mark."""
 
     UNKNOWN_SERIES = 0
     """its series is not in the list"""
@@ -36,7 +36,7 @@ class Fate(IntEnum):
     IGNORED_ON_EXCLUDED = 4
     """in no nodule, but on an excluded finding"""
     FALSE_POSITIVE = 5
-    """in none of them"""
+    """in no nodule and on no excluded finding"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +44,8 @@ class Matches:
     """The outcome of a matching; arrays with `mark_` follow the marks' rows, those with `nodule_` the nodules' rows.
 
     Scans are indices into `series_uids`, -1 for a series that is not listed (such nodules do not count).
-    `mark_nodule` is the nodule a mark hits or doubles, else -1; `nodule_mark` the mark that hits, -1 for a miss;
-    `nodule_num_marks` how many marks lie inside; `nodule_distance_mm` from centre to mark, NaN for a miss.
+    `mark_nodule` is the nodule that a mark hits or doubles, else -1; `nodule_mark` the mark that hits, -1 for a miss;
+    `nodule_num_marks` the number of marks inside; `nodule_distance_mm` from centre to mark, NaN for a miss.
     """
 
     series_uids: tuple[str, ...]
@@ -60,7 +60,7 @@ class Matches:
 
     @property
     def num_scans(self) -> int:
-        """Scans that the false positives are divided by."""
+        """Number of listed scans, by which false positives are divided."""
         return len(self.series_uids)
 
     @property
@@ -129,7 +129,7 @@ def named_series(*tables: pd.DataFrame | None) -> list[str]:
 
 
 def keep_highest(scan: IntArray, probability: FloatArray, num_scans: int) -> NDArray[np.bool_]:
-    """Tell which marks are judged: all of a scan with at most 100, else those strictly above its 101st highest."""
+    """Return which marks count: all of a scan with at most 100 marks, else those strictly above the 101st highest."""
     order = np.lexsort((-probability, scan))
     starts = np.searchsorted(scan[order], np.arange(num_scans))
     ends = np.searchsorted(scan[order], np.arange(num_scans), side="right")
@@ -156,7 +156,7 @@ def _match_nodules(matches: Matches, marks: IntArray, nodules: IntArray, inside:
 def _match_exclusions(
     matches: Matches, points: FloatArray, exclusions: tuple[IntArray, FloatArray, FloatArray]
 ) -> None:
-    """Take marks on excluded findings, unless a nodule used them, out of the false positives."""
+    """Change false positives on excluded findings to ignored marks."""
     scans, centers, diameters = exclusions
     free = np.flatnonzero(matches.mark_fate == Fate.FALSE_POSITIVE)
     by_scan = rows_by_scan(matches.mark_scan[free], matches.num_scans)

@@ -1,4 +1,4 @@
-"""Loud warnings about slips of protocol: everything that changes a CPM without changing the detector."""
+"""Warnings about protocol errors, such as a missing exclusion list, that change the CPM but not the detector."""
 
 from collections.abc import Iterator, Sequence
 
@@ -15,13 +15,13 @@ FloatArray = NDArray[np.float64]
 
 _COLUMNS = list(CENTER_COLUMNS)
 _MANY = 0.1
-"""share of the listed scans without a mark from which on a submission looks like a part of the data set"""
+"""from this share of listed scans without a mark on, the submission may cover only a part of the list"""
 
 
 def protocol_warnings(
     marks: pd.DataFrame, nodules: pd.DataFrame, exclusions: pd.DataFrame | None, matches: Matches
 ) -> list[str]:
-    """Return one sentence for everything suspicious, each starting with its code and a colon."""
+    """Return one warning per suspected error; each starts with its code and a colon."""
     return [
         *_scans(matches, marks, nodules),
         *_probabilities(marks),
@@ -54,7 +54,7 @@ def _scans(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> Iter
     if len(silent) > _MANY * num_scans:
         yield (
             f"fewer_scans: the submission covers {num_scans - len(silent)} scans, the list {num_scans}; if it is one "
-            "fold, judge it with the list of that fold's scans"
+            "fold, evaluate it with the list of that fold's scans"
         )
     for name, table, scan in (("marks", marks, matches.mark_scan), ("nodules", nodules, matches.nodule_scan)):
         unknown = np.flatnonzero(scan < 0)
@@ -81,7 +81,7 @@ def _probabilities(marks: pd.DataFrame) -> Iterator[str]:
 
 
 def _cut(matches: Matches) -> Iterator[str]:
-    """Ties at the cut: a capped scan of which fewer marks are kept than the cap allows."""
+    """Warn of ties at the cap: scans of which fewer marks are kept than the cap allows."""
     num_marks = np.bincount(matches.mark_scan[matches.mark_scan >= 0], minlength=matches.num_scans)
     over = (matches.mark_fate == Fate.OVER_CAP) & (matches.mark_scan >= 0)
     num_lost = np.bincount(matches.mark_scan[over], minlength=matches.num_scans)
@@ -106,7 +106,7 @@ def _doubles(marks: pd.DataFrame) -> Iterator[str]:
 
 
 def _nodules(nodules: pd.DataFrame) -> Iterator[str]:
-    """Compare the annotations with what an annotation can be: each counts once in the sensitivity."""
+    """Warn of annotations that repeat or have an impossible diameter; each counts in the sensitivity."""
     centers, diameters = nodules[_COLUMNS].to_numpy(dtype=np.float64), nodules["diameter_mm"].to_numpy(dtype=np.float64)
     doubled = [row for rows in nodules.groupby("series_uid").indices.values() for row in _repeated(centers, rows)]
     if doubled:
@@ -129,14 +129,14 @@ def _nodules(nodules: pd.DataFrame) -> Iterator[str]:
 
 
 def _repeated(centers: FloatArray, rows: NDArray[np.intp]) -> Iterator[int]:
-    """Yield the rows of one scan whose centre lies beside that of an earlier row."""
+    """Yield the rows of one scan whose centre is close to that of an earlier row."""
     for place, row in enumerate(rows[1:], start=1):
         if np.linalg.norm(centers[rows[:place]] - centers[row], axis=1).min() <= SAME_CENTER_MM:
             yield int(row)
 
 
 def _coordinates(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> Iterator[str]:
-    """Compare with the annotations: voxel indices are never negative, mirrored or swapped axes hit when put right."""
+    """Warn of voxel indices (never negative), and of mirrored or swapped axes, on which marks hit once corrected."""
     judged, listed = matches.mark_fate >= Fate.HIT, matches.nodule_scan >= 0
     points = marks[_COLUMNS].to_numpy(dtype=np.float64)[judged]
     centers = nodules[_COLUMNS].to_numpy(dtype=np.float64)[listed]

@@ -1,4 +1,4 @@
-"""How well a score ranks: area under the ROC curve and average precision, with bootstrap intervals; numpy only."""
+"""Ranking of cases by a score: area under the ROC curve and average precision, with bootstrap intervals; numpy only."""
 
 from collections.abc import Sequence
 

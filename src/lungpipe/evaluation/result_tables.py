@@ -37,7 +37,7 @@ MATCHES = Contract(
 
 
 def matches_table(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
-    """Return one row a mark, then one row a nodule, in the order of the tables that were matched."""
+    """Return one row per mark, then one row per nodule, in the order of the matched tables."""
     fates = np.array([fate.name.lower() for fate in Fate])
     hit = matches.nodule_mark >= 0
     probability = np.where(hit, np.append(matches.mark_probability, np.nan)[matches.nodule_mark], np.nan)
@@ -61,7 +61,7 @@ def matches_table(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) 
 
 
 def froc_table(froc: Froc) -> pd.DataFrame:
-    """Return the curve's corners: points between which it is straight are left out, so interpolation stays the same."""
+    """Return the corners of the curve; points on straight pieces are left out, which changes no interpolated value."""
     x, y = froc.fp_per_scan, froc.sensitivity
     # straight runs of a FROC curve are horizontal or vertical; the rare slanted ones keep all their points
     is_level = np.ones(len(x), dtype=bool)
@@ -75,7 +75,7 @@ def band_table(rates: Sequence[float], band: NDArray[np.float64]) -> pd.DataFram
 
 
 def plain(value: Any) -> Any:
-    """Return nested data for JSON: numpy scalars and arrays as numbers and lists, what is not finite as None."""
+    """Return nested data for JSON: numpy scalars and arrays as numbers and lists, NaN and infinity as None."""
     if isinstance(value, Mapping):
         return {str(key): plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple, np.ndarray)):

@@ -1,4 +1,4 @@
-"""Where a detector is good: sensitivity within groups of nodules or scans, and the errors of its hits."""
+"""Sensitivity within groups of nodules or scans, and the errors of hits in position and diameter."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -62,9 +62,9 @@ def texture(ratings: Sequence[str | None]) -> list[str | None]:
 
 
 def by_nodule_group(matches: Matches, group: Sequence[str | None], order: Sequence[str] | None = None) -> list[Stratum]:
-    """Return the strata of nodules named by `group` (one name a nodule, None: in none), in `order` or by name.
+    """Return the strata of nodules named by `group` (one name per nodule, None: no stratum), in `order` or by name.
 
-    The false positives are those of all scans: the rates mean the same in every stratum.
+    False positives are those of all scans, so rates are comparable between strata.
     """
     names = np.asarray([name or "" for name in group])
     found = order or sorted(set(names.tolist()) - {""})
@@ -79,7 +79,7 @@ def by_scan_group(matches: Matches, group_of: Mapping[str, str]) -> list[Stratum
 
 
 def only_nodules(matches: Matches, is_in: NDArray[np.bool_]) -> Matches:
-    """Return the matches without the nodules outside; marks that hit those are no false positives either."""
+    """Return the matches of some nodules; marks that hit other nodules are not counted as false positives."""
     return replace(
         matches,
         nodule_scan=np.where(is_in, matches.nodule_scan, -1),

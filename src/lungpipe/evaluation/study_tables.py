@@ -1,4 +1,4 @@
-"""Everything that a study is judged by."""
+"""The tables that a study is evaluated from."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field, replace
@@ -12,8 +12,8 @@ from lungpipe.tables import SCORED
 class StudyTables:
     """Over all folds that ran: scored candidates, patients, the truth of the dataset, and scored validation candidates.
 
-    `scored` and `validation` (contract SCORED) name in `fold` whose networks scored them. Nothing is judged on
-    `validation`: it is what thresholds are chosen on.
+    `scored` and `validation` (contract SCORED) name in `fold` whose networks scored them. `validation` is used
+    to choose thresholds, and never evaluated.
     """
 
     scored: pd.DataFrame
@@ -24,11 +24,11 @@ class StudyTables:
     validation: pd.DataFrame = field(default_factory=SCORED.empty)
 
     def of_subsets(self, subsets: Collection[int]) -> "StudyTables":
-        """Return the part of the truth that lies in the given subsets."""
+        """Return the tables of the given subsets."""
         return self.of_series(set(self.series.loc[self.series["subset"].isin(subsets), "series_uid"]))
 
     def of_series(self, series_uids: Collection[str]) -> "StudyTables":
-        """Return the part of the truth that lies in the given series."""
+        """Return the tables of the given series."""
         inside = {
             name: table[table["series_uid"].isin(series_uids)].reset_index(drop=True)
             for name, table in (("series", self.series), ("nodules", self.nodules), ("exclusions", self.exclusions))

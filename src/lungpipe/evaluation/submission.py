@@ -1,4 +1,4 @@
-"""LUNA16's own files: submissions, annotations, excluded findings, the list of scans."""
+"""LUNA16's CSV files: submissions, annotations, excluded findings, the list of scans."""
 
 import hashlib
 import re
@@ -48,10 +48,10 @@ def read_findings(path: Path) -> pd.DataFrame:
 
 
 def read_series_list(path: Path) -> list[str]:
-    """Return the scans of a study, in file order: a UID a row without header, or the column of a table that names them.
+    """Return the scans of a study, in file order: one UID per row without header, or the UID column of a table.
 
     The column is called seriesuid, series_uid, SeriesInstanceUID, series_instance_uid or uid, in any case. Any other
-    row that is no UID would count as one more scan, and is refused.
+    row that is no UID is refused, since that row would count as a scan.
 
     Raises:
         InputError: no scan, a scan that is listed twice, a row without header that is no UID, names of files.
@@ -96,7 +96,7 @@ def write_submission(table: pd.DataFrame, path: Path, *, has_diameters: bool = F
 
 
 def fingerprints(paths: Mapping[str, Path | None]) -> dict[str, dict[str, str]]:
-    """Return name and SHA-256 of each file that was given, so that a result can be traced to its inputs."""
+    """Return name and SHA-256 of each given file; results store them to name their inputs."""
     found = {}
     for role, path in paths.items():
         if path is not None:

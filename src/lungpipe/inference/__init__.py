@@ -1,1 +1,1 @@
-"""From volumes to detections, and from centres to scores."""
+"""Detect candidates in volumes, and score candidates."""

@@ -17,14 +17,14 @@ from lungpipe.settings.recipe import DetectorInference, TrainedDetector, Trained
 from lungpipe.volumes.volume import Volume
 
 Decoder = Callable[[Maps, Grid, NDArray[np.bool_], object], Detections]
-"""What `settings.decode.builds` names: from maps, grid, region (mask, zyx) and its settings to detections."""
+"""The function that `settings.decode.builds` names: maps, grid, region (mask, zyx), settings -> detections."""
 
 
 class Detector:
     """A trained detector on its hardware."""
 
     def __init__(self, model: Model, inference: DetectorInference, hardware: Hardware) -> None:
-        """Take the model's networks, ready for inference; the model itself is left as it is."""
+        """Copy the model's networks for inference; the model is not changed."""
         self.card, self.inference, self.hardware = model.card, inference, hardware
         self.members = tuple(hardware.place(fold_batch_norm(member)) for member in model.members)
         self.heads = trained_heads(self.card.part)
@@ -35,8 +35,8 @@ class Detector:
 
         The search region is the lung mask dilated by `margin_mm`, or the `whole` volume.
 
-        The result depends on the volume alone, not on how it is stored, and on tiles only through what a network sees
-        beyond the halo: see `tests/unit/inference/test_places.py` for the measured difference.
+        The result does not depend on how the volume is stored. It depends on tiles only if the network sees farther
+        than the halo: `tests/unit/inference/test_places.py` has the measured difference.
         """
         searched = search_region(volume, region, margin_mm)
         maps = predict_maps(self.members, volume, searched, self.inference, hardware=self.hardware, heads=self.heads)
@@ -47,13 +47,13 @@ class Detector:
 
 
 def trained_heads(part: TrainedDetector | TrainedScorer) -> frozenset[str]:
-    """Return the heads of a part's network that its objective trains; a mask of weight 0 is none of them."""
+    """Return the heads of a part's network that its objective trains; a mask of weight 0 is left out."""
     is_mask_trained = getattr(part.training.objective, "mask_weight", 1.0) > 0
     return part.network.heads if is_mask_trained else part.network.heads - {"mask"}
 
 
 def search_region(volume: Volume, region: Literal["whole"] | None, margin_mm: float) -> NDArray[np.bool_]:
-    """Return the mask (bool, zyx) of where a detector searches."""
+    """Return the search region of a detector as a mask (bool, zyx)."""
     if region == "whole":
         return np.ones(volume.grid.shape_zyx, dtype=bool)
     return dilate_mm(volume.read_lungs() > 0, volume.grid.spacing_zyx_mm, margin_mm)

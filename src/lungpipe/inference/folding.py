@@ -1,4 +1,4 @@
-"""Batch normalisation folded into the convolutions before it: the same numbers in fewer passes over memory."""
+"""Fold batch normalisation into the convolution before: the same results with fewer passes over memory."""
 
 import copy
 
@@ -9,7 +9,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 def fold_batch_norm(network: nn.Module) -> nn.Module:
     """Return a copy in evaluation mode in which convolution and batch normalisation in sequence are one convolution.
 
-    Differs from the network by rounding alone. Layers are recognised where they follow each other in a Sequential.
+    Results differ by rounding alone. Only layers that follow each other in a Sequential are folded.
     """
     folded = copy.deepcopy(network).eval()
     for module in list(folded.modules()):

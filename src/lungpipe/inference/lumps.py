@@ -1,4 +1,4 @@
-"""From a mask over the search region to lumps of voxels."""
+"""Find lumps of voxels in a mask map."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -16,7 +16,7 @@ from lungpipe.settings.recipe import DetectorInference
 from lungpipe.volumes.volume import Volume
 
 FILL = {"mask": -np.inf, "heatmap": -np.inf}
-"""What a head's map holds where nothing was computed; other heads hold 0."""
+"""Value of these heads' maps outside computed tiles; other heads have 0."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,7 +40,7 @@ class Maps:
         return int((self.box[0].stop - self.box[0].start) // self.heads[head].shape[1])
 
     def cut(self, head: str, region: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Return the region (mask of the volume, zyx) on a head's grid: an element counts if any of its voxels does."""
+        """Return the region (mask of the volume, zyx) on a head's grid: elements with any voxel of the region."""
         stride = self.stride(head)
         inside = region[self.box]
         padded = np.zeros([side.stop - side.start for side in self.box], dtype=bool)
@@ -60,9 +60,9 @@ def predict_maps(
 ) -> Maps | None:
     """Compute the heads (default: all) of the networks over the search region (mask, zyx); None for an empty region.
 
-    Only tiles whose core meets the region are computed, `tiles_per_batch` at once; a thread reads the next batch
-    meanwhile. Memory: the maps over the region's box, and two batches of tiles. On the CPU tiles are computed one by
-    one: a batch gains nothing there, and oneDNN adds in another order for it.
+    Only tiles whose core meets the region are computed, `tiles_per_batch` at once; a thread reads the next batch at the
+    same time. Memory: the maps over the region's box, and two batches of tiles. On the CPU tiles are computed one by
+    one: a batch is not faster there, and oneDNN would sum in another order.
     """
     stride = _total_stride(members)
     box = box_around(region, stride)

@@ -1,4 +1,4 @@
-"""From the maps of a centre detector to peaks, each with its diameter and its part of the mask."""
+"""Find peaks in the maps of a centre detector, each with its diameter and its part of the mask."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +12,7 @@ from lungpipe.inference.maps import Maps
 from lungpipe.settings.recipe import PeakDecoding
 
 MASK_REACH = 0.75
-"""Voxels farther from a centre than this, in its diameters, belong to something else."""
+"""Voxels farther than this from a centre (in diameters) do not belong to its nodule."""
 SMALLEST_REACH_MM = 3.0
 EQUAL_CENTER_MM = 6.0
 """Diameter at which the centres by heat map and by mask err the same (113 nodules of a validation subset)."""
@@ -21,13 +21,13 @@ EQUAL_SIZE_MM = 12.0
 
 
 def decode_peaks(maps: Maps, grid: Grid, region: NDArray[np.bool_], settings: PeakDecoding) -> Detections:
-    """Return the local maxima of the heat map inside the region (mask, zyx) whose centre lies in the volume.
+    """Return the local maxima of the heat map inside the region (mask, zyx) whose centre is in the volume.
 
     Where the maps have a mask, every peak gets the voxels near its centre (see `crop_mask`); its crop may be empty.
     With `settings.refine` "mask" its centre and its diameter are then refined (see `refine_peak`).
     """
     heatmap = expit(maps.heads["heatmap"][0])
-    # no peak, and below every neighbour that is in the region
+    # not a peak, and lower than every neighbour inside the region
     heatmap[~maps.cut("heatmap", region)] = -1.0
     center_maps = CenterMaps(
         heatmap, maps.heads["offset"], maps.heads["diameter"][0], maps.stride("heatmap"), maps.start_zyx_vox
@@ -49,7 +49,7 @@ def crop_mask(maps: Maps, grid: Grid, center_zyx_mm: NDArray[np.float64], diamet
     reach_mm = max(MASK_REACH * diameter_mm, SMALLEST_REACH_MM)
     spacing = np.asarray(grid.spacing_zyx_mm)
     index = grid.to_index(center_zyx_mm)
-    # the box of the maps may reach beyond the volume
+    # the box of the maps may extend beyond the volume
     ends = np.minimum([side.stop for side in maps.box], grid.shape_zyx)
     low = np.clip(np.floor(index - reach_mm / spacing).astype(int), maps.start_zyx_vox, ends)
     high = np.clip(np.ceil(index + reach_mm / spacing).astype(int) + 1, low, ends)

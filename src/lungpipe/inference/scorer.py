@@ -36,7 +36,7 @@ class Scorer:
     """A trained scorer on its hardware."""
 
     def __init__(self, model: Model, inference: ScorerInference, hardware: Hardware) -> None:
-        """Take the model's networks, ready for inference; the model itself is left as it is."""
+        """Copy the model's networks for inference; the model is not changed."""
         self.card, self.inference, self.hardware = model.card, inference, hardware
         self.patch_size_vox = int(model.card.settings["sampling"]["patch_size_vox"])
         self.members = tuple(hardware.place(fold_batch_norm(member)) for member in model.members)
@@ -46,13 +46,13 @@ class Scorer:
         return self.score_patches(self.cut(volume, centers_zyx_mm))
 
     def cut(self, volume: Volume, centers_zyx_mm: ArrayLike) -> Iterator[Patch]:
-        """Yield the patch (int16 HU, zyx) whose middle is nearest to each world centre; air beyond the volume."""
+        """Yield the patch (int16 HU, zyx) whose middle is nearest to each world centre; air outside the volume."""
         side = self.patch_size_vox
         for index in volume.grid.to_index(np.reshape(centers_zyx_mm, (-1, 3))):
             yield volume.read_hu(window_around(index, (side, side, side)))
 
     def score_patches(self, patches: Iterable[Patch]) -> Scores:
-        """Return the scores of patches, `patches_per_batch` at once; a thread reads the next batch meanwhile."""
+        """Return the scores of patches, `patches_per_batch` at once; a thread reads the next batch at the same time."""
         logits = [np.zeros((2, 0))]
         logits += [self._logits(hu) for hu in _read_ahead(patches, self.inference.patches_per_batch)]
         nodule, malignancy = np.concatenate(logits, axis=1)
@@ -61,7 +61,7 @@ class Scorer:
     def _logits(self, hu_BCZYX: Tensor) -> NDArray[np.float64]:
         """Return the logits (2, B) of nodule and malignancy, the mean over members and flipped views."""
         count = len(hu_BCZYX)
-        # oneDNN adds in another order for a single patch, so that its score would depend on the batch
+        # oneDNN sums in another order for a single patch, so the score would depend on the batch size
         patches = hu_BCZYX if count > 1 else hu_BCZYX.expand(2, -1, -1, -1, -1)
         views = [mean_logits(self.members, v, self.hardware) for v in flipped_views(patches, self.inference.num_views)]
         heads = [torch.stack([view[head] for view in views]).mean(dim=0) for head in ("nodule", "malignancy")]

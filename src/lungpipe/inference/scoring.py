@@ -1,4 +1,4 @@
-"""Candidates of whole series to scored candidates."""
+"""Score the candidates of whole series."""
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from lungpipe.tables import CENTER_COLUMNS, SCORED
 from lungpipe.volumes.store import open_volume
 
 SCORE_LIMITS = (1e-6, 1.0 - 1e-6)
-"""A detector's score is clipped to these before its odds are taken."""
+"""A detector's score is clipped to these limits before its odds are computed."""
 
 
 def score_candidates(
@@ -22,18 +22,18 @@ def score_candidates(
     """Return the candidates with `probability` and `malignancy` (SCORED contract).
 
     With `has_detector_odds` the probability's odds are the geometric mean of the odds of detector and scorer, which
-    look at different fields of view and err differently; a candidate without a detector score has the scorer's
-    alone. Nothing is fitted, so nothing can be fitted on the wrong subset.
+    see different fields of view and make different errors. A candidate without a detector score has the scorer's odds
+    alone. Nothing is fitted, so nothing can be fitted on the test subset.
 
     Raises:
-        LeakError: the scorer is another fold's.
+        LeakError: the scorer belongs to another fold.
         KeyError: a candidate of a series without a store.
     """
     scorer.card.expect_fold(fold)
     ordered = candidates.reset_index(drop=True)
     rows = ordered.groupby("series_uid").indices
     scores = scorer.score_patches(_patches(scorer, stores, ordered, rows))
-    # patches come series by series; the table keeps its own order
+    # patches are read series by series; the table keeps its order
     places = np.concatenate([np.zeros(0, dtype=np.intp), *rows.values()])
     logits, malignancy = np.empty(len(ordered)), np.empty(len(ordered))
     logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy

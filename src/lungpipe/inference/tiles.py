@@ -1,4 +1,4 @@
-"""Tiles of a volume: a lattice that depends on the volume's shape alone, and never on where the search region lies."""
+"""Tiles of a volume: a lattice that depends on the volume's shape, not on the search region."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ def lay_tiles(region: NDArray[np.bool_], inference: DetectorInference, stride: i
     """Return the tiles of a volume whose core meets the region (mask of the volume's shape, zyx).
 
     Cores start at voxel 0, have multiples of the network's total `stride` as sides, and cover the volume without
-    overlap; the last ones may reach beyond the volume's end. Every window adds `halo_vox` on each side. All windows
+    overlap; the last cores may extend beyond the volume. Every window adds `halo_vox` on each side. All windows
     have one shape: the smallest that covers the volume with as many tiles as `tile_size_vox` needs.
     """
     cores = [_split(size, inference, stride) for size in region.shape]
@@ -37,7 +37,7 @@ def lay_tiles(region: NDArray[np.bool_], inference: DetectorInference, stride: i
 
 
 def box_around(region: NDArray[np.bool_], stride: int) -> Box | None:
-    """Return the smallest box (zyx) with sides at multiples of `stride` that holds the region; none if it is empty."""
+    """Return the smallest box (zyx) with sides at multiples of `stride` around the region; None without a region."""
     sides = []
     for axis in range(3):
         filled = np.flatnonzero(region.any(axis=tuple(other for other in range(3) if other != axis)))

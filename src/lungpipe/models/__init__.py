@@ -1,4 +1,4 @@
-"""Networks that take HU, and models: networks with a card that says what they were trained on."""
+"""Networks that take HU, and models: networks with a card of what they were trained on."""
 
 from lungpipe.models.build import build_network, resolve
 from lungpipe.models.card import ModelCard, Role, digest_of

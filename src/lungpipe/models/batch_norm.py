@@ -33,8 +33,8 @@ def sum_over_processes(local: Tensor) -> Tensor:
 class BatchNorm3d(nn.BatchNorm3d):
     """`nn.BatchNorm3d` whose statistics in a distributed training are those of the whole batch.
 
-    With one process, and in evaluation, this is `nn.BatchNorm3d` to the bit; the stored tensors have its names.
-    `nn.SyncBatchNorm` does the same on CUDA alone. Processes may hold different numbers of patches.
+    With one process, and in evaluation mode, the results equal those of `nn.BatchNorm3d` to the bit, and stored tensors
+    have the same names. `nn.SyncBatchNorm` works on CUDA alone. Processes may hold different numbers of patches.
     """
 
     def forward(self, input: Tensor) -> Tensor:  # noqa: A002

@@ -12,8 +12,8 @@ PRIOR_LOGIT = -4.0
 class ConvNormReLU(nn.Sequential):
     """3x3x3 convolution, batch normalisation, ReLU.
 
-    Batch normalisation rather than instance normalisation: a nodule's brightness against its surroundings is the
-    signal, and at inference the layer folds into the convolution.
+    Batch normalisation rather than instance normalisation: the brightness of a nodule against its surroundings is
+    the signal, and at inference the layer can be folded into the convolution.
     """
 
     def __init__(self, in_channels: int, out_channels: int, stride: int = 1) -> None:
@@ -60,7 +60,7 @@ def block(in_channels: int, out_channels: int, *, is_residual: bool, stride: int
 def stem(in_channels: int, out_channels: int, *, is_residual: bool, stride: int) -> nn.Module:
     """Return the first block of a network, for a stride of 1, 2 or 4.
 
-    A stride of 4 folds every 2x2x2 voxels into channels and strides by 2: a 3x3x3 kernel that strides by 4 would miss
+    A stride of 4 folds every 2x2x2 voxels into channels and strides by 2: a 3x3x3 kernel with stride 4 would skip
     voxels.
     """
     if stride <= 2:
@@ -94,7 +94,7 @@ def voxel_shuffle(features_BCZYX: Tensor, factor: int) -> Tensor:
 
 
 def check_sides(features_BCZYX: Tensor, total_stride: int, network: str) -> None:
-    """Raise ValueError for sides (zyx) that are no multiples of the network's total stride."""
+    """Raise ValueError for sides (zyx) that are not multiples of the network's total stride."""
     if any(side % total_stride for side in features_BCZYX.shape[2:]):
         found = tuple(features_BCZYX.shape[2:])
         raise ValueError(f"{network}: expected sides (zyx) divisible by {total_stride} voxels, found {found}")

@@ -1,4 +1,4 @@
-"""From settings to the code that they stand for."""
+"""Build the network that settings name."""
 
 import importlib
 from typing import cast
@@ -9,7 +9,7 @@ from lungpipe.settings.recipe import NetworkSettings
 
 
 def resolve(builds: str) -> object:
-    """Import `module:Name` and return what it names.
+    """Import the module of `module:Name` and return the object of that name.
 
     Raises:
         ValueError: no such module, or no such name in the module.

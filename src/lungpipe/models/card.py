@@ -1,4 +1,4 @@
-"""The card of a model: what its networks are, what they were trained on, and what they must not be judged on."""
+"""The card of a model: its settings, what its networks were trained on, and the leak rules that follow."""
 
 import hashlib
 import json
@@ -18,20 +18,20 @@ TripleMm = tuple[float, float, float]
 
 
 class Best(Protocol):
-    """What a training reports of the check whose weights were kept."""
+    """The check of a training whose weights were kept."""
 
     best_step: int
     best_score: float
 
 
 def digest_of(uid: str) -> str:
-    """Return the SHA-256 of a series UID or patient ID: a card names what a model saw without naming anyone."""
+    """Return the SHA-256 of a series UID or patient ID; a card holds digests, so that no patient is named."""
     return hashlib.sha256(uid.encode("utf-8")).hexdigest()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """What a model is and what it saw; series and patients are SHA-256 digests, `fold` is none outside a study."""
+    """A model and its training data; series and patients are SHA-256 digests, `fold` is None outside a study."""
 
     role: Role
     recipe: str
@@ -80,13 +80,13 @@ class ModelCard:
 
     @property
     def part(self) -> TrainedDetector | TrainedScorer:
-        """The settings as an object; raises ValueError where they are not those of the role."""
+        """The settings as an object; raises ValueError if they do not fit the role."""
         part = TrainedDetector if self.role == "detector" else TrainedScorer
         return part.model_validate(self.settings)
 
     @property
     def name(self) -> str:
-        """The model as messages name it."""
+        """The model's name in messages."""
         return f"{self.role} of recipe {self.recipe}"
 
     def expect_fold(self, fold: int) -> None:
@@ -158,9 +158,9 @@ class ModelCard:
 
 
 def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
-    """Return the card of an ensemble of models: it saw what any of its members saw.
+    """Return the card of an ensemble of models, which saw everything that any of the models saw.
 
-    Models of different folds have no fold together, and their figures, measured on different scans, are dropped.
+    An ensemble of models of different folds has no fold and no figures, since those were measured on different scans.
 
     Raises:
         ValueError: models of different roles, recipes, settings or spacing.

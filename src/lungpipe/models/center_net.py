@@ -16,8 +16,8 @@ class CenterNet(nn.Module):
 
     Returns logits `heatmap` (B, 1, z, y, x), `offset` (B, 3, z, y, x; zyx, voxels from the coarse voxel's centre),
     `diameter` (B, 1, z, y, x; log(mm / 10)) and `mask` (B, 1, Z, Y, X), with z = Z / output_stride. Z, Y and X must be
-    multiples of the settings' `total_stride`. No layer computes at full resolution: the stem strides by 2, and the
-    mask combines the trunk with the stem's features there before its voxels are shuffled out.
+    multiples of the settings' `total_stride`. No layer computes at full resolution: the stem has stride 2, and the
+    mask is computed from trunk and stem features at that stride, then shuffled to full resolution.
     """
 
     def __init__(self, settings: CenterNetSettings) -> None:
@@ -40,7 +40,7 @@ class CenterNet(nn.Module):
             nn.init.constant_(head.bias, PRIOR_LOGIT)  # type: ignore[arg-type]
 
     def forward(self, hu_BCZYX: Tensor) -> dict[str, Tensor]:
-        """Return all four heads; raises ValueError for sides that are no multiples of `total_stride`."""
+        """Return all four heads; raises ValueError for sides that are not multiples of `total_stride`."""
         check_sides(hu_BCZYX, self.total_stride, "centre detector")
         fine = self.stem(self.intensity(hu_BCZYX))
         features = self.neck(self.trunk(fine))

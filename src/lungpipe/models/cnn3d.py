@@ -9,7 +9,7 @@ from lungpipe.models.intensity import Intensity
 from lungpipe.settings.recipe import Cnn3dSettings
 
 POOLED_SIDE = 4
-"""Side of the feature map that the dense layers read: as left of 32 voxels; other patches are averaged to it."""
+"""Side of the feature map of a patch of 32 voxels, for which the dense layers are built; other patches are averaged."""
 
 
 class Cnn3d(nn.Module):

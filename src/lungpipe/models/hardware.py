@@ -1,4 +1,4 @@
-"""What a training or inference job computes on: device, precision, threads, memory layout."""
+"""Hardware of a training or inference job: device, precision, threads, memory layout."""
 
 import os
 import re
@@ -18,7 +18,7 @@ WITHOUT_BFLOAT16 = frozenset({"SSE41", "AVX", "AVX2", "AVX2_VNNI", "AVX512_CORE"
 class Hardware:
     """Device, dtype of the forward pass, and the layout in memory of 5D weights and patches.
 
-    Channels last: oneDNN and cuDNN then compute in place instead of reordering around every 3D convolution.
+    With channels last, oneDNN and cuDNN need not reorder the data around every 3D convolution.
     """
 
     device: torch.device
@@ -36,18 +36,18 @@ class Hardware:
 
 
 def choose_hardware(settings: ComputeSettings, num_threads: int) -> Hardware:
-    """Resolve `auto` settings on this machine and let torch use that many threads.
+    """Resolve `auto` settings on this machine and set torch's number of threads.
 
     Raises:
-        RuntimeError: `cuda` was asked for and there is no such device.
+        RuntimeError: `cuda` is set and there is no CUDA device.
     """
     if settings.device == "cuda" and not torch.cuda.is_available():
         raise RuntimeError("compute.device: expected a CUDA device for 'cuda', found none")
     name = "cuda" if settings.device != "cpu" and torch.cuda.is_available() else "cpu"
     torch.set_num_threads(num_threads)
-    # the same switch as use_deterministic_algorithms, which imports the compiler, too: a second of every job
+    # as use_deterministic_algorithms, which also imports the compiler: a second per job
     torch.set_deterministic_debug_mode("warn" if name == "cuda" else "error")
-    # that mode also fills all new memory with NaN before it is used: 5 % of a training step
+    # deterministic mode also fills all new memory with NaN, which takes 5 % of a training step
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     is_reduced = settings.precision == "bfloat16" or (settings.precision == "auto" and has_native_bfloat16(name))
     return Hardware(torch.device(name), torch.bfloat16 if is_reduced else torch.float32)
@@ -71,7 +71,7 @@ def name_hardware(name: str, num_threads: int) -> Hardware:
 
 
 def has_native_bfloat16(device: str) -> bool:
-    """Tell whether the hardware multiplies bfloat16 itself; emulated, it is slower than float32."""
+    """Return whether the hardware multiplies bfloat16; emulated bfloat16 is slower than float32."""
     if device == "cuda":
         return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     if torch.backends.cpu.get_cpu_capability() == "AVX2" or os.environ.get("ONEDNN_MAX_CPU_ISA") in WITHOUT_BFLOAT16:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from lungpipe.settings.recipe import NetworkSettings, Normalisation
 
 UNIFORM_MEAN, UNIFORM_STD = 0.5, 1.0 / math.sqrt(12.0)
-"""Mean and standard deviation of the uniform distribution on [0, 1]: fixed, so that no scan depends on another."""
+"""Mean and standard deviation of the uniform distribution on [0, 1]; fixed, so they depend on no scan."""
 
 
 class Intensity(nn.Module):
@@ -26,7 +26,7 @@ class Intensity(nn.Module):
         self.normalisation: Normalisation = settings.normalisation
         shape = (1, len(settings.windows_hu), 1, 1, 1)
         for name, ends in zip(("low_hu", "high_hu"), zip(*settings.windows_hu, strict=True), strict=True):
-            # not stored with the weights: the card's settings hold the windows
+            # not stored with the weights: the card's settings have the windows
             self.register_buffer(name, torch.tensor(ends, dtype=torch.float32).reshape(shape), persistent=False)
 
     @property
@@ -35,7 +35,7 @@ class Intensity(nn.Module):
         return int(self.low_hu.shape[1])
 
     def forward(self, hu_BCZYX: Tensor) -> Tensor:
-        """Return float32 intensities; raises ValueError where HU have another shape than (B, 1, Z, Y, X)."""
+        """Return float32 intensities; raises ValueError for HU of another shape than (B, 1, Z, Y, X)."""
         if hu_BCZYX.dim() != 5 or hu_BCZYX.shape[1] != 1:
             raise ValueError(f"network: expected HU of the shape (B, 1, Z, Y, X), found {tuple(hu_BCZYX.shape)}")
         clipped = torch.clamp(hu_BCZYX.float(), self.low_hu, self.high_hu)

@@ -1,4 +1,4 @@
-"""Models: networks and their card in one safetensors file that rebuilds itself."""
+"""Models: networks and their card in one safetensors file."""
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
@@ -33,10 +33,10 @@ def join_models(models: Sequence[Model]) -> Model:
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write members and card whole; equal content gives equal bytes (one metadata key: its order is then fixed).
+    """Write members and card atomically; equal content gives equal bytes, since one metadata key has a fixed order.
 
     Raises:
-        ValueError: another number of members than the card says, or weights that are not finite.
+        ValueError: a number of members that differs from the card, or weights that are not finite.
     """
     expected, found = len(model.card.best_steps), len(model.members)
     if not found or expected != found:
@@ -85,7 +85,7 @@ def load_model(path: Path, *, expect_role: Role | None = None) -> Model:
             raise ValueError(f"{path}: {error}") from None
     with _opened(path) as stream:
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-    # the draws of the weights that are replaced at once must not move the caller's random state
+    # drawing the initial weights, which are replaced, must not change the caller's random state
     with torch.random.fork_rng(devices=[]):
         members = tuple(build_network(card.part.network) for _ in card.best_steps)
     _refuse_other_tensors(path, tensors, dict(_named(members)))
@@ -120,7 +120,7 @@ def _refuse_other_files(path: Path) -> None:
         try:
             header = json.loads(stream.read(length)) if 8 + length <= size else {}
         except ValueError:
-            return  # no JSON: safetensors names what is wrong
+            return  # not JSON: safetensors raises its own error
     if not isinstance(header, dict):
         return
     ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]

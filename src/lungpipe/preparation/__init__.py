@@ -1,1 +1,1 @@
-"""Raw scans to stored volumes: a subset, or one scan of any format; checks, and comparison with reference masks."""
+"""Prepare raw scans as stored volumes, check them, and compare their lungs with reference masks."""

@@ -1,4 +1,4 @@
-"""The accounting table: n of n scans, how good their lungs are, and what became of each that failed."""
+"""The accounting table: expected and prepared scans, their lungs, and the reason of each failure."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -9,18 +9,18 @@ from lungpipe.volumes.manifest import VolumeEntry
 
 TOTAL = "total"
 MEASURED = ("outside_lungs_percent", "lungs_litres_median", "lungs_dice_median", "lungs_dice_min")
-"""The columns that are no counts."""
+"""Columns that are not counts."""
 
 
 class PreparationError(RuntimeError):
-    """Scans that could not be prepared, or are there twice; the message names each with its reason."""
+    """Scans that could not be prepared, or exist twice; the message names each scan and the reason."""
 
 
 def account_scans(qc: Sequence[pd.DataFrame], references: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFrame:
-    """Return a row per subset and a total: scans expected and prepared, nodules and where they lie, and the lungs.
+    """Return a row per subset and a total: scans expected and prepared, nodules outside volume and lungs, lung figures.
 
-    Nodules of a scan that failed count as outside volume and lungs. Medians and the smallest Dice go over scans, the
-    total's over all of them; they are missing where there is nothing to go over.
+    Nodules of a scan that failed count as outside volume and lungs. Medians and the smallest Dice are taken over scans,
+    in the total over all scans; without scans they are missing.
 
     Args:
         qc: one table per subset (QC contract).
@@ -39,7 +39,7 @@ def account_scans(qc: Sequence[pd.DataFrame], references: Sequence[pd.DataFrame]
 
 
 def key_figures(accounting: pd.DataFrame) -> dict[str, float]:
-    """Return the total's figures that are not missing, numbers under `num_<name>`: what is tracked."""
+    """Return the total's figures that are not missing, counts under `num_<name>`, for tracking."""
     total = accounting.iloc[-1].drop("subset").dropna()
     return {name if name in MEASURED else f"num_{name}": float(value) for name, value in total.items()}
 
@@ -57,7 +57,7 @@ def refuse_failures(qc: Sequence[pd.DataFrame]) -> None:
 
 
 def refuse_doubles(entries: Iterable[VolumeEntry], series: pd.DataFrame) -> None:
-    """Raise PreparationError if two series hold the same volume: one in two subsets would be learned and judged.
+    """Raise PreparationError if two series have the same volume, which could be in training and in test.
 
     Args:
         entries: of the manifests of all subsets.
@@ -78,7 +78,7 @@ def refuse_doubles(entries: Iterable[VolumeEntry], series: pd.DataFrame) -> None
 def _summarise(rows: pd.DataFrame) -> dict[str, int | float]:
     num_nodules, num_outside = int(rows["num_nodules"].sum()), int(rows["num_nodules_outside_lungs"].sum())
     is_refused = rows["reference_reason"].fillna("") != ""
-    # the sides and not the mask: a mask that is the whole volume has none
+    # counted by sides: a mask of the whole volume has no sides
     lungs_ml = rows["left_lung_ml"] + rows["right_lung_ml"]
     return {
         "prepared": int(rows["is_ok"].sum()),

@@ -1,4 +1,4 @@
-"""Compare a subset's stored lungs with reference masks: nothing that is prepared or learned depends on these."""
+"""Compare a subset's stored lungs with reference masks; no volume and no training depends on the result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ Log = Callable[[str], None]
 
 @dataclass(frozen=True, slots=True)
 class CompareRequest:
-    """What is compared: the subset's number, and whether its masks are whole volumes, and no lungs."""
+    """The subset's number, and whether its masks are whole volumes instead of lungs."""
 
     subset: int
     is_whole: bool
@@ -49,8 +49,8 @@ def compare_lungs(
 ) -> pd.DataFrame:
     """Return a row (contract REFERENCES) for each scan that has a volume in `folder` and a reference.
 
-    A reference that cannot be used is no failure: its figures are missing, and `reference_reason` says why. `log`
-    hears of each scan once.
+    If a reference cannot be used, its figures are missing and `reference_reason` has the reason. `log` is called once
+    per scan.
 
     Raises:
         ManifestError, VolumeError: a manifest or a store that cannot be read.
@@ -68,7 +68,7 @@ def compare_lungs(
 def measure_agreement(lungs: NDArray[np.uint8], reference: NDArray[np.uint8], grid: Grid) -> dict[str, float]:
     """Return the figures of two lung masks (uint8, zyx; 1 left, 2 right) on one grid: Dice, and the reference's ml.
 
-    Dice is NaN for a lung that neither mask has.
+    The Dice of a lung is NaN if neither mask has that lung.
     """
     overlap = count_overlap(lungs, reference)
     reference_ml = float(overlap[:, [LEFT, RIGHT]].sum()) * grid.voxel_volume_mm3 / 1000.0
@@ -102,7 +102,7 @@ def _compare(pair: _Pair) -> Row:
         reference = _read_on(grid, pair)
     except (ValueError, OSError) as error:
         return _refuse(pair, str(error))
-    # a store that cannot be read, though, ends the job: it is ours
+    # errors of our own store are not caught: they end the job
     lungs = open_volume(pair.store_path).read_lungs()
     return {**_row(pair), **measure_agreement(lungs, reference, grid)}
 

@@ -1,4 +1,4 @@
-"""One scan, from any format to a store or an image, with its lungs; and what a scan or store holds."""
+"""Convert one scan of any format to a store or an image with its lungs; describe a scan or a store."""
 
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -23,20 +23,20 @@ from lungpipe.volumes.writer import draft_volume
 
 @dataclass(frozen=True, slots=True)
 class Output:
-    """Where one scan goes: path (.ome.zarr, .mhd, .mha, .nii, .nii.gz), the grid's reference image, lungs or HU."""
+    """The output of one scan: path (.ome.zarr, .mhd, .mha, .nii, .nii.gz), reference image of the grid, lungs or HU."""
 
     path: Path
     like: Path | None = None
     is_lungs_only: bool = False
 
     def check(self) -> None:
-        """Raise ValueError for an ending that cannot hold what is asked for, or a store that is another program's."""
+        """Raise ValueError for an ending that does not fit the output, or a store that lungpipe did not write."""
         is_store = self.path.name.endswith(STORE_SUFFIX)
         allowed = IMAGE_ENDINGS if self.is_lungs_only else (STORE_SUFFIX, *IMAGE_ENDINGS)
         if not self.path.name.endswith(allowed) or (self.is_lungs_only and is_store):
             raise ValueError(f"{self.path}: expected an ending of {', '.join(allowed)}, found {self.path.name}")
         if is_store and self.path.exists():
-            read_own_attributes(self.path)  # only what lungpipe wrote is replaced
+            read_own_attributes(self.path)  # a store of another program is not replaced
 
 
 def prepare_scan(
@@ -47,10 +47,10 @@ def prepare_scan(
     *,
     on_remark: Callable[[str], None] | None = None,
 ) -> Grid:
-    """Prepare one scan of any format and return the grid of what was written.
+    """Prepare one scan of any format and return the grid of the output.
 
-    `on_remark` is called with each remark of the scan's reader, such as what it left out.
-    With a reference image the lungs are found on the scan's own grid, since a reference may show a part of the chest.
+    `on_remark` is called with each remark of the scan's reader, such as skipped files. With a reference image, lungs
+    are found on the scan's own grid, since the reference may show only a part of the chest.
 
     Raises:
         ValueError: a scan, reference or output that cannot be used (ScanError, VolumeError among them).
@@ -82,10 +82,10 @@ def prepare_scan(
 
 
 def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None = None) -> dict[str, Any]:
-    """Return what a scan or store holds: series, grid (zyx, mm), HU range, ml of each lung, the reader's remarks.
+    """Return the properties of a scan or store: series, grid (zyx, mm), HU range, ml of each lung, remarks.
 
     Raises:
-        ValueError: a path that is neither (ScanError, VolumeError).
+        ValueError: a path that is neither a scan nor a store (ScanError, VolumeError).
     """
     path = Path(path)
     if path.name.rstrip("/").endswith(STORE_SUFFIX):

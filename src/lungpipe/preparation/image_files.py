@@ -1,4 +1,4 @@
-"""One image out to, and one geometry in from, the file formats that other tools read."""
+"""Write images, and read the grids of images, in the file formats of other tools."""
 
 import os
 import secrets
@@ -29,13 +29,13 @@ def write_image(path: Path, array: NDArray[np.generic], grid: Grid) -> None:
     if not path.name.endswith(IMAGE_ENDINGS):
         raise ValueError(f"{path}: expected an ending of {', '.join(IMAGE_ENDINGS)}, found {path.name}")
     path.parent.mkdir(parents=True, exist_ok=True)
-    # a folder of its own: MetaImage writes two files, and names the second one in the first
+    # in a temporary folder: MetaImage writes two files, and the header names the data file
     folder = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     folder.mkdir()
     try:
         is_uncompressed = path.name.endswith(".nii")
         SimpleITK.WriteImage(to_image(array, grid), str(folder / path.name), not is_uncompressed)
-        # the header last: where it lies, its voxels lie too
+        # the header last: a header without its voxels must never exist
         for written in sorted(folder.iterdir(), key=lambda item: item.name == path.name):
             os.replace(written, path.with_name(written.name))
     finally:
@@ -46,7 +46,7 @@ def read_reference_grid(path: Path) -> Grid:
     """Return the grid of any image: MetaImage or NIfTI of any type, a DICOM series or a store.
 
     Raises:
-        ScanError: no image, or one that is not three-dimensional.
+        ScanError: not an image, or not three-dimensional.
     """
     path = Path(path)
     if is_directory(path):

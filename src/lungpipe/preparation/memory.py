@@ -1,4 +1,4 @@
-"""Estimate from headers how much memory a scan takes, and refuse scans that take more than a worker has."""
+"""Estimate the memory of a scan from its header, and refuse scans that need more than a worker has."""
 
 import math
 import os
@@ -23,30 +23,30 @@ if TYPE_CHECKING:
 
 HU_BYTES, FLOAT_BYTES, LABEL_BYTES = 2, 4, 1
 PROGRAM_BYTES = 640 * 2**20
-"""What a process takes beside a scan: interpreter and libraries, and what the allocator keeps of earlier ones."""
+"""Bytes of a process without a scan: interpreter, libraries, and memory that the allocator keeps of earlier scans."""
 FIXED_BYTES = 44 * 2**20
-"""What every scan takes, however small: thread pools, and what libraries load at their first use."""
+"""Bytes of every scan, however small: thread pools, and libraries loaded at first use."""
 PACKED_BYTES = 2.5
-"""For each voxel while the volume is written: compressed chunks, and the shards that they are joined to."""
+"""Bytes per voxel while the volume is written: compressed chunks, and the shards that are made of them."""
 HALVES_BYTES = 1
-"""For each voxel of the target while its half-resolution level is made and written: an eighth of the voxels."""
+"""Bytes per voxel of the target while the half-resolution level (an eighth of the voxels) is made and written."""
 KEPT_BYTES = 96 * 2**20
-"""What the allocator keeps at most of the shards just written."""
+"""Bytes that the allocator keeps at most of the shards just written."""
 CELL_BYTES = 23
-"""For each voxel of the coarse grid on which the lungs are found: HU, masks, 32-bit components."""
+"""Bytes per voxel of the coarse grid on which the lungs are found: HU, masks, 32-bit components."""
 COMPARED_BYTES = 3
-"""For each voxel of the target while two masks are compared: both, and one in the reading or in another order."""
+"""Bytes per voxel of the target while two masks are compared: both, and one being read or reordered."""
 
 
 def estimate_peak_bytes(native_grid: Grid, target_grid: Grid, *, reading_bytes: int = 0, threads: int = 1) -> int:
-    """Return an upper bound, in bytes, of what preparing one scan takes at its peak, beside the program itself.
+    """Return an upper bound (bytes) of the peak memory of preparing one scan, without the program itself.
 
-    The largest of the job's stages counts, one after the other. `reading_bytes` are taken while the voxels are read,
-    beside these; `threads` resample. The terms are calibrated by `benchmarks/bench_memory.py`.
+    Stages follow each other, so the largest stage counts. `reading_bytes` are used while the voxels are read, in
+    addition to the voxels; `threads` resample. The terms are calibrated by `benchmarks/bench_memory.py`.
     """
     native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
     is_oblique = match_axes(native_grid, target_grid) is None
-    # SimpleITK takes a copy of the scan, or of what was made of it by smoothing
+    # SimpleITK copies the scan, or the smoothed scan
     copies = 3 if any(anti_alias_sigma_mm(native_grid, target_grid)) else 2
     # two slices in floating point on the way from the native size to the target's, at three sizes
     scratch = threads * FLOAT_BYTES * 6 * max(_slice_vox(native_grid), _slice_vox(target_grid))
@@ -86,16 +86,16 @@ def require_memory(scan: ScanFiles, settings: "PreprocessingSettings", limit_byt
 
 
 def estimate_comparison_bytes(native_grid: Grid, target_grid: Grid, *, label_bytes: int, file_bytes: int) -> int:
-    """Return an upper bound, in bytes, of what comparing a stored mask with reference lungs takes at its peak.
+    """Return an upper bound (bytes) of the peak memory of comparing a stored mask with reference lungs.
 
-    The program itself comes to that. `label_bytes`: of a voxel of the reference; `file_bytes`: of its file.
+    The program itself is not included. `label_bytes`: of a voxel of the reference; `file_bytes`: of its file.
     """
     native, target = math.prod(native_grid.shape_zyx), math.prod(target_grid.shape_zyx)
     stages = {
         "read": file_bytes + 2 * label_bytes * native,
         # a mask of each lung, and one of another label, or all labels in order, to name those that are refused
         "labels": 2 * (label_bytes + LABEL_BYTES) * native,
-        # SimpleITK, where it is needed, takes a copy of the labels and gives up one of its own
+        # SimpleITK, if used, copies the labels and frees one copy of its own
         "resample": 2 * LABEL_BYTES * (native + target),
         "compare": COMPARED_BYTES * target,
     }
@@ -125,9 +125,9 @@ def require_comparison_memory(scan: ScanFiles, reference: ScanFiles, target_grid
 
 
 def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: "PreprocessingSettings") -> list[str]:
-    """Return the series that a worker of the settings' memory refuses by their headers.
+    """Return the series whose estimate exceeds the settings' worker memory.
 
-    Those that the manifest of `folder` holds are prepared already, and files still to come are not known.
+    Series in the manifest of `folder` are prepared already and left out, and so are files that do not exist yet.
     """
     try:
         prepared = {entry.series_uid for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
@@ -169,7 +169,7 @@ def _lungs_bytes(grid: Grid) -> int:
 
 
 def _reading_bytes(header: Header) -> int:
-    """Return what the file's voxels take beside their HU: decompression, swapped bytes, and a type of other size."""
+    """Return the bytes for reading a file's voxels besides their HU: decompression, byte order, another number type."""
     other_type = 0 if header.element_type == "MET_SHORT" else header.num_bytes
     if header.is_compressed:
         return header.data_path.stat().st_size + header.num_bytes + other_type

@@ -75,7 +75,7 @@ def prepare_subset(
     tasks = _list_tasks(scans, folder, request)
     kept = find_up_to_date(tasks, folder)
     num_missing = len(tasks) - len(kept)
-    # workers that have no scan of their own lend their cores to those that have
+    # cores of workers without a scan are given to the others
     threads = max(num_workers // max(num_missing, 1), 1)
     missing = [replace(task, threads=threads) for task in tasks if task.scan.series_uid not in kept]
     log(f"subset {request.subset}: {len(tasks)} scans, {len(kept)} kept, {num_missing} to compute")

@@ -1,4 +1,4 @@
-"""The QC row of a scan: whether it was prepared, why not, and whether its nodules lie in volume and lungs."""
+"""The QC row of a scan: whether the scan was prepared, why not, and how many nodules are outside volume and lungs."""
 
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -93,7 +93,7 @@ def count_nodules(
 ) -> dict[str, int]:
     """Count nodules (centres (N, 3), world zyx mm) in all, outside the volume and outside the dilated lungs.
 
-    A nodule is outside the lungs when no lung voxel lies within `margin_mm` of the voxel nearest to its centre.
+    A nodule is outside the lungs if no lung voxel is within `margin_mm` of the voxel nearest to the nodule's centre.
     """
     is_inside = grid.contains(centers_zyx_mm).reshape(-1)
     is_in_lungs = [near_lungs(center, grid, read_lungs, margin_mm) for center in centers_zyx_mm[is_inside]]
@@ -105,7 +105,7 @@ def count_nodules(
 
 
 def near_lungs(center_zyx_mm: NDArray[np.float64], grid: Grid, read_lungs: ReadLungs, margin_mm: float) -> bool:
-    """Tell whether a lung voxel lies within `margin_mm` of the voxel nearest to a centre."""
+    """Return whether a lung voxel is within `margin_mm` of the voxel nearest to a centre."""
     spacing = np.asarray(grid.spacing_zyx_mm)
     reach = np.floor(margin_mm / spacing).astype(int)
     nearest = np.round(grid.to_index(center_zyx_mm))
@@ -122,7 +122,7 @@ def qc_row(series_uid: str, subset: int, source: str, counts: dict[str, int]) ->
 
 
 def failed_row(series_uid: str, subset: int, source: str, *, num_nodules: int, reason: str) -> dict[str, Any]:
-    """Return the row of a scan that could not be prepared: all of its nodules are lost."""
+    """Return the row of a scan that could not be prepared: all its nodules count as outside."""
     names = ("num_nodules", "num_nodules_outside_volume", "num_nodules_outside_lungs")
     row = qc_row(series_uid, subset, source, dict.fromkeys(names, num_nodules))
     return {**row, "is_ok": False, "reason": reason}

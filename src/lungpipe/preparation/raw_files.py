@@ -13,7 +13,7 @@ from lungpipe.datasets.luna16 import ScanFiles
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
 
 RECORDS_FILE = "raw_files.json"
-"""Sizes and times lie beside the manifest, not in it: touching a raw file must not change the manifest's bytes."""
+"""The record of sizes and times. It is not in the manifest, which must not change when a file is touched."""
 
 
 def hash_scan(scan: ScanFiles) -> str:
@@ -26,7 +26,7 @@ def hash_scan(scan: ScanFiles) -> str:
 
 
 def stat_scan(scan: ScanFiles) -> list[list[int]]:
-    """Return size and time (ns) of the header and the data file; raises OSError, naming it, where one is no file."""
+    """Return size and time (ns) of header and data file; raises OSError with the file's name if one is not a file."""
     stats = [_stat(path) for path in _files(scan)]
     return [[found.st_size, found.st_mtime_ns] for found in stats]
 
@@ -44,7 +44,7 @@ def read_records(folder: Path) -> dict[str, Any]:
 
 
 def is_unchanged(scan: ScanFiles, sha256: str, known: Mapping[str, Any]) -> bool:
-    """Tell whether the raw files still hold the content of that SHA-256; False where they cannot be read.
+    """Return whether the raw files still have this SHA-256; False if they cannot be read.
 
     `known` is the series' record in `raw_files.json`: with equal size and time the files are not read.
     """
@@ -57,9 +57,9 @@ def is_unchanged(scan: ScanFiles, sha256: str, known: Mapping[str, Any]) -> bool
 
 
 def unchanged_files(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
-    """Return the raw files (headers and data) whose content is what the folder's manifest was made from.
+    """Return the raw files (headers and data) that did not change since the folder's manifest was written.
 
-    Looks at sizes and times, and reads only files that these do not vouch for. Empty without a readable manifest.
+    Only files whose size or time differs are read. The result is empty without a readable manifest.
     """
     try:
         entries = {entry.series_uid: entry for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
@@ -85,7 +85,7 @@ def _stat(path: Path) -> os.stat_result:
         found = path.stat()
     except OSError as error:
         raise _UnreadableError(error.errno, error.strerror, str(path)) from None
-    # hashing a pipe would wait for ever
+    # reading a pipe could wait for ever
     if not S_ISREG(found.st_mode):
         raise _UnreadableError(errno.EINVAL, "a folder, a pipe or a device", str(path))
     return found

@@ -1,4 +1,4 @@
-"""Which volumes of an earlier run are up to date; stores that no scan of the subset needs are removed."""
+"""Find the volumes of an earlier run that are up to date, and remove stores that no scan needs."""
 
 import re
 import shutil
@@ -48,7 +48,7 @@ def _keep(task: ScanTask, known: dict[str, Any]) -> Outcome | None:
 
 
 def remove_others(folder: Path, stores: set[str]) -> int:
-    """Remove stores whose names are not among `stores`, and what a killed run left; returns the number of stores."""
+    """Remove stores that are not among `stores`, and leftovers of a killed run; return the number of removed stores."""
     others = [path for path in folder.glob(f"*{STORE_SUFFIX}") if path.name not in stores and path.name[0] != "."]
     left = [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
     for path in (*others, *left):
@@ -63,7 +63,7 @@ def _recorded_entry(task: ScanTask, known: dict[str, Any]) -> VolumeEntry | None
         entry = VolumeEntry.from_json(own[RECORD_KEY])
         check_files(path, own["files"])
     except (VolumeError, LookupError, TypeError, ValueError):
-        return None  # no store, or one that is not whole: it is made anew
+        return None  # a missing or incomplete store is written again
     wanted = (task.scan.series_uid, path.name, task.parameters, task.code)
     if (entry.series_uid, entry.store, entry.parameters, entry.code) != wanted:
         return None

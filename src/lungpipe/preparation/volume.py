@@ -1,4 +1,4 @@
-"""One volume: read a scan, resample it, and store it, with its lungs found while the image is written."""
+"""Prepare one volume: read a scan, resample it, find its lungs and store both."""
 
 import json
 from collections.abc import Callable
@@ -44,12 +44,12 @@ class ScanTask:
 
     @property
     def store_path(self) -> Path:
-        """Where the volume goes."""
+        """The path of the store."""
         return self.folder / f"{self.scan.series_uid}{STORE_SUFFIX}"
 
     @property
     def parameters(self) -> str:
-        """SHA-256 of the settings that decide the volume's bytes; margin and scheduler are not among them."""
+        """SHA-256 of the settings that change the volume's bytes; margin and scheduler do not."""
         settings = self.settings
         threshold = settings.lung_threshold_hu if settings.lung_mask == "threshold" else None
         return digest([settings.spacing_zyx_mm, settings.lung_mask, threshold])
@@ -59,10 +59,10 @@ def prepare_volume(task: ScanTask, stat: list[list[int]]) -> VolumeEntry:
     """Read, resample and store one scan; return its entry.
 
     All code that makes the bytes of a store is below this function: `code` of the task is its fingerprint. `stat` is
-    what `stat_scan` said of the files before.
+    the result of `stat_scan` before the call.
 
     Raises:
-        ScanError: a scan that cannot be trusted, has no lungs, or changed while it was read.
+        ScanError: a scan that is malformed, has no lungs, or changed while it was read.
         OSError: files that cannot be read or written.
     """
     hu, grid, remarks = _resample(task)
@@ -75,7 +75,7 @@ def prepare_volume(task: ScanTask, stat: list[list[int]]) -> VolumeEntry:
 
     with draft_volume(task.store_path, grid) as draft:
         lungs, (source_sha256, min_hu, max_hu) = fill_draft(draft, hu, find, look)
-        # the bytes that were read and those that were hashed are the same if the files stayed as they were
+        # the hash belongs to the voxels only if the files did not change meanwhile
         if stat_scan(task.scan) != stat:
             found = "found it changed while it was read"
             raise ScanError(f"{task.scan.header_path}: expected a scan that stays as it is, {found}")
@@ -95,13 +95,13 @@ def prepare_volume(task: ScanTask, stat: list[list[int]]) -> VolumeEntry:
             files={},
             remarks=remarks,
         )
-        # the store records its own entry: a run that was killed half-way keeps what it had finished
+        # the entry is written into the store, so that a killed run keeps its finished volumes
         draft.finish(task.scan.series_uid, {RECORD_KEY: entry.to_json()})
     return with_files(entry, task.store_path)
 
 
 def _resample(task: ScanTask) -> tuple[NDArray[np.int16], Grid, tuple[str, ...]]:
-    # a function of its own: the native voxels are let go before the volume is written
+    # in a function, so that the native voxels are freed before the volume is written
     scan = read_with(task.reader, task.scan.header_path, task.scan.series_uid)
     grid = scan.grid.resampled(task.settings.spacing_zyx_mm)
     return resample(scan, grid, threads=task.threads), grid, scan.remarks
@@ -125,7 +125,7 @@ def find_lungs(hu: NDArray[np.int16], grid: Grid, settings: PreprocessingSetting
 
 
 def require_lungs(lungs: NDArray[np.uint8], path: Path) -> NDArray[np.uint8]:
-    """Return lung labels unless there are none: a volume without lungs would be a patient without findings.
+    """Return the labels, or raise if no lungs were found: the scan would count as a patient without findings.
 
     Raises:
         ScanError: no lungs; the message names the scan's file.
@@ -142,11 +142,11 @@ def fill_draft(
     find: Callable[[], NDArray[np.uint8]],
     look: Callable[[], Found],
 ) -> tuple[NDArray[np.uint8], Found]:
-    """Write HU (int16, zyx, on the draft's grid) while `find` finds their lungs, then these.
+    """Write HU (int16, zyx, on the draft's grid) while `find` finds the lungs, then write the labels.
 
-    `look` has the thread that writes once the image is written. Returns the labels, and what it returned.
+    `look` runs in the writing thread after the image is written. Returns the labels and the result of `look`.
     """
-    with ThreadPoolExecutor(1) as beside:  # compression and checksums leave the interpreter's lock
+    with ThreadPoolExecutor(1) as beside:  # compression and checksums release the interpreter's lock
         written = beside.submit(draft.write_hu, hu)
         read = beside.submit(look)
         lungs = find()

@@ -1,9 +1,9 @@
 """Do work on threads of this process or on a dask cluster; each item waits until the memory that it needs is free.
 
-dask runs both: the same delayed calls go to its threaded scheduler or to the cluster's. An item that needs more than a
-worker has is not begun. A process has no further limit (RLIMIT_DATA would end it, with the items of its other threads,
-when a codec is refused memory); the workers of a cluster are ended one by one by their nannies, so a cluster without
-nannies is refused.
+dask runs both: the same delayed calls go to dask's threaded scheduler or to the cluster. An item that needs more memory
+than a worker has is not started. Threads have no further limit: RLIMIT_DATA would end the whole process, with the items
+of all threads. The workers of a cluster are restarted one by one by their nannies, so a cluster without nannies is
+refused.
 """
 
 from collections import deque
@@ -20,16 +20,16 @@ Result = TypeVar("Result")
 
 
 class WorkerError(ValueError):
-    """A cluster's worker whose memory is not limited as it must be; the message names it."""
+    """A dask worker without the required memory limit; the message names the worker."""
 
 
 @dataclass(frozen=True, slots=True)
 class Work(Generic[Item, Result]):
-    """What is done with every item.
+    """The work on every item.
 
-    `run` does it. `need` returns the bytes that it takes, given the most that it may take, and raises ValueError or
-    OSError for an item that cannot be done with so much, or at all. `fail` makes the result of an item that was not
-    done, from the reason.
+    `run` does the work. `need` returns the bytes that an item needs, given the limit, and raises ValueError or OSError
+    for an item that needs more or cannot be done. `fail` makes the result of an item that was not done, from the
+    reason.
     """
 
     run: Callable[[Item], Result]
@@ -39,7 +39,7 @@ class Work(Generic[Item, Result]):
 
 @dataclass(frozen=True, slots=True)
 class Workers:
-    """Who works, and the memory that each of them has: threads of this process, or a dask.distributed scheduler's."""
+    """Number and memory of the workers: threads of this process, or the workers of a dask.distributed scheduler."""
 
     num_threads: int
     memory_bytes: int
@@ -49,13 +49,13 @@ class Workers:
 def spread(
     work: Work[Item, Result], items: Sequence[Item], done: Callable[[Result], None], workers: Workers
 ) -> list[Result]:
-    """Do `work` with every item and return the results in order; `done` is called with each result as it comes.
+    """Do `work` with every item and return the results in order; `done` is called with each result when finished.
 
-    Without an address, threads of this process work (the numerical libraries release the interpreter's lock); with
-    one, the workers of that dask.distributed scheduler.
+    Without a scheduler address, threads of this process work; numerical libraries release the interpreter's lock. With
+    an address, the workers of that dask.distributed scheduler do.
 
     Raises:
-        WorkerError: a worker of the cluster has no memory limit, a lower one than `workers`, or no nanny to keep it.
+        WorkerError: a worker of the cluster has no nanny, no memory limit, or a lower limit than `workers`.
     """
     if not items:
         return []
@@ -65,7 +65,7 @@ def spread(
 
 @dataclass(frozen=True, slots=True)
 class _Attempt(Generic[Item, Result]):
-    """Does one item in the thread that calls it, once the item's bytes are free in the thread's process."""
+    """Does one item in the calling thread, as soon as the item's bytes are free in that process."""
 
     work: Work[Item, Result]
     workers: Workers
@@ -82,7 +82,7 @@ class _Attempt(Generic[Item, Result]):
     def _process_bytes(self) -> int:
         if self.workers.scheduler_address is None:
             return self.workers.num_threads * self.workers.memory_bytes
-        # here, too: a worker may join, or start anew, after the cluster was checked
+        # checked here, too: a worker may join or restart after the cluster was checked
         return _own_bytes(self.workers.memory_bytes)
 
 
@@ -116,8 +116,8 @@ def _compute_on_cluster(
 ) -> list[Result]:
     """Compute on the cluster.
 
-    An item whose worker died is tried once more, alone, since the worker may have died of another item. If the worker
-    dies again, the item has failed.
+    An item whose worker died is tried once more, alone, since another item may have used the memory. If the worker
+    dies again, the item fails.
     """
     from distributed import Client, as_completed
 
@@ -155,7 +155,7 @@ def check_worker(address: str, worker: Mapping[str, Any], memory_bytes: int) -> 
     """Check `memory_limit` (bytes) and `nanny` (address) of a dask worker.
 
     Raises:
-        WorkerError: no limit, a lower one than `memory_bytes`, or no nanny that ends the worker when it goes beyond.
+        WorkerError: no limit, a limit below `memory_bytes`, or no nanny that enforces the limit.
     """
     limit_bytes = int(worker["memory_limit"] or 0)
     expected = f"{memory_bytes / GIB:.2f} GiB (preprocessing.worker_memory_gib)"
@@ -167,7 +167,7 @@ def check_worker(address: str, worker: Mapping[str, Any], memory_bytes: int) -> 
 
 
 def _own_bytes(memory_bytes: int) -> int:
-    """Return how far this dask worker may grow before its nanny ends it."""
+    """Return the memory (bytes) at which the nanny of this dask worker ends the worker."""
     import dask
     from distributed import get_worker
 
@@ -184,7 +184,7 @@ def _own_bytes(memory_bytes: int) -> int:
 
 
 class MemoryGate:
-    """Lets the threads of one process begin in their order, each once its bytes fit beside those of the others."""
+    """A first-in-first-out gate for memory: a thread waits until its bytes fit beside those of other threads."""
 
     def __init__(self) -> None:
         self._changed = Condition()
@@ -193,10 +193,10 @@ class MemoryGate:
 
     @contextmanager
     def hold(self, num_bytes: int, capacity_bytes: int) -> Iterator[None]:
-        """Hold so many of the process's bytes; waits until they are free.
+        """Reserve bytes of the process; waits until they are free.
 
         Raises:
-            ValueError: more bytes than there ever are.
+            ValueError: more bytes than the process may use.
         """
         if num_bytes > capacity_bytes:
             raise ValueError(f"expected at most {capacity_bytes} bytes to hold, found {num_bytes}")
@@ -213,7 +213,7 @@ class MemoryGate:
         with self._changed:
             self._waiting.append(ticket)
             try:
-                # in their order: a large scan is not overtaken for ever by small ones
+                # first in, first out: otherwise small scans could delay a large scan for ever
                 self._changed.wait_for(
                     lambda: self._waiting[0] is ticket and self._held_bytes + num_bytes <= capacity_bytes
                 )

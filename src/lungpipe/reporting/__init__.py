@@ -1,1 +1,1 @@
-"""Figures and pages: what a person wants to see."""
+"""Figures and the report page."""

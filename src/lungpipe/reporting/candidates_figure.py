@@ -1,4 +1,4 @@
-"""A montage of findings from the volumes themselves: axial patches in the lung window, a circle around each finding."""
+"""A montage of findings from the stored volumes: axial patches in the lung window, a circle around each finding."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -36,8 +36,8 @@ class AxialPatch:
 def draw_candidates(examples: Sequence[Examples], stores: Mapping[str, Path], num_columns: int, path: Path) -> None:
     """Draw a titled row of patches per kind of finding as PNG; `stores` are the volumes by series UID.
 
-    Seen from the feet as radiologists do: the patient's left is on the right. A finding whose scan has no volume is
-    an empty panel that says so.
+    The view is from the feet, as usual in radiology: the patient's left is on the right. A finding whose scan has no
+    volume is an empty panel with a note.
     """
     height = (PAGE_WIDTH_INCH / num_columns + 0.45) * len(examples)
     figure = Figure(figsize=(PAGE_WIDTH_INCH, height), layout="constrained")
@@ -82,8 +82,11 @@ def _draw_patch(panel: Axes, example: Example, store: Path | None, colour: str) 
     panel.imshow(patch.hu, cmap="gray", vmin=low, vmax=high, extent=patch.extent_mm, interpolation="nearest")
     panel.set(xlim=(-half, half), ylim=(half, -half))
     if not example.diameter_mm > 0:
-        return  # a given candidate: nobody has measured it
-    for width, shade in ((2.6, "black"), (1.3, colour)):  # a dark rim, so that the circle shows on bright tissue too
+        return  # a given candidate has no diameter
+    for width, shade in (
+        (2.6, "black"),
+        (1.3, colour),
+    ):  # a dark rim, so that the circle is visible on bright tissue too
         panel.add_patch(Circle((0, 0), example.diameter_mm / 2, fill=False, linewidth=width, edgecolor=shade))
 
 

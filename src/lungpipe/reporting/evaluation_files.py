@@ -1,4 +1,4 @@
-"""The files of an evaluation, read back for the figures."""
+"""Read the files of an evaluation for the figures."""
 
 import json
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ from lungpipe.tables import read_table
 
 @dataclass(frozen=True, slots=True)
 class StoredEvaluation:
-    """What an evaluation wrote: summary, corners of the curve, its band, and the fates of marks and nodules.
+    """The results of an evaluation: summary, corners of the curve, its band, and the fates of marks and nodules.
 
     `band` holds lower and upper sensitivity (len(BAND_RATES), 2); NaN where there is no nodule.
     """
@@ -30,7 +30,7 @@ class StoredEvaluation:
     def read(cls, folder: Path) -> "StoredEvaluation":
         """Read evaluation.json, froc.csv, froc_band.csv and matches.parquet of a folder."""
         folder = Path(folder)
-        # pandas' own parser is off by one bit now and then
+        # pandas' default parser is sometimes off by one bit
         curve, band = (
             pd.read_csv(folder / name, dtype=np.float64, float_precision="round_trip")
             for name in ("froc.csv", "froc_band.csv")

@@ -1,4 +1,4 @@
-"""Which findings a person should see first: the surest hits, the largest misses, the surest false alarms."""
+"""Choose findings for the montage: hits and false positives of highest probability, largest misses."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -13,7 +13,7 @@ Kind = Literal["hits", "misses", "false_positives"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One finding to show: where (world, LPS mm), its diameter in mm, and its probability (None: no mark)."""
+    """One finding to show: position (world, LPS mm), diameter in mm, and probability (None: no mark)."""
 
     series_uid: str
     center_zyx_mm: tuple[float, float, float]
@@ -23,7 +23,7 @@ class Example:
 
 @dataclass(frozen=True, slots=True)
 class Examples:
-    """The first findings of one kind, and how many there are in all."""
+    """The chosen findings of one kind, and the number of all findings of that kind."""
 
     kind: Kind
     shown: tuple[Example, ...]

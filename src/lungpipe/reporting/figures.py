@@ -1,4 +1,4 @@
-"""All figures of a judged study."""
+"""All figures of an evaluated study."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from lungpipe.reporting.style import house_style
 from lungpipe.reporting.training_figure import Histories, draw_training
 
 NUM_EXAMPLES = 6
-"""Patches in a row of the montage: as many as are still large enough to judge on a page."""
+"""Patches in a row of the montage, so that each is large enough on a page."""
 
 
 @dataclass(frozen=True, slots=True)
 class FigureInputs:
-    """What the figures show: the evaluation, every network's histories, and the volumes by series."""
+    """The content of the figures: the evaluation, every network's histories, and the volumes by series."""
 
     stored: StoredEvaluation
     histories: Histories

@@ -29,5 +29,5 @@ def draw_froc(froc: Froc, band: NDArray[np.float64], path: Path) -> None:
     axes.grid(alpha=0.3)
     axes.legend(loc="lower right")
     with replacing(Path(path)) as temporary:
-        # without the version of the library the same curve is the same file
+        # the version of the library is left out, so that equal curves are equal files
         figure.savefig(temporary, format="png", metadata={"Software": None})

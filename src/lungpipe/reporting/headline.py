@@ -1,4 +1,4 @@
-"""The headline of the page: each figure with what it must be read beside."""
+"""The headline of the page: each figure with its interval, counts and baseline."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ Figures = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Card:
-    """One figure of the headline and the lines beneath it."""
+    """One figure of the headline and the lines below."""
 
     title: str
     value: str
@@ -19,7 +19,7 @@ class Card:
 
 
 def headline_cards(summary: Figures, malignancy_rule: str) -> tuple[Card, ...]:
-    """Return the CPM with what it divides by, and the AUCs of nodules and patients beside the diameter alone."""
+    """Return the CPM with its number of scans, and the AUCs of nodules and patients with the diameter's."""
     rule = f"label: {label_rule(malignancy_rule)}"
     patients = summary["patients"] or {}
     return (

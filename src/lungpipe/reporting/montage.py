@@ -25,7 +25,7 @@ class Panel:
 def draw_montage(
     panels: Sequence[Panel], path: Path, *, num_columns: int, window_hu: tuple[int, int] = LUNG_WINDOW_HU
 ) -> None:
-    """Draw panels row by row into one PNG; raises ValueError where there is none to draw."""
+    """Draw panels row by row into one PNG; raises ValueError without panels."""
     if not panels:
         raise ValueError(f"{path}: expected at least one panel, found none")
     num_rows = -(-len(panels) // num_columns)

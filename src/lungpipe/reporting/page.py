@@ -1,4 +1,4 @@
-"""The report of a study: one stand-alone HTML file, nothing fetched, nobody named."""
+"""The report of a study: one HTML file without external resources and without names of patients or scans."""
 
 import base64
 from collections.abc import Iterator, Mapping
@@ -17,22 +17,22 @@ from lungpipe.tables import write_text
 
 FIGURES = {
     "froc": "FROC curve with its 95 % band. The points are the seven rates whose mean sensitivity is the CPM.",
-    "candidates": "Axial patches of 48 mm from the judged scans, lung window, the patient's left on the right.",
+    "candidates": "Axial patches of 48 mm from the evaluated scans, lung window, the patient's left on the right.",
     "training": "Loss and validation metrics, a line per fold. The ring marks the step whose weights were kept.",
 }
-"""The figures that the page has room for, with their captions."""
+"""The figures of the page with their captions."""
 
 _PLACES = ("dataset.root", "dataset.lidc_xml", "preprocessing.scheduler_address", "results_dir", "tracking")
-"""Settings that say where files and servers are, not how the result came about: they stay off a page that travels."""
+"""Settings of paths and servers, which change no result and are left out of the page."""
 
 
 @dataclass(frozen=True, slots=True)
 class PageInputs:
-    """What the page is made of.
+    """The content of the page.
 
     `summary` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
-    `patients` the table of patients (counted, never listed), `figures` PNG files by name (one that does not exist is
-    named as missing), `software` versions and commit.
+    `patients` the table of patients (counted, never listed), `figures` PNG files by name (a missing file is named as
+    missing), `software` versions and commit.
     """
 
     summary: Mapping[str, Any]
@@ -44,7 +44,7 @@ class PageInputs:
 
 
 def write_page(inputs: PageInputs, path: Path) -> None:
-    """Write the report as one HTML file, whole."""
+    """Write the report as one HTML file, atomically."""
     write_text(Path(path), render_page(inputs))
 
 
@@ -66,10 +66,10 @@ def render_page(inputs: PageInputs) -> str:
         accounting_line=accounting_line(inputs.accounting),
         lung_notes=list(lung_notes(inputs.accounting)),
         is_complete=is_complete(inputs.accounting),
-        folds=f"{len(summary['folds'])} of {study['dataset']['num_subsets']} folds judged",
+        folds=f"{len(summary['folds'])} of {study['dataset']['num_subsets']} folds evaluated",
         fold_names=", ".join(map(str, summary["folds"])),
         warnings=[without_identifiers(text, patient_ids) for text in summary["warnings"]],
-        # `whole` takes a volume as it is, because it is a crop without a chest to find lungs in
+        # `whole` is for crops, which show no chest with lungs
         is_crops=study["preprocessing"]["lung_mask"] == "whole",
         cards=headline_cards(summary, study["evaluation"]["malignancy_rule"]),
         figures=[(name, text, data_uri(inputs.figures.get(name))) for name, text in FIGURES.items()],
@@ -81,14 +81,14 @@ def render_page(inputs: PageInputs) -> str:
 
 
 def data_uri(path: Path | None) -> str | None:
-    """Return a PNG file as a data URI; None where there is none."""
+    """Return a PNG file as a data URI; None if the file does not exist."""
     if path is None or not Path(path).is_file():
         return None
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
 
 
 def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without those that only name places of one machine."""
+    """Return the settings without paths and servers."""
     kept: dict[str, Any] = {}
     for section, value in study.items():
         if isinstance(value, Mapping) and section not in _PLACES:
@@ -105,19 +105,19 @@ def accounting_line(accounting: pd.DataFrame) -> str:
 
 
 def lung_notes(accounting: pd.DataFrame) -> Iterator[str]:
-    """Yield what the totals say of the lung mask: nodules outside it, and how it agrees with reference masks."""
+    """Yield sentences about the lung mask: nodules outside the mask, and the overlap with reference masks."""
     total = _total(accounting)
     num_nodules, num_references = int(total["nodules"]), int(total["references"])
     share = f" ({total['outside_lungs_percent']:.1f} %)" if num_nodules else ""
-    yield f"{total['outside_lungs']} of {num_nodules} annotated nodules{share} lie outside the dilated lung mask."
+    yield f"{total['outside_lungs']} of {num_nodules} annotated nodules{share} are outside the dilated lung mask."
     if num_references:
         num_compared = num_references - int(total["references_not_compared"])
         dice = f"Dice median {_figure(total, 'lungs_dice_median')}, smallest {_figure(total, 'lungs_dice_min')}"
-        yield f"Beside reference masks ({num_compared} of {num_references} compared): {dice}."
+        yield f"Compared with reference masks ({num_compared} of {num_references} compared): {dice}."
 
 
 def is_complete(accounting: pd.DataFrame) -> bool:
-    """Tell whether every expected scan was prepared."""
+    """Return whether every expected scan was prepared."""
     return bool((accounting["prepared"] == accounting["expected"]).all())
 
 
@@ -149,7 +149,7 @@ def _malignancy_notes(inputs: PageInputs) -> Iterator[str]:
     rule = label_rule(inputs.study["evaluation"]["malignancy_rule"])
     yield f"Labelled malignant: {rule} (readers rate from 1 to 5)."
     if nodules is None:
-        yield "Nodules: not defined; the nodules that were hit do not carry labels of both classes."
+        yield "Nodules: not defined; the nodules that were hit do not have labels of both classes."
     else:
         difference = nodules["auc_difference"]
         bounds = interval((difference["low"], difference["high"]))

@@ -1,4 +1,4 @@
-"""The tables of the page, as text that the template only lays out."""
+"""The tables of the page as text; the template only lays them out."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ _LUNG_COLUMNS = (
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table of text: what it shows, headings, rows; the first column names the row."""
+    """A table of text: caption, headings, rows; the first column names the row."""
 
     caption: str
     headings: tuple[str, ...]
@@ -76,7 +76,7 @@ def accuracy_table(summary: Summary) -> Table | None:
 
 
 def ranking_table(figures: Mapping[str, Any] | None, caption: str) -> Table | None:
-    """Return AUC and average precision of the model beside the diameter alone; None where a study has no such figures.
+    """Return AUC and average precision of the model beside the diameter alone; None if the study has no such figures.
 
     `figures` are those of nodules (malignancy_figures) or of patients (patient_figures).
     """
@@ -96,7 +96,7 @@ def ranking_table(figures: Mapping[str, Any] | None, caption: str) -> Table | No
 
 
 def malignancy_by_diameter(figures: Mapping[str, Any] | None) -> Table | None:
-    """Return the malignancy AUCs within each class of diameter, where size tells least."""
+    """Return the malignancy AUCs within each class of diameter, in which size explains least."""
     if not figures or not figures.get("by_diameter"):
         return None
     rows = tuple(
@@ -115,7 +115,7 @@ def malignancy_by_diameter(figures: Mapping[str, Any] | None) -> Table | None:
 
 
 def strata_tables(summary: Summary) -> tuple[Table, ...]:
-    """Return a table for every grouping of nodules or scans that the judge made."""
+    """Return a table for every grouping of nodules or scans of the evaluation."""
     return tuple(_strata_table(name, strata) for name, strata in summary["strata"].items() if strata)
 
 
@@ -136,7 +136,7 @@ def _headings(names: Sequence[str]) -> tuple[str, ...]:
 
 
 def _cells(table: pd.DataFrame) -> tuple[tuple[str, ...], ...]:
-    """Return the cells as text; what is missing is named."""
+    """Return the cells as text; missing values are named."""
     rows = table.itertuples(index=False, name=None)
     return tuple(tuple(UNDEFINED if pd.isna(value) else str(value) for value in row) for row in rows)
 

@@ -1,4 +1,4 @@
-"""One look for every figure: colours that the colour-blind tell apart, and PNG files without a time or a version."""
+"""The style of all figures: colours for colour-blind readers, and PNG files without time or version."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,20 +13,20 @@ from matplotlib.figure import Figure
 from lungpipe.tables import replacing
 
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
-"""Of the palette of Okabe and Ito (Color Universal Design, 2008)."""
+"""Colours of the palette of Okabe and Ito (Color Universal Design, 2008)."""
 GREY = "#6B6B6B"
 PAGE_WIDTH_INCH = 8.0
 DOTS_PER_INCH = 200
 _COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
 Dashes = Literal["-", "--"]
 _DASHES: tuple[Dashes, ...] = ("-", "--")
-# colours first: dashes come in only where a study has more lines than colours
+# colours first; dashes are used only if a study has more lines than colours
 LINE_STYLES = tuple((colour, dashes) for dashes, colour in product(_DASHES, _COLOURS))
 
 
 @contextmanager
 def house_style() -> Iterator[None]:
-    """Draw with these settings whatever the user's matplotlibrc says: the same figure everywhere."""
+    """Draw with these settings instead of the user's matplotlibrc, so that figures are equal everywhere."""
     with matplotlib.rc_context():
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
@@ -46,6 +46,6 @@ def house_style() -> Iterator[None]:
 
 
 def save_png(figure: Figure, path: Path) -> None:
-    """Write a figure whole; the same figure gives the same bytes."""
+    """Write a figure atomically; the same figure gives the same bytes."""
     with replacing(Path(path)) as temporary:
         figure.savefig(temporary, format="png", dpi=DOTS_PER_INCH, metadata={"Software": None})

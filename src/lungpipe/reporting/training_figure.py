@@ -42,14 +42,14 @@ def draw_training(histories: Histories, path: Path) -> None:
 
 
 def shown_metrics(by_fold: Mapping[int, pd.DataFrame]) -> list[str]:
-    """Return the metrics to draw: both losses, then what else was measured on validation, in order of appearance."""
+    """Return the metrics to draw: both losses, then all other validation metrics, in order of appearance."""
     logged = list(dict.fromkeys(name for history in by_fold.values() for name in history["metric"]))
     others = [name for name in logged if name.startswith("validation_") and name not in _LOSSES]
     return [name for name in _LOSSES if name in logged] + others
 
 
 def kept_step(history: pd.DataFrame) -> int | None:
-    """Return the step whose weights were kept: the first of the highest score; None where no score was logged."""
+    """Return the step whose weights were kept: the first of the highest score; None if no score was logged."""
     scores = history[history["metric"] == "score"].sort_values("step", kind="stable")
     return None if scores["value"].isna().all() else int(scores.loc[scores["value"].idxmax(), "step"])
 

@@ -1,4 +1,4 @@
-"""How figures and warnings read on the page: numbers, intervals, and sentences without identifiers."""
+"""Texts of figures and warnings on the page: numbers, intervals, and sentences without identifiers."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -7,7 +7,7 @@ UNDEFINED = "not defined"
 
 _SERIES_UID = re.compile(r"\b\d+(?:\.\d+){2,}\b")
 _LISTING_CODES = ("scans_without_predictions", "unknown_series", "ties_at_cut")
-"""Warnings of the judge that end in a colon and the series that they speak of."""
+"""Warnings of the evaluation that end in a colon and a list of series."""
 
 _LABEL_RULES = {
     "at_least_two_readers_ge_4": "two readers or more rate 4 or 5",
@@ -18,7 +18,7 @@ _LABEL_RULES = {
 
 
 def number(value: float | None, digits: int = 3) -> str:
-    """Return a figure as text; what a study cannot have is named, never an empty cell."""
+    """Return a figure as text; an undefined figure is named, never an empty cell."""
     return UNDEFINED if value is None else f"{value:.{digits}f}"
 
 
@@ -31,7 +31,7 @@ def interval(bounds: Sequence[float | None] | None, digits: int = 3) -> str:
 
 
 def label_rule(name: str) -> str:
-    """Return the rule that makes a malignancy label of the readers' ratings, as words."""
+    """Return a rule for malignancy labels in words."""
     return _LABEL_RULES.get(name, words(name))
 
 
@@ -41,7 +41,7 @@ def words(name: str) -> str:
 
 
 def without_identifiers(warning: str, identifiers: Iterable[str]) -> str:
-    """Return a warning of the judge without the series and patients that it names."""
+    """Return a warning of the evaluation without the series and patients in its text."""
     code, _, text = warning.partition(":")
     kept = f"{code}:{text.rpartition(':')[0] or text}" if code in _LISTING_CODES else warning
     for identifier in sorted(identifiers, key=len, reverse=True):

@@ -1,1 +1,1 @@
-"""Training material: a table of points, windows cut around them, and what each should show."""
+"""Training data: a table of points, windows cut around them, and the targets of each window."""

@@ -1,4 +1,4 @@
-"""A batch: the windows of one training step, what lies in them, and every random number that changes them."""
+"""A batch: the windows of one training step, their findings and labels, and the random numbers of augmentation."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
@@ -20,7 +20,7 @@ class Batch:
     """Windows of one step before augmentation; all tensors are on one device and have the same first axis B.
 
     hu_BZYX: int16 HU, windows of patch + 2 x margin voxels along each axis.
-    mask_BZYX: uint8 0/1, the annotated mask of the window's own nodule, or none.
+    mask_BZYX: uint8 0/1, the annotated mask of the window's own nodule, or None.
     findings_BK5: float32 z, y, x (mm from the centre of the window's voxel array), diameter (mm), kind (0 padding,
         1 nodule, 2 excluded finding).
     labels: float32 (B,) by name (`is_nodule`, `malignancy`); NaN where unknown.
@@ -54,7 +54,7 @@ class Batch:
         return self._each(lambda tensor: tensor if tensor.is_cuda or tensor.is_pinned() else tensor.pin_memory())
 
     def split(self, micro_batch_size: int | None) -> Iterator["Batch"]:
-        """Yield views of at most that many consecutive windows; none yields the whole batch.
+        """Yield views of at most `micro_batch_size` consecutive windows; None yields the whole batch.
 
         Raises:
             ValueError: a size below 1.

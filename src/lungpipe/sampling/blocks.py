@@ -1,4 +1,4 @@
-"""Blocks of voxels around points, read once and kept in memory up to a bound of bytes."""
+"""Blocks of voxels around points, kept in memory up to a limit of bytes."""
 
 import threading
 from collections import OrderedDict
@@ -12,7 +12,7 @@ from lungpipe.volumes.store import StoredVolume, VolumeError, open_volume
 
 
 class VolumeShelf:
-    """Stored volumes by series UID, each opened at its first use and kept open; safe in threads."""
+    """Stored volumes by series UID, each opened at the first use and kept open; thread-safe."""
 
     def __init__(self, paths: Mapping[str, Path]) -> None:
         self._paths = dict(paths)
@@ -29,7 +29,7 @@ class VolumeShelf:
             if series_uid not in self._paths:
                 raise VolumeError(f"series {series_uid}: expected a stored volume, found none")
             try:
-                # two threads may open the same store: both results are good, one is kept
+                # two threads may open the same store: the results are equal, and one is kept
                 volume = self._opened.setdefault(series_uid, open_volume(self._paths[series_uid]))
             except (VolumeError, OSError) as error:
                 raise VolumeError(f"series {series_uid}: {error}") from error
@@ -37,10 +37,10 @@ class VolumeShelf:
 
 
 class BlockCache:
-    """Arrays by number, made by `read` and kept until they exceed `limit_bytes`, least recently used first out.
+    """Arrays by number, made by `read`. Above `limit_bytes` the least recently used arrays are dropped.
 
-    Safe in threads: `read` runs outside the lock, so that threads read different blocks at the same time. Two threads
-    that miss the same block both read it.
+    Thread-safe: `read` runs outside the lock, so that threads read different blocks at the same time. If two threads
+    miss the same block, both read that block.
     """
 
     def __init__(self, read: Callable[[int], NDArray[Any]], limit_bytes: int) -> None:
@@ -51,7 +51,7 @@ class BlockCache:
         self._lock = threading.Lock()
 
     def get(self, numbers: Sequence[int]) -> list[NDArray[Any]]:
-        """Return the arrays of these numbers, which must not be changed; errors of `read` pass through."""
+        """Return the arrays of these numbers. The caller must not change the arrays. Errors of `read` pass through."""
         with self._lock:
             found = {number: self._blocks[number] for number in numbers if number in self._blocks}
             for number in found:

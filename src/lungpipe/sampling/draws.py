@@ -1,4 +1,4 @@
-"""Every random number that the augmentation of a batch needs, drawn on the host before the batch is cut."""
+"""All random numbers for the augmentation of a batch, drawn on the host before the batch is cut."""
 
 from itertools import permutations, product
 
@@ -10,7 +10,7 @@ from lungpipe.settings.recipe import AugmentationSettings
 FloatArray = NDArray[np.float64]
 
 KEY_LIMIT = 2**24
-"""Noise keys are whole numbers below it: float32 holds each of them exactly."""
+"""Noise keys are whole numbers below this limit, which float32 holds exactly."""
 _NUM_DRAWS = 14
 
 
@@ -22,13 +22,13 @@ def draw_augmentation(
     symmetry (B, 3, 3): a signed permutation of the axes (zyx), one of the cube's 48 symmetries.
     rotation (B, 3, 3): rotation matrix (zyx) about a random axis by -rotation_deg to rotation_deg.
     zoom (B,): relative size, 1 - zoom to 1 + zoom.
-    hu_scale (B,): factor of HU above air. hu_shift (B,): HU that are added.
-    noise_hu (B,): standard deviation, HU. noise_key (B,): whole number that the noise is computed from.
+    hu_scale (B,): factor of HU above air. hu_shift (B,): HU to add.
+    noise_hu (B,): standard deviation, HU. noise_key (B,): whole number from which the noise is computed.
     blur_vox (B,): standard deviation, voxels.
     cutout_vox (B,): whole side of the cube, 1 to cutout_vox voxels. cutout_place (B, 3): place along each axis, 0 to 1.
 
-    The same number of random values is used whatever the settings, so that changing one setting leaves the draws of the
-    others as they are.
+    The number of random values does not depend on the settings, so a change of one setting does not change the draws of
+    the others.
     """
     unit = rng.random((batch_size, _NUM_DRAWS))
     symmetric = 2.0 * unit - 1.0

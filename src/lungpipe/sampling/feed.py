@@ -33,10 +33,10 @@ LABELS = ("is_nodule", "malignancy")
 class FeedPlan:
     """How batches are drawn and windows cut.
 
-    A window is a patch and `margin_vox` on each side; its centre lies up to `max_offset_vox` from its point along each
-    axis. `nodule_fraction` of a batch (`batch_size` windows, over all processes) is drawn from the points inside
-    nodules, in proportion to diameter ** -small_nodule_power; the others from all points, or (`rest="others"`) from
-    those that are in no nodule. Process `rank` of `world_size` gets every world_size-th window. Without `augmentation`
+    A window is a patch and `margin_vox` on each side; the window's centre is up to `max_offset_vox` from the point
+    along each axis. `nodule_fraction` of a batch (`batch_size` windows, over all processes) is drawn from the points
+    inside nodules, in proportion to diameter ** -small_nodule_power; the others from all points, or (`rest="others"`)
+    from points outside nodules. Process `rank` of `world_size` gets every world_size-th window. Without `augmentation`
     a batch has no draws. `cache_bytes` bounds the blocks that are kept in memory. `is_pinned` puts batches into
     page-locked memory, for CUDA.
     """
@@ -64,7 +64,7 @@ class FeedPlan:
 
     @property
     def block_vox(self) -> int:
-        """Side of what is kept around a point, voxels: a window and the largest offset on both sides."""
+        """Side of the block kept around a point, voxels: a window and the largest offset on both sides."""
         return self.window_vox + 2 * self.max_offset_vox
 
 
@@ -72,7 +72,7 @@ class Feed:
     """Cuts batches from volumes: in any order (`batch`), ahead in threads (`stream`), or all points (`fixed_batches`).
 
     `findings` are the tables NODULES and EXCLUSIONS; they may hold other series too. `masks` reads the nodule masks
-    for mask="annotated". `waited_seconds` is how long the user of a stream has waited for batches.
+    for mask="annotated". `waited_seconds` is the total time that the reader of a stream has waited for batches.
     """
 
     def __init__(
@@ -84,10 +84,10 @@ class Feed:
         *,
         masks: MaskReader | None = None,
     ) -> None:
-        """Open the volumes of all points and place their blocks; no voxel is read yet.
+        """Open the volumes of all points and compute the positions of their blocks; no voxel is read.
 
         Raises:
-            ValueError: no points, none to draw from, volumes of different spacing, or annotated masks without a reader.
+            ValueError: no points, no points of a needed kind, volumes of different spacing, or masks without a reader.
             VolumeError: a point of a series without a store; the message names the series.
         """
         if not len(points):
@@ -120,7 +120,7 @@ class Feed:
         num_positive = round(plan.nodule_fraction * plan.batch_size) if len(self._positives) else 0
         chosen = np.searchsorted(self._shares, rng.random(num_positive), side="right")
         rest = self._rest[rng.integers(0, len(self._rest), plan.batch_size - num_positive)]
-        # mixed, so that every part of the batch holds nodules and others
+        # shuffled, so that every part of the batch has nodules and other points
         rows = rng.permutation(np.concatenate([self._positives[chosen], rest]))
         offsets = rng.integers(0, 2 * plan.max_offset_vox + 1, (plan.batch_size, 3))
         draws = {} if plan.augmentation is None else draw_augmentation(rng, plan.batch_size, plan.augmentation)
@@ -132,19 +132,19 @@ class Feed:
         return self._ahead(partial(self.batch, step) for step in range(first_step, last_step))
 
     def fixed_batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield every point once, in order, its window centred on it and without draws; the same in every process."""
+        """Yield every point once, in order, with a centred window and without draws; equal in every process."""
         middle = self.plan.max_offset_vox
         rows = np.arange(len(self), dtype=np.int64)
         parts = (rows[first : first + batch_size] for first in range(0, len(rows), batch_size))
         return self._ahead(partial(self._cut, part, np.full((len(part), 3), middle), {}) for part in parts)
 
     def close(self) -> None:
-        """End the threads; batches that were asked for ahead are dropped."""
+        """End the threads and drop batches that were not used."""
         self._threads.shutdown(wait=True, cancel_futures=True)
 
     def _ahead(self, tasks: Iterator[Callable[[], Batch]]) -> Iterator[Batch]:
         pending: deque[Future[Batch]] = deque()
-        # every thread has one batch in work and one finished batch waits for the user
+        # one batch in work per thread, and one finished batch waiting
         depth = max(self.plan.num_threads, 1) + 1
         try:
             while True:
@@ -168,7 +168,7 @@ class Feed:
         if self._mask_blocks is not None:
             mask = torch.from_numpy(_cut_windows(self._mask_blocks.get(numbers), corners, size))
         spacing = np.asarray(self.spacing_zyx_mm)
-        # from the centre of the block to that of the window: equal sides leave the difference of the starts
+        # from the block's centre to the window's: the sides are equal, so the starts differ by the same
         shifts_mm = (starts - self.plan.max_offset_vox) * spacing
         batch = Batch(
             hu_BZYX=torch.from_numpy(_cut_windows(self._blocks.get(numbers), corners, size)),

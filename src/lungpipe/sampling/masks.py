@@ -1,4 +1,4 @@
-"""Nodule masks of a dataset, cut as the windows of its stored volumes are."""
+"""Nodule masks of a dataset, resampled to windows of its stored volumes."""
 
 from collections.abc import Iterable, Mapping
 from pathlib import Path
@@ -13,16 +13,16 @@ from lungpipe.geometry import Grid, Window
 from lungpipe.sampling.blocks import BlockCache, VolumeShelf
 
 CACHE_BYTES = 2**28
-"""Masks kept in memory: two thousand of 50^3 voxels, or three of 512 x 512 x 300."""
+"""Bytes of masks kept in memory: two thousand of 50^3 voxels, or three of 512 x 512 x 300."""
 DECIMALS = 6
-"""Decimals of a voxel index that count: beyond lies the rounding of spacings such as 0.703125."""
+"""Decimals to which voxel indices are rounded: spacings such as 0.703125 are not exact."""
 
 
 class NoduleMasks:
-    """The masks of the series that have one; a window of any other series is empty. Safe in threads."""
+    """The masks of a dataset's series; a window of a series without a mask is empty. Thread-safe."""
 
     def __init__(self, paths: Mapping[str, Path], stores: Mapping[str, Path]) -> None:
-        """Take header paths and stores by series UID; no voxel is read yet."""
+        """Store header paths and stores by series UID; no voxel is read."""
         self.series = tuple(sorted(paths.keys() & stores.keys()))
         self._numbers = {series_uid: number for number, series_uid in enumerate(self.series)}
         self._paths, self._shelf = dict(paths), VolumeShelf(stores)
@@ -62,14 +62,15 @@ class NoduleMasks:
 def cut_mask(mask: NDArray[np.uint8], mask_grid: Grid, volume_grid: Grid, window: Window) -> NDArray[np.uint8]:
     """Return a mask (zyx) in a window of another grid: every voxel takes the nearest voxel of the mask, 0 outside it.
 
-    Halfway between two voxels the next one is the nearest. The grids may be shifted, flipped, turned or oblique.
+    Halfway between two voxels the voxel of the higher index is used. The grids may be shifted, flipped, turned or
+    oblique.
     """
     start = np.asarray(window.start_zyx_vox, dtype=np.float64)
     places = mask_grid.to_index(volume_grid.to_world(start + np.vstack([np.zeros(3), np.eye(3)])))
     first, steps = places[0], places[1:] - places[0]
     whole = np.round(first)
     if np.allclose(steps, np.eye(3), rtol=0, atol=1e-9) and np.allclose(first, whole, rtol=0, atol=10.0**-DECIMALS):
-        # the same lattice of voxels: a copy
+        # the voxel positions are equal: copy
         return Window((int(whole[0]), int(whole[1]), int(whole[2])), window.shape_zyx).cut(mask, 0)
     z, y, x = np.ogrid[tuple(slice(size) for size in window.shape_zyx)]
     inside, nearest = np.ones(window.shape_zyx, dtype=bool), []

@@ -1,4 +1,4 @@
-"""The findings near each point, for painting what a window around the point should show."""
+"""The findings near each point, from which the targets of a window are painted."""
 
 from collections.abc import Mapping
 
@@ -18,7 +18,7 @@ class NearFindings:
     """
 
     def __init__(self, values_F5: NDArray[np.float32], first: NDArray[np.int64]) -> None:
-        # a row of padding at the end, where windows with fewer findings than the fullest point to
+        # a row of padding at the end, for windows with fewer findings than the largest number
         self._values = np.concatenate([values_F5, np.zeros((1, 5), np.float32)])
         self._first, self._counts = first[:-1], np.diff(first)
 
@@ -27,8 +27,9 @@ class NearFindings:
     ) -> NDArray[np.float32]:
         """Return the findings (B, K, 5) that touch windows in these blocks, in mm from each window's centre.
 
-        `shifts_mm` (B, 3) lead from the centres of the blocks to those of the windows; `half_mm` (3,) is half the side
-        of a window. K is the largest number in one window; rows of kind 0 are padding, behind the findings.
+        `shifts_mm` (B, 3) are the positions of the windows' centres relative to the blocks' centres; `half_mm` (3,) is
+        half the side of a window. K is the largest number in one window; rows of kind 0 are padding, behind the
+        findings.
         """
         counts = self._counts[blocks]
         columns = np.arange(counts.max(initial=0))

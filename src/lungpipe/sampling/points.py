@@ -22,7 +22,7 @@ NUM_READERS = 4
 
 @dataclass(frozen=True, slots=True)
 class ScorerTables:
-    """What a scorer is taught: nodules, exclusions, mined candidates, malignancy label by nodule_id (NaN: unknown)."""
+    """Training data of a scorer: nodules, exclusions, mined candidates, malignancy by nodule_id (NaN: unknown)."""
 
     nodules: pd.DataFrame
     exclusions: pd.DataFrame
@@ -53,8 +53,8 @@ def scorer_points(
 ) -> pd.DataFrame:
     """Return the points (table POINTS) of a scorer: nodules, mined candidates, and random points in the lungs.
 
-    Mined candidates inside a nodule are positives beside its annotated centre: the scorer meets nodules where the
-    detector puts them. Points on excluded findings are left out.
+    Mined candidates inside a nodule are positives in addition to the annotated centre, so the scorer is trained on
+    nodules at positions that the detector finds. Points on excluded findings are left out.
     """
     points = _assemble(volumes, tables, sampling.lung_points_per_scan, seed)
     return POINTS.conform(points[~points["is_ignored"]].drop(columns="is_ignored"))
@@ -88,16 +88,16 @@ def _where(is_known: NDArray[np.bool_], values: NDArray[np.float64]) -> NDArray[
 def _look_up(
     volumes: Mapping[str, Path], nodules: pd.DataFrame, lung_points: int, seed: int
 ) -> tuple[NDArray[np.bool_], pd.DataFrame]:
-    """Tell which nodules lie in their volumes, and draw random lung points; volumes are read in a few threads."""
+    """Find the nodules that are inside their volumes, and draw random lung points; a few threads read volumes."""
     rows_of = nodules.groupby("series_uid").indices
     centers, is_inside = nodules[list(CENTER_COLUMNS)].to_numpy(), np.zeros(len(nodules), dtype=bool)
 
     def look(series_uid: str) -> tuple[NDArray[np.bool_], NDArray[np.float64]]:
         volume = open_volume(volumes[series_uid])
-        # a seed of its own for each series: a scan that is added or mended changes no other scan's points
+        # one seed per series: an added or changed scan does not change the points of other scans
         rng = np.random.default_rng([seed, zlib.crc32(series_uid.encode())])
         places = random_voxels(volume.read_lungs(), lung_points, rng) if lung_points else np.zeros((0, 3))
-        # a centre outside the volume would teach that air is a nodule
+        # a centre outside the volume would label air as nodule
         is_contained = volume.grid.contains(centers[rows_of.get(series_uid, [])])
         return is_contained, volume.grid.to_world(places)
 
@@ -113,7 +113,7 @@ def _look_up(
 
 
 def random_voxels(mask: NDArray[np.uint8], num_voxels: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw voxels (N, 3) zyx of a mask evenly and with replacement; none if the mask is empty.
+    """Draw voxels (N, 3) zyx of a mask uniformly and with replacement; no voxels if the mask is empty.
 
     The mask is counted slice by slice, so that no list of all its voxels (hundreds of megabytes) is made.
     """

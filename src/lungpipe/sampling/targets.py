@@ -1,4 +1,4 @@
-"""What a patch should show: voxel masks and centre heat maps, painted from its findings on any device."""
+"""Targets of a patch: voxel masks and centre heat maps, painted from its findings on any device."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -10,7 +10,7 @@ from lungpipe.geometry import DEFAULT_DIAMETER_MM
 from lungpipe.sampling.batch import EXCLUDED, NODULE, Spacing
 
 BACKGROUND, IGNORED = 0, 2
-"""Values of a mask voxel beside NODULE; ignored voxels carry no loss (excluded findings: neither right nor wrong)."""
+"""Values of a mask voxel beside NODULE; ignored voxels (excluded findings) have no loss."""
 
 Shape = tuple[int, int, int]
 
@@ -23,7 +23,7 @@ class HeatTargets:
     offset (3, zyx): from the centre of that coarse voxel to the nodule's centre, in voxels of the patch.
     diameter (1): log(diameter / 10 mm) at that coarse voxel.
     is_center (1): 1 where offset and diameter are defined, else 0.
-    is_counted (1): 0 in excluded findings, where the heat map carries no loss, else 1.
+    is_counted (1): 0 in excluded findings, where the heat map has no loss, else 1.
     """
 
     heatmap: Tensor
@@ -36,8 +36,8 @@ class HeatTargets:
 def paint_masks(findings_BK5: Tensor, shape_zyx: Shape, spacing_zyx_mm: Spacing) -> Tensor:
     """Return masks (B, Z, Y, X) uint8: 0 background, 1 nodule, 2 excluded finding (ignored); nodules over exclusions.
 
-    A voxel belongs to a finding if its centre lies strictly inside the sphere; a negative diameter means 10 mm. The
-    voxel nearest to a finding's centre is marked, too: no nodule is too small for its mask. This is the rule of
+    A voxel belongs to a finding if the voxel's centre is strictly inside the sphere; a negative diameter means 10 mm.
+    The voxel nearest to a finding's centre is marked, too: no nodule is too small for its mask. This is the rule of
     `geometry.sphere_mask`. Positions are mm from the centre of the patch's voxel array.
     """
     shape = (len(findings_BK5), *shape_zyx)
@@ -68,7 +68,8 @@ def heat_targets(
     Coarse voxel i has its centre at fine index stride * i + (stride - 1) / 2. A Gaussian has the standard deviation
     `heatmap_sigma` x diameter, at least `smallest_sigma_vox` voxels of the patch, and is centred on the coarse voxel,
     so that its peak is exactly 1 (Zhou, Wang, Kraehenbuehl: Objects as Points, 2019). Where two nodules share a coarse
-    voxel, the later finding counts. A nodule whose coarse voxel is not on the grid has no centre, but its Gaussian.
+    voxel, the later finding counts. If a nodule's coarse voxel is outside the grid, the nodule has a Gaussian but no
+    centre.
 
     Raises:
         ValueError: a shape that is no multiple of the stride.
@@ -107,7 +108,7 @@ def heat_targets(
 
 
 def diameters_mm(findings_X5: Tensor) -> Tensor:
-    """Return the diameters of findings (..., 5) in mm; a negative one stands for 10 mm."""
+    """Return the diameters of findings (..., 5) in mm; a negative diameter becomes 10 mm."""
     diameter = findings_X5[..., 3]
     return torch.where(diameter < 0, DEFAULT_DIAMETER_MM, diameter)
 
@@ -117,7 +118,7 @@ def _columns(findings_BK5: Tensor) -> Iterator[tuple[slice | Tensor, Tensor, Ten
     rank_BK = torch.remainder(3 - findings_BK5[..., 4], 3).to(torch.uint8)
     for column in range(findings_BK5.shape[1]):
         rows: slice | Tensor = slice(None)
-        # most windows hold fewer findings than the fullest; to look costs nothing here, but a synchronisation on CUDA
+        # most windows have fewer findings than the largest number; on CUDA this test would cost a synchronisation
         if findings_BK5.device.type == "cpu":
             rows = rank_BK[:, column].nonzero()[:, 0]
             if not len(rows):
@@ -145,7 +146,7 @@ def _squared_mm(centers_B3: Tensor, shape: Shape, spacing: Spacing) -> Tensor:
 def _inside(findings_B5: Tensor, shape: Shape, spacing: Spacing) -> Tensor:
     z, y, x = _parts(findings_B5[:, :3], shape, spacing)
     reach = (diameters_mm(findings_B5) / 2).square()
-    # the sum of two axes against what the third one leaves: one pass over the voxels
+    # the terms of two axes are compared with the rest: one pass over the voxels
     return (z[:, :, None, None] + y[:, None, :, None]) < (reach[:, None] - x)[:, None, None, :]
 
 
@@ -159,7 +160,7 @@ def _relative_mm(index_B3: Tensor, shape: Shape, spacing: Spacing) -> Tensor:
 
 
 def _at(index_B3: Tensor, shape: Shape) -> Tensor:
-    """Return where (B, Z, Y, X) the voxel of that index is; nowhere if the index is not on the grid."""
+    """Return a mask (B, Z, Y, X) of the voxel of each index; empty if the index is outside the grid."""
     device, whole = index_B3.device, index_B3.to(torch.int64)
     z, y, x = (torch.arange(shape[axis], device=device) == whole[:, axis, None] for axis in range(3))
     return z[:, :, None, None] & y[:, None, :, None] & x[:, None, None, :]

@@ -1,4 +1,4 @@
-"""Typed settings: the one truth from which schema, default config and configuration page are generated."""
+"""Typed settings, from which schema, default config and configuration page are generated."""
 
 from lungpipe.settings.load import SettingsError, load_study
 from lungpipe.settings.recipe import RecipeSettings

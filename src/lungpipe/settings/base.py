@@ -1,4 +1,4 @@
-"""The base every settings model shares: frozen, and closed to keys it does not know."""
+"""The base of every settings model: frozen, and without unknown keys."""
 
 from typing import Annotated
 

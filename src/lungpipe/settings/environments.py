@@ -12,9 +12,9 @@ CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
 ENVIRONMENTS: Mapping[str, tuple[str, bool, tuple[str, ...]]] = {
     "runtime": ("everything a study needs, torch without CUDA", True, ()),
     "gpu": ("everything a study needs, torch with CUDA (needs an NVIDIA driver on the host)", False, ()),
-    "dev": ("runtime and what tests, slurm and rendering need", True, ("test", "slurm", "viz")),
+    "dev": ("runtime, and the packages for tests, slurm and rendering", True, ("test", "slurm", "viz")),
 }
-"""Name: what it is for, whether torch comes without CUDA, extras of pyproject.toml."""
+"""Name of the environment: purpose, whether torch is the build without CUDA, extras of pyproject.toml."""
 
 
 def environment_texts(root: Path) -> dict[str, str]:
@@ -39,7 +39,7 @@ def read_pins(path: Path) -> dict[str, str]:
 
 
 def normalised(name: str) -> str:
-    """Return a package's name as indexes compare it."""
+    """Return a package's name as package indexes normalise it."""
     return re.sub(r"[-_.]+", "-", name).lower()
 
 

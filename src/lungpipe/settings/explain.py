@@ -1,4 +1,4 @@
-"""Validation errors in words: one line per mistake that names the key as the YAML file spells it."""
+"""Messages of validation errors: one line per mistake, with the key as spelt in the YAML file."""
 
 from collections.abc import Iterator, Sequence
 from types import UnionType
@@ -8,7 +8,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 KIND = "kind"
-"""Key that tells the classes of a union apart."""
+"""Key that chooses the class of a union."""
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
@@ -27,13 +27,13 @@ def _line(issue: ErrorDetails, model: type[BaseModel]) -> str:
         known = ", ".join(_kinds(issue["loc"], model))
         return f"{key}.{KIND}: expected one of {known}, found {found}"
     if issue["type"] == "value_error":
-        # raised by a section's own check: names the key in the section, what was expected and what was found
+        # raised by a check of the section, whose message has the key, the expected and the found value
         return f"{key}." * bool(key) + issue["msg"].removeprefix("Value error, ")
     return f"{key}: {issue['msg'].replace('Input should be', 'expected')}, found {issue['input']!r}"
 
 
 def untagged(location: Sequence[str | int], model: type[BaseModel]) -> list[str]:
-    """Return a pydantic location without the tags that it inserts behind a key whose settings are a union."""
+    """Return a pydantic location without the tags that pydantic inserts for unions."""
     return [str(part) for part, is_key, _ in _walk(location, model) if is_key]
 
 
@@ -59,7 +59,7 @@ def _kinds(location: Sequence[str | int], model: type[BaseModel]) -> list[str]:
 def _walk(
     location: Sequence[str | int], model: type[BaseModel]
 ) -> Iterator[tuple[str | int, bool, tuple[type[BaseModel], ...]]]:
-    """Yield each part of a location, whether it is a key, and the classes that may lie below it."""
+    """Yield each part of a location, whether the part is a key, and the classes possible below that part."""
     options: tuple[type[BaseModel], ...] = (model,)
     for part in location:
         if len(options) > 1:

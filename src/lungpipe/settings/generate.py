@@ -1,4 +1,4 @@
-"""Write the files that follow from the settings: `python -m lungpipe.settings.generate [ROOT]`."""
+"""Write the files that are generated from the settings: `python -m lungpipe.settings.generate [ROOT]`."""
 
 import sys
 from pathlib import Path

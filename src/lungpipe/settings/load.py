@@ -67,9 +67,9 @@ def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
 
 
 def missing_keys(recipe: Mapping[str, Any], settings: Mapping[str, Any], prefix: str = "") -> Iterator[str]:
-    """Yield the keys (`detector.network.channels`) of the settings that a recipe file leaves to defaults.
+    """Yield the keys (`detector.network.channels`) of the settings that are missing in a recipe file.
 
-    A default that changes would silently change what such a recipe is.
+    A missing key would take the default, and a changed default would silently change the recipe.
     """
     for key, value in settings.items():
         if key not in recipe:
@@ -95,11 +95,11 @@ def _read_scale(scale: object) -> ScaleSettings:
     try:
         return ScaleSettings.model_validate({} if scale is None else scale)
     except ValidationError:
-        return ScaleSettings()  # told with all other mistakes when the whole study is validated
+        return ScaleSettings()  # reported with all other mistakes when the whole study is validated
 
 
 def overlay(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]:
-    """Return `base` with `delta` laid over it, key by key at every depth."""
+    """Return `base` with the values of `delta`, merged key by key at every depth."""
     merged = copy.deepcopy(dict(base))
     for key, value in delta.items():
         if isinstance(value, Mapping) and isinstance(merged.get(key), Mapping):

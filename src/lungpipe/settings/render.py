@@ -1,4 +1,4 @@
-"""The settings as other people read them: default config, JSON schema, configuration page."""
+"""Render the settings as default config, JSON schema and configuration page."""
 
 import json
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ def config_text() -> str:
     describe(ConfigSettings)
     lines = [
         "# yaml-language-server: $schema=workflow/schemas/config.schema.json",
-        "# The default study: every key, its value and what it means. Studies in studies/ change single keys.",
+        "# The default study: every key with value and meaning. The files in studies/ change single keys.",
         f"# {NOTICE}",
         "",
         *_yaml_lines(ConfigSettings(), ""),
@@ -74,18 +74,18 @@ def page_text() -> str:
         "",
         f"<!-- {NOTICE} -->",
         "",
-        "For who writes a study or a recipe: every key, its type, its default and its meaning. An unknown key is an "
-        "error.",
+        "For anyone who writes a study or a recipe: every key with its type, default and meaning. Unknown keys are "
+        "errors.",
         "",
         "## Studies",
         "",
         "`config.yaml` is the default study. The files in `studies/` change single keys: `snakemake --configfile "
-        "studies/<name>.yaml`. A study says which recipe runs and how long it trains, not what the recipe is.",
+        "studies/<name>.yaml`. A study chooses a recipe and how long to train, and changes nothing else of the recipe.",
         "",
         *_section_lines(ConfigSettings, "study", ""),
         "## Recipes",
         "",
-        "A file in `recipes/` has the sections `detector`, `scorer` and `patient`. It names every key: the defaults "
+        "A file in `recipes/` has the sections `detector`, `scorer` and `patient`, and every key in them. The defaults "
         "below are those of the classes in `lungpipe.settings.recipe`. Where a section has a `kind`, the kind decides "
         "which other keys there are.",
         "",
@@ -97,7 +97,7 @@ def page_text() -> str:
 
 
 def _sections(key: str, field: FieldInfo) -> Iterator[tuple[type[BaseModel], str]]:
-    """Yield the settings classes of a field, each with its heading; classes of a union are told apart by their kind."""
+    """Yield the settings classes of a field, each with its heading; classes of a union are listed by their kind."""
     models = section_models(field.annotation)
     for model in models:
         yield model, f"{key} (kind: {kind_of(model)})" if len(models) > 1 else key

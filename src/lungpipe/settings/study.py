@@ -1,4 +1,4 @@
-"""Settings of a study: dataset, preprocessing, folds, judging, tracking and compute."""
+"""Settings of a study: dataset, preprocessing, folds, evaluation, tracking and compute."""
 
 from pathlib import Path
 from typing import Literal
@@ -23,9 +23,9 @@ class PhantomSettings(Settings):
     slice_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.8)
     """range of the slice distance, drawn per scan"""
     matrix_size: PositiveInt | None = None
-    """fixed in-plane matrix (512 for full-size scans); none lets spacing and extent decide"""
+    """fixed in-plane matrix (512 for full-size scans); null computes the matrix from spacing and extent"""
     nodules_per_scan: PositiveFloat = 2.5
-    """mean number of nodules in a scan that has any, before crowding drops some"""
+    """mean number of nodules in scans with nodules, before nodules without room are dropped"""
     noise_hu: PositiveFloat = 25.0
     """standard deviation of the correlated reconstruction noise, HU; a scan's own is 0.5 to 1.8 times that"""
 
@@ -34,17 +34,17 @@ class DatasetSettings(Settings):
     """Where the scans come from, in LUNA16's layout."""
 
     name: str = Field(default="phantom", pattern=r"^[A-Za-z0-9_.-]+$")
-    """names the dataset's folder under `results_dir`"""
+    """name of the dataset's folder in `results_dir`"""
     kind: Literal["phantom", "luna16"] = "phantom"
-    """`phantom` writes the embedded phantom first; `luna16` reads an existing folder in LUNA16's layout"""
+    """`phantom` writes artificial scans first; `luna16` reads a folder in LUNA16's layout"""
     root: str | None = None
     """folder with subset0..9 and the CSVs; `${VARIABLE:-default}` is filled from the environment"""
     lidc_xml: str | None = None
-    """LIDC-IDRI reading XML (folder or zip): rates the nodules where `root` holds no nodule_ratings.csv"""
+    """LIDC-IDRI reading XML (folder or zip): source of the ratings if `root` has no nodule_ratings.csv"""
     num_subsets: PositiveInt = 10
     """number of subset folders, which is the number of cross-validation folds"""
     phantom: PhantomSettings = PhantomSettings()
-    """the embedded phantom"""
+    """the artificial scans of `kind: phantom`"""
 
     @model_validator(mode="after")
     def _root_where_needed(self) -> "DatasetSettings":
@@ -65,18 +65,18 @@ class PreprocessingSettings(Settings):
     lung_margin_mm: float = Field(default=5.0, ge=0)
     """dilation of the lung mask, so that nodules on the pleura stay inside, mm"""
     is_failure_fatal: bool = True
-    """whether one scan that cannot be prepared fails the run after the others are done"""
+    """whether a scan that cannot be prepared fails the run, after all other scans were prepared"""
     scheduler_address: str | None = None
-    """address of a running dask.distributed scheduler; none uses this job's own cores"""
+    """address of a running dask.distributed scheduler; null prepares on the job's own cores"""
     worker_memory_gib: PositiveFloat = 4.0
-    """memory of one worker, GiB; a scan that needs more is refused, and a dask worker without this limit, too"""
+    """memory of one worker, GiB; a scan that needs more is refused, and so is a dask worker without this limit"""
 
 
 class EvaluationSettings(Settings):
-    """How results are judged (the official LUNA16 rules are not settings)."""
+    """How results are evaluated (the official LUNA16 rules are not settings)."""
 
     num_bootstraps: PositiveInt = 1000
-    """scan-level bootstrap samples behind every interval"""
+    """bootstrap samples (of scans) for every interval"""
     malignancy_rule: MalignancyRule = "mean_gt_3"
     """how the readers' ratings (1-5) become a malignancy label"""
 
@@ -87,22 +87,22 @@ class TrackingSettings(Settings):
     is_enabled: bool = True
     """whether stages log to MLflow"""
     uri: str | None = None
-    """tracking URI; none takes MLFLOW_TRACKING_URI, else sqlite under `results_dir`"""
+    """tracking URI; null uses MLFLOW_TRACKING_URI if set, else sqlite in `results_dir`"""
 
 
 class ComputeSettings(Settings):
     """What the training and inference jobs run on."""
 
     device: Literal["auto", "cpu", "cuda"] = "auto"
-    """`auto` takes a GPU where there is one"""
+    """`auto` uses a GPU if there is one"""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """`auto` takes bfloat16 where the hardware multiplies it natively (CUDA, AMX, AVX512-BF16)"""
+    """`auto` uses bfloat16 if the hardware multiplies bfloat16 natively (CUDA, AMX, AVX512-BF16)"""
     num_threads: PositiveInt = 4
     """cores that Snakemake reserves for a training or inference job"""
 
 
 class TrainingScale(Settings):
-    """How long and on how much a recipe's network trains in this study; none keeps the recipe's own number."""
+    """How long and on how much a recipe's network trains in this study; null keeps the recipe's number."""
 
     num_steps: PositiveInt | None = None
     """optimiser steps"""
@@ -115,7 +115,7 @@ class TrainingScale(Settings):
 
 
 class ScaleSettings(Settings):
-    """The size of the recipe's trainings; what a recipe is stays in its file."""
+    """The size of the recipe's trainings; all other settings of a recipe are in its file."""
 
     detector: TrainingScale = TrainingScale()
     """training of the detector"""
@@ -124,24 +124,24 @@ class ScaleSettings(Settings):
 
 
 class ConfigSettings(Settings):
-    """What config.yaml and the files in studies/ may say: dataset, folds, and which recipe at what scale."""
+    """The settings of config.yaml and of the files in studies/: dataset, folds, recipe and scale."""
 
     results_dir: str = "results"
-    """everything the study writes goes below this folder"""
+    """folder for everything that the study writes"""
     seed: int = Field(default=2016, ge=0)
-    """the one seed from which every job derives its own"""
+    """seed from which every job derives its own seed"""
     folds: tuple[int, ...] = (0, 3, 7)
-    """folds to run; fold k is judged on subset k and validated on subset k+1"""
+    """folds to run; fold k is evaluated on subset k and validated on subset k+1"""
     recipe: str = Field(default="flagship", pattern=r"^[A-Za-z0-9_.-]+$")
-    """file in recipes/ that says what detector, scorer and patient are"""
+    """name of the file in recipes/ with detector, scorer and patient"""
     dataset: DatasetSettings = DatasetSettings()
     """the scans"""
     preprocessing: PreprocessingSettings = PreprocessingSettings()
     """volumes"""
     scale: ScaleSettings = ScaleSettings()
-    """how long and on how much the recipe trains"""
+    """length and size of the recipe's trainings"""
     evaluation: EvaluationSettings = EvaluationSettings()
-    """judging"""
+    """evaluation of results"""
     tracking: TrackingSettings = TrackingSettings()
     """MLflow"""
     compute: ComputeSettings = ComputeSettings()

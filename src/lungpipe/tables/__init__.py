@@ -1,4 +1,4 @@
-"""Tables with contracts: a table on disk is always valid and always whole."""
+"""Tables with contracts, written only if valid, and as complete files."""
 
 from lungpipe.tables.atomic import replacing, write_bytes, write_json, write_text
 from lungpipe.tables.contracts import (

@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: temporary name in the same folder, fsync, rename."""
+"""Atomic writing of files: temporary name in the same folder, fsync, rename."""
 
 import json
 import os
@@ -10,9 +10,9 @@ from pathlib import Path
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Yield a temporary path beside `path`; on success it is synced and takes `path`'s place, on error it is removed.
+    """Yield a temporary path beside `path`; on success the file is synced and renamed to `path`, on error removed.
 
-    The temporary name keeps the suffix, for writers that choose the format by it.
+    The temporary name has the same suffix, for writers that choose the format by suffix.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,16 +27,16 @@ def replacing(path: Path) -> Iterator[Path]:
 
 
 def write_bytes(path: Path, content: bytes) -> None:
-    """Write bytes whole."""
+    """Write bytes atomically."""
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 
 
 def write_text(path: Path, content: str) -> None:
-    """Write UTF-8 text whole."""
+    """Write UTF-8 text atomically."""
     write_bytes(path, content.encode("utf-8"))
 
 
 def write_json(path: Path, content: object) -> None:
-    """Write JSON whole, keys sorted, NaN refused."""
+    """Write JSON atomically with sorted keys; NaN is refused."""
     write_text(path, json.dumps(content, indent=2, sort_keys=True, allow_nan=False) + "\n")

@@ -1,4 +1,4 @@
-"""The contract of every table: columns, dtypes, units, what is unique and what may be missing."""
+"""The contract of every table: columns, dtypes, units, unique keys, and columns with missing values."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -58,7 +58,7 @@ class Contract:
             cast = values.astype(_dtype(column))
         except (TypeError, ValueError) as error:
             raise ContractError(f"table {self.name}, column {name}: expected {column.kind}, found {error}") from None
-        # astype cuts 1.5 to 1 and takes every text for true
+        # astype would cut 1.5 to 1 and turn every text into true
         is_lossy = (cast != values).to_numpy() if column.kind in ("int64", "bool") else np.zeros(len(cast), dtype=bool)
         if is_lossy.any():
             row = int(np.argmax(is_lossy))
@@ -76,7 +76,7 @@ def _dtype(column: Column) -> str:
 
 
 _SERIES = Column("string", "series instance UID, never altered")
-_FOLD = Column("int64", "fold that judged the series")
+_FOLD = Column("int64", "fold that evaluated the series")
 CENTER_COLUMNS = ("center_z_mm", "center_y_mm", "center_x_mm")
 """World position in LPS millimetres, in array order."""
 _CENTER = {name: Column("float64", f"world {name[7]}, LPS mm") for name in CENTER_COLUMNS}
@@ -120,8 +120,10 @@ QC = Contract(
         "series_uid": _SERIES,
         "subset": Column("int64", "LUNA16 subset folder"),
         "is_ok": Column("bool", "whether the volume was written"),
-        "reason": Column("string", "why not; empty where it was"),
-        "remarks": Column("string", "what the reader took otherwise than the files say; empty where nothing"),
+        "reason": Column("string", "reason of a failure; empty if the volume was written"),
+        "remarks": Column(
+            "string", "differences between what the reader assumed and what the files say; empty if none"
+        ),
         "source": Column("string", "file name of the scan"),
         "num_nodules": Column("int64", "annotated nodules"),
         "num_nodules_outside_volume": Column("int64", "annotated nodules whose centre is not in the volume"),
@@ -144,7 +146,7 @@ REFERENCES = Contract(
         "left_lung_dice": Column("float64", "the same for the left lung; missing where neither mask has it", True),
         "right_lung_dice": Column("float64", "the same for the right lung", True),
         "reference_lungs_ml": Column("float64", "volume of the reference mask's lungs, ml", True),
-        "reference_reason": Column("string", "why the reference mask was not compared; empty where it was"),
+        "reference_reason": Column("string", "why the reference mask was not compared; empty if compared"),
     },
     ("series_uid",),
 )
@@ -178,9 +180,9 @@ POINTS = Contract(
         "series_uid": _SERIES,
         **_CENTER,
         "kind": Column("string", "why the point is there: nodule, lung (random) or candidate"),
-        "diameter_mm": Column("float64", "of the nodule that the point lies in, mm; missing outside nodules", True),
+        "diameter_mm": Column("float64", "of the nodule around the point, mm; missing outside nodules", True),
         "is_nodule": Column("float64", "1 inside a nodule, 0 not; missing on an excluded finding", True),
-        "malignancy": Column("float64", "label of the nodule that the point lies in; missing where unknown", True),
+        "malignancy": Column("float64", "label of the nodule around the point; missing if unknown", True),
         "weight": Column("float64", "weight of the point in the loss"),
     },
 )
@@ -190,7 +192,7 @@ PATIENTS = Contract(
     {
         "patient_id": Column("string", "patient"),
         "fold": _FOLD,
-        "num_scans": Column("int64", "scans of the patient in the judged subsets"),
+        "num_scans": Column("int64", "scans of the patient in the evaluated subsets"),
         "num_candidates": Column("int64", "candidates over those scans"),
         "malignancy_max": Column("float64", "largest probability x malignancy over the candidates", True),
         "malignancy_noisy_or": Column("float64", "1 - product of (1 - probability x malignancy)", True),

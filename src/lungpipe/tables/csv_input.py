@@ -1,8 +1,8 @@
 """Strict reading of CSV files from any tool: a correct table, or an error that names file, row and column.
 
 `read_csv` returns numbers as numbers. pyarrow reads well-formed files; a file that pyarrow refuses is read again row by
-row, which either names the first wrong row or accepts what pyarrow was too strict for. `read_texts` returns every cell
-as text with its line number, for callers with checks of their own.
+row, which either names the first wrong row or accepts a file that pyarrow refuses without need. `read_texts` returns
+every cell as text with its line number, for callers with checks of their own.
 """
 
 import csv
@@ -24,7 +24,7 @@ from lungpipe.tables.errors import InputError
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SURPLUS = "\0"
-"""Stands in a header for the nameless column of a file whose rows end with a comma, and its header does not."""
+"""Name given to the column without a name, if rows end with a comma and the header does not."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,7 @@ def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
 
     Raises:
         InputError: no file, no header, a missing or doubled column, another delimiter, a row of another length, a
-            text that is empty, a number that is none or not finite.
+            empty text, a cell that is not a finite number.
     """
     path = Path(path)
     header = _read_header(path, layout)
@@ -75,7 +75,7 @@ def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
 
 
 def read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
-    """Return the columns as texts without blanks around them, in the order asked for, and `line` (from 1, int64).
+    """Return the given columns in their order as stripped texts, and `line` (from 1, int64).
 
     Raises:
         InputError: as `read_csv`, apart from what a cell holds.
@@ -88,9 +88,9 @@ def read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
 
 
 def parse_number(cell: str) -> float:
-    """Return the double nearest to the text, NaN for a text that is no number.
+    """Return the number in a text, NaN if the text is not a number.
 
-    Python alone would also take 1_000 and the digits of other scripts.
+    Python's float() would also accept 1_000 and the digits of other scripts.
     """
     if "_" in cell or not cell.isascii():
         return math.nan
@@ -125,7 +125,7 @@ def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 
 
 def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading, through gzip where its first bytes say so; raises OSError."""
+    """Open a file for reading, through gzip if its first bytes are gzip's; raises OSError."""
     path = Path(path)
     with path.open("rb") as stream:
         is_packed = stream.read(2) == _GZIP_MAGIC
@@ -152,7 +152,7 @@ def _read_header(path: Path, layout: CsvFormat) -> list[str]:
 
 
 def _in_own_case(header: list[str], layout: CsvFormat) -> list[str]:
-    """Return the header with the layout's columns as they are spelt there, where a file has them in other case."""
+    """Return the header with the layout's columns spelt as in the layout, also if the file has another case."""
     lowered = [cell.lower() for cell in header]
     renamed = dict(zip(header, header, strict=True))
     for name in layout.columns:
@@ -162,7 +162,7 @@ def _in_own_case(header: list[str], layout: CsvFormat) -> list[str]:
 
 
 def _has_surplus(path: Path, header: list[str]) -> bool:
-    """Tell whether every row ends with a comma that the header does not have."""
+    """Return whether every row ends with a comma and the header does not."""
     rows = open_rows(path)
     next(rows)
     _, first = next(rows, (0, header))
@@ -170,7 +170,7 @@ def _has_surplus(path: Path, header: list[str]) -> bool:
 
 
 def _read_fast(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFrame:
-    # columns that are not read may be nameless or doubled: give every column a name of its own
+    # unread columns may be nameless or doubled, so every column gets a unique name
     names = [name if name in layout.columns else f"#{index}" for index, name in enumerate(header)]
     kinds = {name: pa.float64() if name in layout.numbers else pa.string() for name in (*layout.columns, names[-1])}
     wanted = [*layout.columns, *(names[-1:] if header[-1] == _SURPLUS else [])]
@@ -206,7 +206,7 @@ def _read_slowly(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFra
 
 
 def _rows_below(path: Path, header: list[str]) -> Iterator[tuple[int, int, list[str]]]:
-    """Yield row (from 1), line (from 1) and cells of the rows below the header; each must be as long as it."""
+    """Yield row (from 1), line (from 1) and cells of each row; each must have as many cells as the header."""
     rows = open_rows(path)
     next(rows)
     num_cells = len(header) - (header[-1] == _SURPLUS)

@@ -1,4 +1,4 @@
-"""The error of a file that somebody else wrote."""
+"""The error of malformed input."""
 
 
 class InputError(ValueError):

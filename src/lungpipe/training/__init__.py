@@ -1,1 +1,1 @@
-"""Training: what a network learns from a batch, and the one loop that trains every network."""
+"""Training: augmentation, losses, and the one loop that trains every network."""

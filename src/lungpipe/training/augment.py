@@ -1,4 +1,4 @@
-"""Random changes of training patches that keep a nodule a nodule: on the training device, a whole batch at once."""
+"""Random changes of training patches, computed on the training device for a whole batch."""
 
 import math
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ __all__ = ["TrainingPatches", "augment", "centre_crop", "draw_augmentation", "ma
 
 @dataclass(frozen=True, slots=True, eq=False)
 class TrainingPatches:
-    """What a network and its objective read: patches in HU and what lies in them, all on one device.
+    """The input of a network and its objective: patches in HU, their findings, masks and labels, on one device.
 
     hu_BCZYX: float32 HU, one channel.
     findings_BK5: float32 z, y, x (mm from the centre of the patch's voxel array), diameter (mm), kind (0 padding,
@@ -38,9 +38,9 @@ class TrainingPatches:
 def augment(batch: Batch, settings: AugmentationSettings, patch_size_vox: int) -> TrainingPatches:
     """Change a batch by its draws and return its patches of `patch_size_vox`; a pure function of the batch.
 
-    In this order: symmetry, rotation and zoom about the centre (findings and mask move along); blur; HU scale and
+    In this order: symmetry, rotation and zoom about the centre (applied to findings and mask, too); blur; HU scale and
     shift; noise; cutout. Without rotation and zoom every voxel keeps its exact HU; with them the window is resampled
-    linearly once, and its margin is wide enough that its border never shows.
+    linearly once, and its margin is wide enough that no patch voxel is read from outside.
 
     Raises:
         ValueError: windows without the margin that the settings need (see `margin_for`).
@@ -55,7 +55,7 @@ def augment(batch: Batch, settings: AugmentationSettings, patch_size_vox: int) -
 
 
 def centre_crop(batch: Batch, patch_size_vox: int) -> TrainingPatches:
-    """Return the middle of every window, unchanged: what validation sees.
+    """Return the middle of every window, unchanged, for validation.
 
     Raises:
         ValueError: windows smaller than the patch, or that differ from it by an odd number of voxels.
@@ -69,8 +69,8 @@ def centre_crop(batch: Batch, patch_size_vox: int) -> TrainingPatches:
 def margin_for(settings: AugmentationSettings, patch_size_vox: int, spacing_zyx_mm: Spacing = (1.0, 1.0, 1.0)) -> int:
     """Return by how many voxels a window must be wider than its patch on each side, for rotation and zoom.
 
-    A corner of the patch that is turned by an angle reaches as far along an axis as its distance from the centre times
-    the cosine of what is left of its angle to that axis; a patch that is made smaller shows more of the window.
+    A rotated corner of the patch reaches along an axis as far as its distance from the centre times the cosine of its
+    remaining angle to that axis. A patch with zoom below 1 covers more of the window.
     """
     half_vox = (patch_size_vox - 1) / 2
     half_mm = [half_vox * size for size in spacing_zyx_mm]
@@ -80,7 +80,7 @@ def margin_for(settings: AugmentationSettings, patch_size_vox: int, spacing_zyx_
         corner_mm * math.cos(max(math.acos(half / corner_mm) - angle, 0.0)) / size if corner_mm else 0.0
         for half, size in zip(half_mm, spacing_zyx_mm, strict=True)
     ]
-    # 1e-6: a patch that is not changed reaches exactly its own half
+    # 1e-6 against rounding: an unchanged patch reaches exactly half its side
     return max(math.ceil(max(reaches_vox) / (1.0 - settings.zoom) - half_vox - 1e-6), 0)
 
 

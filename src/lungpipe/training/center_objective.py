@@ -1,4 +1,4 @@
-"""Loss of a centre network: focal loss of the heat map, L1 of offset and log diameter, mask loss beside them."""
+"""Loss of a centre network: focal loss of the heat map, L1 of offset and log diameter, and the mask loss."""
 
 import math
 from collections.abc import Mapping
@@ -38,7 +38,7 @@ class CenterObjective:
         """Return the loss (scalar) of the logits `heatmap`, `offset`, `diameter` and `mask`."""
         chosen = self.counts(patches) if counts is None else counts
         sums = self._sums(outputs, patches)
-        # a batch without a nodule still learns that it shows none
+        # a batch without a nodule trains on its background
         center = sum((self.weights[part] * sums[part] for part in PARTS), chosen.new_zeros(()))
         loss = center / chosen[0].clamp(min=1.0)
         if self.settings.mask_weight == 0:
@@ -57,8 +57,8 @@ class CenterObjective:
     def summary(self, totals: Mapping[str, Tensor]) -> dict[str, float]:
         """Return `score`, the average precision of nodules' peaks against each patch's highest other peak, and losses.
 
-        The precision ranks checks as a FROC curve would, on patches instead of scans; the loss orders checks of the
-        same precision.
+        The precision ranks checks as a FROC curve does, with patches instead of scans; the loss ranks checks of equal
+        precision.
         """
         centers = max(float(totals["centers"]), 1.0)
         mask = self.mask.summary(totals)
@@ -97,7 +97,7 @@ class CenterObjective:
 
 
 def num_centers(patches: TrainingPatches) -> Tensor:
-    """Return the weighted number of nodules whose centre lies in its patch (scalar)."""
+    """Return the weighted number of nodules with their centre inside their patch (scalar)."""
     findings, sides = patches.findings_BK5, patches.hu_BCZYX.shape[2:]
     halves_mm = [size * step / 2 for size, step in zip(sides, patches.spacing_zyx_mm, strict=True)]
     # axis by axis: a tensor made from a list of sizes would be copied from the host, which then waits for the device
@@ -109,8 +109,8 @@ def num_centers(patches: TrainingPatches) -> Tensor:
 def peaks(heatmap_BCZYX: Tensor, patches: TrainingPatches) -> tuple[tuple[Tensor, Tensor], Tensor]:
     """Return the highest logit in each finding (B * K,) with 1 for nodules and 0 for others, and of the rest (B,).
 
-    The rest of a patch begins two coarse voxels outside every finding, excluded ones included: nearer by, the
-    Gaussian of a nodule is still high.
+    The rest of a patch begins two coarse voxels outside every finding, excluded findings included: closer to a nodule,
+    its Gaussian is still high.
     """
     logits, findings = heatmap_BCZYX[:, 0].float(), patches.findings_BK5
     shape = (logits.shape[1], logits.shape[2], logits.shape[3])

@@ -1,4 +1,4 @@
-"""Blur, HU scale and shift, noise and cutout of a batch of patches, each by its own draw."""
+"""Blur, HU scale and shift, noise and cutout of a batch of patches, drawn for each patch."""
 
 import math
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ def blur(hu_BZYX: Tensor, sigma_B: Tensor, largest_sigma_vox: float) -> Tensor:
     """
     radius = max(math.ceil(3.0 * largest_sigma_vox), 1)
     offsets = torch.arange(-radius, radius + 1, dtype=torch.float32, device=hu_BZYX.device)
-    # a standard deviation of 0 leaves the middle weight alone
+    # with a standard deviation of 0 only the middle weight is not 0
     weights = torch.exp(-0.5 * (offsets / sigma_B.clamp(min=1e-3)[:, None]).square())
     weights = weights / weights.sum(dim=1, keepdim=True)
     for axis in (1, 2, 3):
@@ -75,7 +75,7 @@ def noise(key_B: Tensor, shape_zyx: torch.Size | tuple[int, ...]) -> Tensor:
 def cut_out(hu_BZYX: Tensor, findings_BK5: Tensor, draws: Mapping[str, Tensor], spacing_zyx_mm: Spacing) -> Tensor:
     """Return patches in which a cube of `cutout_vox` voxels is air; a cube that would touch a finding is left out.
 
-    The cube lies in the patch as a whole, at `cutout_place` of the way along each axis.
+    The whole cube is inside the patch, at `cutout_place` (0 to 1) along each axis.
     """
     covered, away_mm = [], []
     for axis in range(3):

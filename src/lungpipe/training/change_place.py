@@ -9,10 +9,10 @@ from lungpipe.sampling.targets import diameters_mm
 
 
 def move(batch: Batch, patch_size_vox: int) -> tuple[Tensor, Tensor | None, Tensor]:
-    """Return HU (B, P, P, P) float32, mask (B, P, P, P) uint8 or none, and findings (B, K, 5), all moved alike.
+    """Return HU (B, P, P, P) float32, mask (B, P, P, P) uint8 or none, and findings (B, K, 5) after the same moves.
 
-    A point at p mm from the window's centre comes to zoom x rotation x symmetry x p. Where voxels are not cubes, of the
-    symmetry only the flips are taken.
+    A point at p mm from the window's centre moves to zoom x rotation x symmetry x p. If voxels are not cubes, only the
+    flips of the symmetry are applied.
     """
     draws, mask = batch.draws, batch.mask_BZYX
     symmetry = draws.get("symmetry")
@@ -42,7 +42,7 @@ def to_patch(symmetry: Tensor | None, rotation: Tensor | None, zoom: Tensor | No
 
 
 def source_index(symmetry_B33: Tensor, size: int) -> Tensor:
-    """Return, for each voxel of turned cubes, the flat index (B, size^3) int64 of the voxel that comes there."""
+    """Return, for each voxel of turned cubes, the flat index (B, size^3) int64 of its source voxel."""
     whole = symmetry_B33.to(torch.int64)
     # one step along axis i of the turned cube is this many elements of the source: +-1, +-size or +-size^2
     step_B3 = whole[..., 0] * (size * size) + whole[..., 1] * size + whole[..., 2]
@@ -54,7 +54,7 @@ def source_index(symmetry_B33: Tensor, size: int) -> Tensor:
 
 
 def turn(cubes_BZYX: Tensor, index: Tensor) -> Tensor:
-    """Return cubes turned by `source_index`: exact, whatever their type."""
+    """Return cubes turned by `source_index`; exact for every dtype."""
     return cubes_BZYX.reshape(len(cubes_BZYX), -1).gather(1, index).view(cubes_BZYX.shape)
 
 
@@ -82,7 +82,7 @@ def _resample(batch: Batch, matrix_B33: Tensor, size: int) -> tuple[Tensor, Tens
 
 
 def _sampling_grid(matrix_B33: Tensor, size: int, window: int, spacing: Spacing) -> Tensor:
-    """Return where in the window each patch voxel is read: (B, P, P, P, 3), xyz; -1 and 1 are the outermost voxels."""
+    """Return the source of each patch voxel: (B, P, P, P, 3), xyz; -1 and 1 are the window's outermost voxels."""
     # rotation and symmetry are orthogonal, so the inverse of zoom x orthogonal is its transpose over zoom squared
     inverse = matrix_B33.transpose(1, 2) / matrix_B33[:, 0].square().sum(dim=1)[:, None, None]
     axis = torch.arange(size, dtype=torch.float32, device=inverse.device) - (size - 1) / 2

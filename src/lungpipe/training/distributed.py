@@ -1,4 +1,4 @@
-"""Several processes that train one network: torchrun starts them, each takes its rows of every batch."""
+"""Distributed training: torchrun starts several processes, each with its rows of every batch."""
 
 import os
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from torch import Tensor, distributed, nn
 
 @dataclass(frozen=True, slots=True)
 class Processes:
-    """Which of how many processes this one is."""
+    """Rank of this process and number of processes."""
 
     rank: int = 0
     world_size: int = 1
@@ -23,7 +23,7 @@ class Processes:
 
 
 def processes() -> Processes:
-    """Return the rank and number of the processes that train together; (0, 1) for a process on its own."""
+    """Return the rank and number of the processes that train together; (0, 1) for a single process."""
     if not (distributed.is_available() and distributed.is_initialized()):
         return Processes()
     return Processes(distributed.get_rank(), distributed.get_world_size())
@@ -31,9 +31,9 @@ def processes() -> Processes:
 
 @contextmanager
 def joined_processes(device: torch.device) -> Iterator[Processes]:
-    """Join the processes that torchrun started, for as long as the context lasts; without torchrun change nothing.
+    """Join the processes that torchrun started until the context ends; without torchrun change nothing.
 
-    gloo connects processes on CPUs, NCCL those on GPUs, of which each takes the one of its LOCAL_RANK.
+    gloo connects processes on CPUs, NCCL processes on GPUs. Each process uses the GPU of its LOCAL_RANK.
     """
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         yield Processes()
@@ -48,7 +48,7 @@ def joined_processes(device: torch.device) -> Iterator[Processes]:
 
 
 def sum_over_processes(values: Tensor) -> Tensor:
-    """Return the sum of a tensor over all processes; on its own a process gets its tensor back."""
+    """Return the sum of a tensor over all processes; with one process the tensor itself."""
     if processes().world_size == 1:
         return values
     summed = values.clone()
@@ -68,6 +68,6 @@ def sum_gradients(network: nn.Module) -> None:
 
 
 def wait_for_all() -> None:
-    """Wait until every process has come to this point."""
+    """Wait until every process has called this function."""
     if processes().world_size > 1:
         distributed.barrier()

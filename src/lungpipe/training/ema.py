@@ -9,10 +9,10 @@ from torch import Tensor, nn
 class MovingAverage:
     """A copy of a network whose weights follow the trained ones: average = d * average + (1 - d) * weights.
 
-    The decay d of step n (counted from 1) is min(decay, n / (n + 9)), as in TensorFlow's ExponentialMovingAverage:
-    short trainings are not averaged with their random start. Running statistics of batch normalisation are averages
-    already and are copied, as torch's AveragedModel does; averaged twice they would lag behind the weights. Nothing
-    waits for the device.
+    The decay d of step n (counted from 1) is min(decay, n / (n + 9)), as in TensorFlow's ExponentialMovingAverage: the
+    average of a short training does not include its random start. Running statistics of batch normalisation are
+    averages already and are copied, as torch's AveragedModel does; an average of averages would lag behind the weights.
+    No step waits for the device.
     """
 
     def __init__(self, network: nn.Module, decay: float) -> None:
@@ -24,7 +24,7 @@ class MovingAverage:
 
     @torch.no_grad()
     def update(self, num_steps: int) -> None:
-        """Move the average towards the network's weights after `num_steps` steps, the one just taken included."""
+        """Update the average with the network's weights after `num_steps` steps, the last step included."""
         decay = min(self.decay, num_steps / (num_steps + 9.0))
         torch._foreach_lerp_(self._averages, self._weights, 1.0 - decay)
         for copied, buffer in self._buffers:

@@ -1,4 +1,4 @@
-"""The model of one fold: points of its split, trained members, and the card that says what they saw."""
+"""Train the model of one fold: training points, members, and the model card."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class FoldTables:
         """Read the tables `series`, `nodules` and `exclusions`, and split the series for the fold.
 
         Raises:
-            LeakError: a scan or a patient on two sides of the split.
+            LeakError: a scan or a patient in two parts of the split.
         """
         series, nodules, exclusions = (
             read_table(Path(paths[name]), contract)
@@ -43,7 +43,7 @@ class FoldTables:
 
 @dataclass(frozen=True, slots=True)
 class FoldVolumes:
-    """Stores by series, their spacing (zyx, mm), and the digest of all files that a training is made from.
+    """Stores by series, their spacing (zyx, mm), and the digest of all files that a training depends on.
 
     Series of the split without a store are left out: their scans could not be prepared.
     """
@@ -76,8 +76,8 @@ class FoldModel:
 class RoleTraining:
     """How a role is trained.
 
-    gather: returns the material of the given stores. train: trains members on (training, validation). Neither role's
-    code names the other's: an edit of one role's training leaves the other role's models as they are.
+    gather: returns the material of the given stores. train: trains members on (training, validation). The code of one
+    role does not name the code of the other, so an edit of one role's training does not retrain the other role.
     """
 
     role: Role

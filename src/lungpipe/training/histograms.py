@@ -1,4 +1,4 @@
-"""Histograms of scores: additive over batches and processes, and enough for ranking metrics."""
+"""Histograms of scores, from which ranking metrics are computed; they add up over batches and processes."""
 
 import torch
 from torch import Tensor
@@ -8,12 +8,12 @@ LARGEST_LOGIT = 16.0
 
 
 def histogram(logits_N: Tensor, weights_N: Tensor) -> Tensor:
-    """Return the weighted histogram (NUM_BINS,) float64 of logits between -16 and 16; logits beyond join the last bins.
+    """Return the weighted histogram (NUM_BINS,) float64 of logits between -16 and 16; logits beyond go to the end bins.
 
-    A bin is 1/128 wide: two scores that share a bin differ by less than 0.002 in probability, and count as tied.
+    A bin is 1/128 wide: two scores in one bin differ by less than 0.002 in probability and count as tied.
     """
     scaled = (logits_N.detach().float() + LARGEST_LOGIT) * (NUM_BINS / (2 * LARGEST_LOGIT))
-    # not a number joins no bin silently: its weight makes the whole histogram not a number
+    # NaN must not go to a bin silently: its weight turns the whole histogram to NaN
     weights = torch.where(scaled.isnan(), scaled, weights_N.float()).double()
     bins = scaled.nan_to_num().clamp(0, NUM_BINS - 1).long()
     return torch.zeros(NUM_BINS, dtype=torch.float64, device=logits_N.device).index_add_(0, bins, weights)

@@ -1,4 +1,4 @@
-"""Loss of a nodule mask: weighted cross-entropy plus soft Dice, in which every nodule counts the same."""
+"""Loss of a nodule mask: weighted cross-entropy plus soft Dice, with the same weight for every nodule."""
 
 from collections.abc import Mapping
 
@@ -14,11 +14,11 @@ from lungpipe.training.objective import Outputs
 
 
 class MaskObjective:
-    """Cross-entropy plus soft Dice of the head `mask`; ignored voxels carry neither (docs/decisions/0003).
+    """Cross-entropy plus soft Dice of the head `mask`; ignored voxels have no loss (docs/decisions/0003).
 
-    Left alone, a nodule of 4 mm weighs a hundredth of one of 20 mm, and a network that misses every small one is
-    almost right. So the voxels of a patch's nodules share `nodule_weight`, and Dice (Milletari et al., 3DV 2016) is
-    taken patch by patch over those that show a nodule. Every sum over a patch is multiplied by the patch's weight.
+    With equal voxel weights a nodule of 4 mm has a hundredth of the weight of a nodule of 20 mm, and missing all small
+    nodules costs almost nothing. So the voxels of a patch's nodules share `nodule_weight`, and Dice (Milletari et al.,
+    3DV 2016) is computed for each patch with a nodule. Every sum over a patch is multiplied by the patch's weight.
     """
 
     def __init__(self, settings: MaskObjectiveSettings) -> None:
@@ -58,7 +58,7 @@ class MaskObjective:
         dice = 2.0 * total["mask_overlap"] / max(total["mask_sizes"], 1.0)
         loss = self.settings.entropy_weight * total["mask_entropy"] / max(total["mask_voxels"], 1.0)
         loss += total["mask_dice_loss"] / max(total["mask_judged"], 1e-6)
-        # Dice at 0.5 is zero for a network that is still timid; the loss orders such checks
+        # Dice at 0.5 is 0 while all probabilities are low; the loss then ranks the checks
         return {"score": dice - 1e-3 * loss, "validation_dice": dice, "validation_loss": loss}
 
     def _counts(self, target_BZYX: Tensor, weight_B: Tensor) -> Tensor:
@@ -83,10 +83,10 @@ class MaskObjective:
 
 
 def mask_targets(patches: TrainingPatches) -> Tensor:
-    """Return what the mask should show, uint8 (B, Z, Y, X): background, NODULE or IGNORED.
+    """Return the target of the mask, uint8 (B, Z, Y, X): background, NODULE or IGNORED.
 
-    Findings are painted as spheres. Where a patch has an annotated mask, that mask takes the place of the spheres of
-    the nodules whose centre it covers.
+    Findings are painted as spheres. If a patch has an annotated mask, that mask replaces the spheres of the
+    nodules whose centre is in the mask.
     """
     z_size, y_size, x_size = patches.hu_BCZYX.shape[2:]
     shape = (z_size, y_size, x_size)

@@ -1,4 +1,4 @@
-"""Training the members of a part one after the other, each from its own seed."""
+"""Train the members of a detector or scorer one after another, each with its own seed."""
 
 import hashlib
 import json
@@ -28,7 +28,7 @@ Part = TrainedDetector | TrainedScorer
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Material:
-    """What one side of a split offers: points (contract POINTS), stores by series, nodules and exclusions.
+    """Training or validation data: points (contract POINTS), stores by series, nodules and exclusions.
 
     `masks` reads nodule masks, which `sampling.mask: annotated` needs.
     """
@@ -47,13 +47,13 @@ class Material:
 
 @dataclass(frozen=True, slots=True)
 class TrainingJob:
-    """Where a part is trained and who listens.
+    """Where a detector or scorer is trained, and where progress is reported.
 
-    seed: the study's seed. fold: fold of the study, or none for a model that is trained on everything.
+    seed: the study's seed. fold: fold of the study, or None for a model that is trained on all subsets.
     identity: digest of the data and the code; settings, seed and fold are added to it.
     resume_dir: folder of the resume files, or none. cache_bytes: bound of the windows kept in
     memory, those of training and of validation together.
-    log: receives (steps taken over all members, metrics). say: receives lines for the user.
+    log: called with (steps taken over all members, metrics). say: called with lines for the user.
     """
 
     hardware: Hardware
@@ -97,8 +97,8 @@ class Trained:
 def train_members(part: Part, material: tuple[Material, Material], job: TrainingJob, plan: FeedPlan) -> Trained:
     """Train `part.training.num_members` networks on `material` = (training, validation).
 
-    `plan` says how windows are drawn; sizes, seed and processes are filled in here. With a resume folder a stopped
-    training goes on: members that were finished are read from their resume files.
+    `plan` describes how windows are drawn; its seed is set for each member. With a resume folder a stopped training
+    continues: finished members are read from their resume files.
     """
     role: Literal["detector", "scorer"] = "detector" if isinstance(part, TrainedDetector) else "scorer"
     members, outcomes = [], []
@@ -131,7 +131,7 @@ def _log_from(log: Log, first: int, step: int, metrics: Mapping[str, float]) -> 
 
 
 def feed_plan(part: Part, job: TrainingJob, spacing_zyx_mm: tuple[float, float, float], **drawing: Any) -> FeedPlan:
-    """Return how windows of a part are drawn; `drawing` holds the fields of FeedPlan that only one role has."""
+    """Return the plan of a part's windows; `drawing` holds the fields of FeedPlan that only one role sets."""
     mine, training, size = processes(), part.training, part.sampling.patch_size_vox
     return FeedPlan(
         patch_size_vox=size,
@@ -151,9 +151,9 @@ def feed_plan(part: Part, job: TrainingJob, spacing_zyx_mm: tuple[float, float, 
 
 
 def open_feeds(material: tuple[Material, Material], plan: FeedPlan) -> tuple[Feed, Feed]:
-    """Return the feeds of both sides of a split, which share `plan.cache_bytes` of memory.
+    """Return the feeds of training and validation, which share `plan.cache_bytes` of memory.
 
-    Training gets three quarters: it has more points, and draws windows all the time.
+    Three quarters are for training, which has more points and draws windows all the time.
     """
     for_training = 3 * plan.cache_bytes // 4
     shares = (for_training, plan.cache_bytes - for_training)
@@ -177,7 +177,7 @@ def build_objective(part: Part) -> Objective:
 
 
 def identity_of(part: Part, job: TrainingJob, seed: int) -> str:
-    """Return the digest of everything that a member's training is made from."""
+    """Return the digest of everything that a member's training depends on."""
     content = {
         "identity": job.identity,
         "part": part.model_dump(mode="json"),

@@ -1,4 +1,4 @@
-"""What a training minimises, and by which score its best check is chosen."""
+"""The interface of objectives: the loss of a training, and the score that chooses its best check."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -14,16 +14,16 @@ Outputs = Mapping[str, Tensor]
 class Objective(Protocol):
     """Loss and validation score of one kind of network.
 
-    A loss is a sum of means, and a mean over a batch is no mean over its parts: `counts` returns what the means divide
-    by. Counts are additive over patches. With the counts of the whole batch, the losses of its parts (micro-batches,
-    processes) add up to the loss of the whole.
+    A loss is a sum of means, and the mean over a batch is not the mean of the means of its parts. So `counts` returns
+    the denominators of the means, which are additive over patches. With the counts of the whole batch, the losses of
+    its parts (micro-batches, processes) add up to the loss of the whole batch.
     """
 
     def counts(self, patches: TrainingPatches) -> Tensor:
-        """Return what the loss of these patches divides by, (number of means,) float32."""
+        """Return the denominators of the loss of these patches, (number of means,) float32."""
 
     def loss(self, outputs: Outputs, patches: TrainingPatches, counts: Tensor | None = None) -> Tensor:
-        """Return the loss (scalar), divided by `counts`; none takes the counts of these patches."""
+        """Return the loss (scalar), divided by `counts`; None uses the counts of these patches."""
 
     def measure(self, outputs: Outputs, patches: TrainingPatches) -> dict[str, Tensor]:
         """Return additive totals of validation patches, float64, on the patches' device."""

@@ -1,4 +1,4 @@
-"""AdamW with weight decay of weights alone."""
+"""AdamW; weight decay applies to weights, not to biases and scales."""
 
 import torch
 from torch import nn
@@ -7,7 +7,7 @@ from lungpipe.settings.recipe import TrainingSettings
 
 
 def build_optimiser(network: nn.Module, training: TrainingSettings) -> torch.optim.AdamW:
-    """Return AdamW (Loshchilov & Hutter, ICLR 2019) for a network that is on its device already.
+    """Return AdamW (Loshchilov & Hutter, ICLR 2019) for a network that was moved to its device before.
 
     Biases and the scales of normalisation layers are not decayed: they have one axis, all other weights have more.
     """

@@ -1,4 +1,4 @@
-"""Files from which a stopped training goes on, and the batch that stopped it."""
+"""Files from which a stopped training continues, and files of batches with a loss that is not finite."""
 
 import pickle
 from collections.abc import Callable
@@ -17,18 +17,19 @@ FORMAT_VERSION = 1
 
 
 def save_resume(path: Path, state: dict[str, Any], identity: str) -> None:
-    """Write the whole state of a training (tensors and plain values) whole.
+    """Write the state of a training (tensors and plain values) as one complete file.
 
-    `identity` is a digest of everything that the training is made from: settings, data, seed, code.
+    `identity` is a digest of everything that the training depends on: settings, data, seed, code.
     """
     with replacing(path) as temporary:
         torch.save({"format_version": FORMAT_VERSION, "identity": identity, "state": state}, temporary)
 
 
 def load_resume(path: Path, identity: str, say: Callable[[str], None]) -> dict[str, Any] | None:
-    """Return the state in a resume file on the CPU, or none where the training has to start anew.
+    """Return the state in a resume file on the CPU, or None if the training has to start anew.
 
-    A missing file is no news. A damaged one, or one of another training, is not used, and `say` is told why.
+    A file that is damaged or belongs to another training is not used; `say` is called with the reason. A missing file
+    is not reported.
     """
     if not path.is_file():
         return None

@@ -1,4 +1,4 @@
-"""Where a training runs, who listens, and what comes out."""
+"""Where a training runs, its callbacks, and its result."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -11,23 +11,23 @@ from lungpipe.models import Hardware
 from lungpipe.tables import HISTORY
 
 Log = Callable[[int, Mapping[str, float]], None]
-"""Receives (steps taken, metrics): how a training reports without knowing who listens."""
+"""Called with (steps taken, metrics) after each check."""
 
 
 Say = Callable[[str], None]
-"""Receives a line for the user."""
+"""Called with a line for the user."""
 
 
 def ignore_line(line: str) -> None:
-    """Take a line of text and do nothing with it."""
+    """Ignore a line of text."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """Where and how a training runs; nothing here changes what it learns, except seed and hardware.
+    """Where and how a training runs. Of these values only seed and hardware change the trained weights.
 
-    `identity` is a digest of all that the training is made from; a resume file of another identity is not used.
-    `say` receives lines for the user.
+    `identity` is a digest of everything that the training depends on; a resume file of another identity is not used.
+    `say` is called with lines for the user.
     """
 
     hardware: Hardware
@@ -41,7 +41,7 @@ class TrainingRun:
 
 @dataclass(slots=True)
 class Outcome:
-    """The step whose weights were kept, its score, and every metric that does not depend on the clock."""
+    """The step whose weights were kept, its score, and all metrics except times."""
 
     best_step: int = 0
     best_score: float = -math.inf

@@ -13,7 +13,7 @@ from lungpipe.training.histograms import auc_of, histogram
 from lungpipe.training.objective import Outputs
 
 HEADS = {"nodule": "is_nodule", "malignancy": "malignancy"}
-"""Label of each head; a label that is NaN carries no loss."""
+"""Label of each head; a NaN label has no loss."""
 
 
 class ScoreObjective:
@@ -47,10 +47,10 @@ class ScoreObjective:
         return totals
 
     def summary(self, totals: Mapping[str, Tensor]) -> dict[str, float]:
-        """Return `score`, `validation_loss` and the AUC of each head that saw both of its labels.
+        """Return `score`, `validation_loss`, and the AUC of each head with both labels in the validation points.
 
-        The score is the negative loss, not the AUC: on a small validation subset the AUC reaches 1 early and then no
-        longer tells one check from another.
+        The score is the negative loss, not the AUC: on a small validation subset the AUC reaches 1 early and
+        then no longer ranks the checks.
         """
         loss = sum(
             self.weights[head] * float(totals[f"{head}_entropy"]) / max(float(totals[f"{head}_count"]), 1e-6)
@@ -64,7 +64,7 @@ class ScoreObjective:
         return metrics
 
     def _entropy(self, outputs: Outputs, patches: TrainingPatches, head: str) -> Tensor:
-        """Return the weighted sum of a head's cross-entropy over the patches whose label is known."""
+        """Return the weighted sum of a head's cross-entropy over the patches with a known label."""
         label, weight = patches.labels[HEADS[head]], known(patches, head) * patches.weight_B
         entropy = functional.binary_cross_entropy_with_logits(
             outputs[head].float(), label.nan_to_num(), reduction="none"

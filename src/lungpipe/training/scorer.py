@@ -16,7 +16,7 @@ from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan,
 
 
 def read_findings(tables: FoldTables, mined: Path, rule: MalignancyRule) -> ScorerTables:
-    """Return what a scorer is taught: the fold's tables, the mined candidates, and malignancy labels by the rule."""
+    """Return the training data of a scorer: the fold's tables, mined candidates, and malignancy labels by the rule."""
     labels = pd.Series(malignancy_labels(tables.nodules["malignancy_ratings"], rule), tables.nodules["nodule_id"])
     return ScorerTables(tables.nodules, tables.exclusions, read_table(mined, CANDIDATES), labels.astype(float))
 
@@ -30,7 +30,7 @@ def train_fold_scorer(
     findings: ScorerTables,
     recipe: str,
 ) -> FoldModel:
-    """Train the scorer of a fold on what `read_findings` returned; raises as `train_scorer`."""
+    """Train the scorer of a fold on the result of `read_findings`; raises as `train_scorer`."""
 
     def gather(stores: Mapping[str, Path]) -> Material:
         points = scorer_points(stores, findings, part.sampling, seed=job.seed)

@@ -1,4 +1,4 @@
-"""How fast a training runs and what it takes: samples per second, waiting for data, memory, utilisation."""
+"""Speed and memory of a training: samples per second, waiting for data, memory, utilisation."""
 
 import resource
 import sys
@@ -19,7 +19,7 @@ class _Moment:
     event: torch.cuda.Event | None
 
     def since(self, earlier: "_Moment") -> float:
-        """Return the seconds from an earlier moment to this one, on the device where there is a queue."""
+        """Return the seconds from an earlier moment to this one, measured on the device if it has a queue."""
         if self.event is None or earlier.event is None:
             return self.seconds - earlier.seconds
         return earlier.event.elapsed_time(self.event) / 1000.0
@@ -34,7 +34,7 @@ class Speedometer:
         self.stop(0.0)
 
     def start(self, waited_seconds: float) -> None:
-        """Begin an interval; `waited_seconds` is what the consumer of batches has waited so far."""
+        """Begin an interval; `waited_seconds` is the total time that training has waited for batches."""
         self._began = self._now()
         self._waited_before = waited_seconds
 
@@ -44,12 +44,12 @@ class Speedometer:
         self._waited = waited_seconds - self._waited_before
 
     def metrics(self, num_samples: int) -> dict[str, float]:
-        """Return the metrics of the interval in which `num_samples` patches were trained on; the device has done them.
+        """Return the metrics of the interval in which `num_samples` patches were trained on and finished.
 
         samples_per_second: patches per second. data_wait_fraction: share of the time in which training waited for a
         batch. memory_mib: largest resident memory of the process, on CUDA the largest memory of tensors.
         device_utilisation: on a CPU, CPU time / (time x torch's threads), data threads included; on CUDA the
-        driver's figure where torch can read it, else left out.
+        driver's figure, left out if torch cannot read that figure.
         """
         elapsed = max(self._ended.since(self._began), 1e-9)
         found = {
@@ -79,5 +79,5 @@ class Speedometer:
         try:
             return torch.cuda.utilization(self.device) / 100.0
         except (ModuleNotFoundError, RuntimeError):
-            # NVML's Python binding is no dependency
+            # NVML's Python binding is not a dependency
             return None

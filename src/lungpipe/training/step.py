@@ -16,7 +16,7 @@ from lungpipe.training.objective import Objective
 
 
 class TrainingStep:
-    """Takes steps of one network; nothing in a step waits for the device.
+    """Takes training steps of one network; no step waits for the device.
 
     `patch_and_seed` are the side of a patch (voxels) and the training's seed.
     """
@@ -58,14 +58,14 @@ class TrainingStep:
         return loss.detach()
 
     def _counts_of_whole_batch(self, patches: TrainingPatches, num_parts: int) -> Tensor | None:
-        """Return what the loss of all parts and processes divides by; none where there is one part and process."""
+        """Return the denominators of the loss over all parts and processes; None for one part and one process."""
         if num_parts == 1 and processes().world_size == 1:
             return None
         return sum_over_processes(self.objective.counts(patches))
 
 
 def split(patches: TrainingPatches, size: int | None) -> Iterator[TrainingPatches]:
-    """Yield views of at most `size` consecutive patches; none yields all at once."""
+    """Yield views of at most `size` consecutive patches; None yields all patches at once."""
     number = len(patches.weight_B)
     if size is None or size >= number:
         yield patches

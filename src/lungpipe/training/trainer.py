@@ -1,4 +1,4 @@
-"""The one training loop: AdamW, checks on the validation subset, the best check kept, a resume file after each."""
+"""The training loop of every network: AdamW, validation (checks), best weights kept, a resume file per check."""
 
 import math
 from collections.abc import Iterator
@@ -30,16 +30,16 @@ def fit(
     *,
     run: TrainingRun,
 ) -> Outcome:
-    """Train in place on `feeds` = (training, validation); leave the weights of the best check, evaluation mode.
+    """Train in place on `feeds` = (training, validation); the network ends with the best check's weights.
 
-    Several processes of torchrun train one network together: each takes its rows of every batch, the first one writes
-    and logs. The resume file is left for the caller to delete once its own outputs are written.
+    Several processes of torchrun train one network together: each uses its rows of every batch, and the process of rank
+    0 writes and logs. The caller deletes the resume file after writing the outputs.
 
     Raises:
         FloatingPointError: a loss, a gradient or a score is not finite. The message names the step and its series; the
             batch is kept beside the resume file.
         ValueError: a batch that the processes cannot share evenly.
-        RuntimeError: the device has too little memory; the message says what to lower.
+        RuntimeError: the device has too little memory; the message names the settings to lower.
     """
     with memory_advice(training, run):
         trainer = Trainer(network, feeds, objective, training, run=run)
@@ -48,7 +48,7 @@ def fit(
 
 
 class Trainer:
-    """State of one training: network, average, optimiser, and what its checks found."""
+    """State of one training: network, average, optimiser, and the results of its checks."""
 
     def __init__(
         self,
@@ -74,7 +74,7 @@ class Trainer:
         self._restore()
 
     def run_to_end(self) -> None:
-        """Take the steps that are left, with their checks, and load the best weights into the network."""
+        """Take the remaining steps with their checks, and load the best weights into the network."""
         feed, checks = self.feeds[0], frozenset(check_steps(self.training))
         pending: list[Tensor] = []
         self.speed.start(feed.waited_seconds)
@@ -101,7 +101,7 @@ class Trainer:
     def _check(self, figures: Tensor) -> None:
         """Validate, log, keep the weights if they are the best, and write the resume file.
 
-        All figures leave the device together: the only time since the last check that the host waits for the device.
+        All figures are copied from the device in one transfer, the only one since the last check.
         """
         figures[:, 0] = sum_over_processes(figures[:, 0])
         sizes = (self.training.micro_batch_size or self.training.batch_size, self.run.patch_size_vox)
@@ -159,7 +159,7 @@ class Trainer:
         save_resume(self.run.resume_path, state, self.run.identity)
 
     def _restore(self) -> None:
-        """Go on from the resume file, if there is one of this training."""
+        """Continue from the resume file, if there is one of this training."""
         path = self.run.resume_path
         state = None if path is None else load_resume(path, self.run.identity, self.run.say)
         if state is None:
@@ -176,7 +176,7 @@ class Trainer:
 
 @contextmanager
 def memory_advice(training: TrainingSettings, run: TrainingRun) -> Iterator[None]:
-    """Say what to lower where the device runs out of memory; raises RuntimeError from torch's own error."""
+    """Turn torch's error of too little memory into a RuntimeError that names the settings to lower."""
     try:
         yield
     except torch.OutOfMemoryError as error:

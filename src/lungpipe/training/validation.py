@@ -1,4 +1,4 @@
-"""Measuring a network on the validation patches."""
+"""Measure a network on the validation patches."""
 
 import torch
 from torch import Tensor, nn
@@ -23,7 +23,7 @@ def validate(
     batch_size, patch_size_vox = sizes
     for index, batch in enumerate(feed.fixed_batches(batch_size)):
         is_mine = index % mine.world_size == mine.rank
-        # each process measures the first batch, so that each knows every total
+        # each process measures the first batch, so that each has all names of totals
         if not is_mine and index > 0:
             continue
         patches = centre_crop(batch.to(hardware.device), patch_size_vox)

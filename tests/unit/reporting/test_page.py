@@ -64,7 +64,7 @@ def without_figures(summary):
 def test_the_headline_says_what_the_cpm_divides_by_and_how_many_folds_ran(page_parts):
     _, page = read(page_parts)
     assert "flagship on phantom" in page.text
-    assert "2 of 10 folds judged (0, 1)" in page.text
+    assert "2 of 10 folds evaluated (0, 1)" in page.text
     assert "divides by 3 scans" in page.text
     assert f"CPM {page_parts['summary']['cpm']:.3f}" in page.text
 
@@ -103,8 +103,8 @@ def test_scans_that_were_not_prepared_are_said_aloud(page_parts):
 
 def test_the_lung_mask_is_summed_up_in_two_lines(page_parts):
     text = read(page_parts)[1].text
-    assert "1 of 4 annotated nodules (25.0 %) lie outside the dilated lung mask." in text
-    assert "Beside reference masks (1 of 2 compared): Dice median 0.988, smallest 0.988." in text
+    assert "1 of 4 annotated nodules (25.0 %) are outside the dilated lung mask." in text
+    assert "Compared with reference masks (1 of 2 compared): Dice median 0.988, smallest 0.988." in text
 
 
 def test_without_references_and_nodules_the_lines_hold_no_gaps(page_parts):
@@ -112,7 +112,7 @@ def test_without_references_and_nodules_the_lines_hold_no_gaps(page_parts):
     missing = dict.fromkeys(("outside_lungs_percent", "lungs_dice_median", "lungs_dice_min"), float("nan"))
     _, page = read(page_parts, accounting=page_parts["accounting"].assign(**alone, **missing))
     assert "0 of 0 annotated nodules lie outside" in page.text
-    assert "Beside reference masks" not in page.text
+    assert "Compared with reference masks" not in page.text
     assert not re.search(r"\bnan\b", page.text)
 
 
@@ -134,7 +134,7 @@ def test_a_study_without_figures_still_has_a_page(page_parts):
     assert "CPM not defined" in page.text
     assert "3 without a label; not defined" in page.text
     assert not re.search(r"\b(None|nan|Undefined)\b", page.text)
-    assert "The judge warns" not in page.text
+    assert "Warnings: read these" not in page.text
 
 
 def test_nothing_is_fetched_and_nothing_runs(page_parts, figure_folder):

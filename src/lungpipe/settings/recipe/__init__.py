@@ -1,4 +1,4 @@
-"""Settings of a recipe: a detector, a scorer and how a patient is aggregated."""
+"""Settings of a recipe: a detector, a scorer and the aggregation to patients."""
 
 from lungpipe.settings.recipe.detector import (
     DetectorInference,

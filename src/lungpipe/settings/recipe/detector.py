@@ -1,4 +1,4 @@
-"""Settings of a detector: network, sampling, training, inference; or candidates that the dataset gives."""
+"""Settings of a detector: network, sampling, training, inference; or candidates of the dataset."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -12,7 +12,7 @@ DetectorNetwork = Annotated[UNetSettings | CenterNetSettings, Field(discriminato
 
 
 class DetectorSampling(Settings):
-    """Which windows a detector learns from."""
+    """The windows that a detector is trained on."""
 
     patch_size_vox: PositiveInt = 32
     """side of a training patch, voxels; divisible by the network's total stride"""
@@ -23,13 +23,13 @@ class DetectorSampling(Settings):
     lung_points_per_scan: PositiveInt = 5
     """random points in the lungs of every scan, with or without nodules"""
     small_nodule_power: float = Field(default=1.0, ge=0)
-    """a nodule is drawn in proportion to diameter ** -power: 1 draws one of 4 mm five times as often as one of 20 mm"""
+    """nodules are drawn in proportion to diameter ** -power; 1 draws 4 mm five times as often as 20 mm"""
     mask: Literal["sphere", "annotated"] = "sphere"
-    """`sphere` paints balls of the annotated diameter; `annotated` takes nodule masks, and balls where there is none"""
+    """`sphere` paints balls of the annotated diameter; `annotated` uses nodule masks, balls without a mask"""
 
 
 class MaskObjectiveSettings(Settings):
-    """Voxel loss: weighted cross-entropy plus soft Dice, every nodule counting the same."""
+    """Voxel loss: weighted cross-entropy plus soft Dice, with the same weight for every nodule."""
 
     builds: ClassVar[str] = "lungpipe.training.mask_objective:MaskObjective"
     needs: ClassVar[frozenset[str]] = frozenset({"mask"})
@@ -37,15 +37,15 @@ class MaskObjectiveSettings(Settings):
     kind: Literal["mask"] = "mask"
     """cross-entropy and Dice of the mask"""
     nodule_weight: PositiveFloat = 2000.0
-    """what the voxels of one nodule weigh together, in background voxels"""
+    """total weight of the voxels of one nodule, in background voxels"""
     largest_weight: PositiveFloat = 100.0
-    """what one voxel weighs at most, in background voxels"""
+    """largest weight of one voxel, in background voxels"""
     entropy_weight: PositiveFloat = 5.0
-    """weight of the cross-entropy beside Dice"""
+    """weight of the cross-entropy relative to Dice"""
 
 
 class CenterObjectiveSettings(Settings):
-    """Centre loss: focal loss of the heat map, L1 of offset and log diameter, mask loss beside them."""
+    """Centre loss: focal loss of the heat map, L1 of offset and log diameter, and the mask loss."""
 
     builds: ClassVar[str] = "lungpipe.training.center_objective:CenterObjective"
     needs: ClassVar[frozenset[str]] = frozenset({"heatmap", "offset", "diameter", "mask"})
@@ -63,7 +63,7 @@ class CenterObjectiveSettings(Settings):
     mask_weight: float = Field(default=0.5, ge=0)
     """weight of the mask loss; 0 leaves the mask head untrained"""
     has_consensus_weights: bool = False
-    """weigh each nodule by the share of the four readers who marked it"""
+    """weight of a nodule is the share of the four readers who marked the nodule"""
 
 
 DetectorObjective = Annotated[MaskObjectiveSettings | CenterObjectiveSettings, Field(discriminator="kind")]
@@ -85,7 +85,7 @@ class LumpDecoding(Settings):
     kind: Literal["lumps"] = "lumps"
     """connected voxels"""
     threshold: Fraction = 0.2
-    """voxels above it form lumps"""
+    """voxels above this probability form lumps"""
     min_voxels: PositiveInt = 4
     """smaller lumps are dropped, voxels"""
 
@@ -99,7 +99,7 @@ class PeakDecoding(Settings):
     kind: Literal["peaks"] = "peaks"
     """local maxima of the heat map"""
     threshold: Fraction = 0.02
-    """maxima below it are dropped"""
+    """maxima below this probability are dropped"""
     refine: Literal["none", "mask"] = "mask"
     """`mask` averages centre and diameter with those of the mask there, where the network has a trained mask"""
 
@@ -112,17 +112,17 @@ class DetectorInference(Settings):
     halo_vox: int = Field(default=16, ge=0)
     """context on each side of a tile that is computed and dropped, voxels; divisible by the network's total stride"""
     tiles_per_batch: PositiveInt = 1
-    """tiles that are on the device at once"""
+    """tiles on the device at once"""
     decode: Annotated[LumpDecoding | PeakDecoding, Field(discriminator="kind")] = LumpDecoding()
     """from the network's output to candidates"""
     merge_distance_mm: float = Field(default=5.0, ge=0)
-    """weaker candidates nearer than this (or than the stronger one's radius) are merged into it, mm"""
+    """a candidate nearer than this (or than the radius) to a stronger candidate is merged into the stronger one, mm"""
     max_per_scan: PositiveInt = 100
-    """only the strongest candidates of a scan are kept (the official judge reads 100)"""
+    """only the strongest candidates of a scan are kept (the official evaluation counts at most 100)"""
 
 
 class TrainedDetector(Settings):
-    """A network that is trained on the fold and searches volumes."""
+    """A network that is trained on the fold and detects candidates."""
 
     builds: ClassVar[str] = "lungpipe.inference.detector:Detector"
 
@@ -131,7 +131,7 @@ class TrainedDetector(Settings):
     network: DetectorNetwork
     """the network"""
     sampling: DetectorSampling
-    """training material"""
+    """training data"""
     training: DetectorTraining
     """training"""
     inference: DetectorInference
@@ -165,7 +165,7 @@ class TrainedDetector(Settings):
 
 
 class GivenCandidates(Settings):
-    """No detector: the dataset's candidates_V2.csv (or candidates.csv) is scored as it is."""
+    """No detector: the candidates of the dataset's candidates_V2.csv (or candidates.csv) are scored."""
 
     builds: ClassVar[str] = "lungpipe.datasets.given:select_candidates"
 

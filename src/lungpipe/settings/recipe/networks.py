@@ -11,7 +11,7 @@ Channels = tuple[PositiveInt, ...]
 
 
 class NetworkSettings(Settings):
-    """What every network needs: the HU windows that its first layer applies.
+    """The settings of every network: the HU windows that the first layer applies.
 
     `builds` names the class as `module:Class`; the class takes these settings as its only argument. The same name
     enters the code fingerprint of the rules that train or run the network.
@@ -63,7 +63,7 @@ class CenterNetSettings(NetworkSettings):
     kind: Literal["center_net"] = "center_net"
     """centre detector"""
     channels: Channels = (32, 64, 128)
-    """channels per resolution level behind the stem, finest first"""
+    """channels per resolution level after the stem, finest first"""
     output_stride: Literal[2, 4] = 4
     """stride of the heat map, voxels"""
     is_residual: bool = True
@@ -90,7 +90,7 @@ class ResNetSettings(NetworkSettings):
 
     @property
     def smallest_patch_vox(self) -> int:
-        """Smallest patch side of which the last stage still has a middle, voxels."""
+        """Smallest patch side for which the last stage has a middle, voxels."""
         return int(2 ** (len(self.channels) + 1) + 1)
 
 
@@ -111,5 +111,5 @@ class Cnn3dSettings(NetworkSettings):
 
     @property
     def smallest_patch_vox(self) -> int:
-        """Smallest patch side that three poolings leave a voxel of, voxels."""
+        """Smallest patch side that leaves a voxel after three poolings, voxels."""
         return 8

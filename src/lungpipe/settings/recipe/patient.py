@@ -1,4 +1,4 @@
-"""Settings of a patient's aggregate."""
+"""Settings of the aggregation to patients."""
 
 from typing import Literal
 
@@ -6,9 +6,9 @@ from lungpipe.settings.base import PositiveInt, Settings
 
 
 class PatientSettings(Settings):
-    """From scored candidates to a patient."""
+    """How scored candidates are aggregated to a patient."""
 
     aggregate: Literal["maximum", "noisy_or", "top_mean"] = "maximum"
-    """which aggregate of nodule probability x malignancy is the patient's score; the others stand beside it"""
+    """which aggregate of nodule probability x malignancy is the patient's score; all are reported"""
     num_top: PositiveInt = 3
     """candidates that `top_mean` averages"""

@@ -9,7 +9,7 @@ from lungpipe.settings.recipe.scorer import ScorerSettings
 
 
 class RecipeSettings(Settings):
-    """A detector, a scorer, and a patient's aggregate; a recipe file names every key."""
+    """A detector, a scorer, and the aggregation to patients; a recipe file has every key."""
 
     detector: DetectorSettings
     """finds candidates"""

@@ -1,4 +1,4 @@
-"""Settings of a scorer: network, sampling, training, inference; or the detector's scores unchanged."""
+"""Settings of a scorer: network, sampling, training, inference; or the detector's scores."""
 
 from typing import Annotated, ClassVar, Literal
 
@@ -12,14 +12,14 @@ ScorerNetwork = Annotated[ResNetSettings | Cnn3dSettings, Field(discriminator="k
 
 
 class ScorerSampling(Settings):
-    """Which patches a scorer learns from."""
+    """The patches that a scorer is trained on."""
 
     patch_size_vox: PositiveInt = 32
     """side of the patch around a candidate, voxels"""
     max_offset_vox: int = Field(default=3, ge=0)
     """largest random shift of a training patch along each axis, voxels"""
     lung_points_per_scan: int = Field(default=24, ge=0)
-    """random points in the lungs of every scan, beside the detector's false positives"""
+    """random points in the lungs of every scan, in addition to the detector's false positives"""
     nodule_fraction: Fraction = 0.5
     """share of a batch drawn around nodules"""
 
@@ -33,7 +33,7 @@ class ScoreObjectiveSettings(Settings):
     kind: Literal["score"] = "score"
     """cross-entropy of nodule and malignancy"""
     malignancy_weight: float = Field(default=0.5, ge=0)
-    """weight of the malignancy loss beside the nodule loss"""
+    """weight of the malignancy loss relative to the nodule loss"""
 
 
 class ScorerTraining(TrainingSettings):
@@ -44,14 +44,14 @@ class ScorerTraining(TrainingSettings):
 
 
 class ScorerInference(Settings):
-    """How a scorer looks at a candidate."""
+    """How a scorer is applied to a candidate."""
 
     num_views: Literal[1, 2, 4, 8] = 8
     """flipped views averaged at test time"""
     patches_per_batch: PositiveInt = 32
-    """patches that are on the device at once"""
+    """patches on the device at once"""
     has_detector_odds: bool = True
-    """take the geometric mean of the odds of detector and scorer, not the scorer's alone"""
+    """use the geometric mean of the odds of detector and scorer instead of the scorer's odds"""
 
 
 class TrainedScorer(Settings):
@@ -64,7 +64,7 @@ class TrainedScorer(Settings):
     network: ScorerNetwork
     """the network"""
     sampling: ScorerSampling
-    """training material"""
+    """training data"""
     training: ScorerTraining
     """training"""
     inference: ScorerInference
@@ -80,7 +80,7 @@ class TrainedScorer(Settings):
 
 
 class UnchangedScores(Settings):
-    """No scorer: a candidate's probability is its detector's score, and no malignancy is told."""
+    """No scorer: a candidate's probability is the detector's score, and there is no malignancy."""
 
     builds: ClassVar[str] = "lungpipe.inference.unchanged:keep_scores"
 

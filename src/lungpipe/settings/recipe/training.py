@@ -1,4 +1,4 @@
-"""Settings that every training shares: length, optimiser, augmentation."""
+"""Settings of every training: length, optimiser, augmentation."""
 
 from pydantic import Field
 
@@ -6,10 +6,10 @@ from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Setting
 
 
 class AugmentationSettings(Settings):
-    """Random changes of a training patch that keep a nodule a nodule; all run on the training device, in batches."""
+    """Random changes of training patches, computed on the training device in batches."""
 
     has_symmetries: bool = True
-    """flip and turn each patch by one of the cube's 48 symmetries (flips alone where the voxels are not cubes)"""
+    """flip and turn each patch by one of the cube's 48 symmetries (flips alone if voxels are not cubes)"""
     rotation_deg: float = Field(default=0.0, ge=0, le=180)
     """largest rotation about a random axis, degrees"""
     zoom: float = Field(default=0.0, ge=0, lt=1)
@@ -34,7 +34,7 @@ class TrainingSettings(Settings):
     batch_size: PositiveInt
     """patches per step, over all processes"""
     micro_batch_size: PositiveInt | None = None
-    """patches that are on the device at once; gradients of the rest of a batch accumulate; none takes a whole batch"""
+    """patches on the device at once, with accumulated gradients; null takes a whole batch at once"""
     learning_rate: PositiveFloat
     """peak learning rate of AdamW, after warm-up and before the cosine decay"""
     weight_decay: float = Field(default=1e-4, ge=0)
@@ -44,9 +44,9 @@ class TrainingSettings(Settings):
     gradient_limit: PositiveFloat = 5.0
     """largest norm of the gradient"""
     ema_decay: float = Field(default=0.99, ge=0, lt=1)
-    """decay per step of the moving average of the weights that is validated and kept; 0 keeps the weights themselves"""
+    """decay per step of the moving average of weights, which is validated and kept; 0: no average"""
     num_checks: PositiveInt = 6
-    """validations of a training; the best one's weights are kept"""
+    """validations of a training; the weights of the best validation are kept"""
     num_members: PositiveInt = 1
     """networks of the ensemble, trained one after the other from different seeds"""
     augmentation: AugmentationSettings = AugmentationSettings()
