@@ -18,8 +18,8 @@ class MaskCrop:
 class Detections:
     """Detections of one volume, all arrays in the same order.
 
-    World centres (N, 3) zyx in LPS mm, diameters (N,) in mm, scores (N,) in [0, 1]. Diameter and score are NaN where
-    unknown, as for candidates that a dataset gives. `mask_crops` is None for a network without a mask.
+    World centres (N, 3) zyx in LPS mm, diameters (N,) in mm, scores (N,) in [0, 1]. Unknown diameters and scores are
+    NaN, as for candidates of a dataset. `mask_crops` is None for a network without a mask.
     """
 
     centers_zyx_mm: NDArray[np.float64]

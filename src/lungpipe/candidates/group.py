@@ -7,7 +7,7 @@ from lungpipe.candidates.detections import Detections, MaskCrop
 from lungpipe.geometry import Grid
 
 NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
-"""Voxels that touch at a face, an edge or a corner belong together."""
+"""Voxels that touch at a face, an edge or a corner are connected."""
 
 
 def group_voxels(
@@ -25,13 +25,13 @@ def group_voxels(
     *Deep Learning with PyTorch*, ch. 14. `probability` may be a box of the volume of `grid` that starts at voxel
     `start_zyx_vox`.
     """
-    # scipy.ndimage costs a tenth of a second as it is imported, and training and scoring group nothing
+    # importing scipy.ndimage takes 0.1 s, and training and scoring group nothing
     from scipy import ndimage
 
     labels, count = ndimage.label(probability > threshold, structure=NEIGHBOURS)
     if count == 0:
         return Detections.empty(has_masks=True)
-    # only the voxels in lumps are touched from here on: a handful beside the millions of a scan
+    # from here on only the voxels in lumps are used, which are few
     places = np.nonzero(labels)
     lump = labels[places] - 1
     weight = probability[places].astype(np.float64)

@@ -1,4 +1,4 @@
-"""Label candidates by the judge's own hit rule: nodule, excluded finding, or neither."""
+"""Label candidates by the hit rule of the evaluation: nodule, excluded finding, or neither."""
 
 from dataclasses import dataclass
 
@@ -12,7 +12,7 @@ from lungpipe.tables import CENTER_COLUMNS
 
 @dataclass(frozen=True, slots=True)
 class CandidateLabels:
-    """For each candidate: row of the nodule it hits (-1 none), and whether it is neither nodule nor negative."""
+    """For each candidate: row of the nodule hit (-1: none), and whether the candidate is ignored."""
 
     nodule_row: NDArray[np.int64]
     is_ignored: NDArray[np.bool_]
@@ -32,7 +32,7 @@ def label_candidates(candidates: pd.DataFrame, nodules: pd.DataFrame, exclusions
     """Label each candidate against the findings of its own series; inside several nodules, the nearest counts.
 
     `nodule_row` counts rows of `nodules` by position. Candidates on an excluded finding but on no nodule are ignored:
-    readers did not agree what they are, so they teach neither class.
+    readers disagreed about these findings, so they are used for neither class.
     """
     nodule_row = np.full(len(candidates), -1, dtype=np.int64)
     is_ignored = np.zeros(len(candidates), dtype=bool)

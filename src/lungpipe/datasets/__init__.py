@@ -1,1 +1,1 @@
-"""Datasets: raw scans, annotations and ratings in, as `Scan` objects and contract tables; folds without leaks."""
+"""Read raw scans, annotations and ratings as `Scan` objects and contract tables; make folds without leaks."""

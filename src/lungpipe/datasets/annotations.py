@@ -11,20 +11,20 @@ from lungpipe.tables.errors import InputError
 ANNOTATIONS_FILE = "annotations.csv"
 EXCLUSIONS_FILE = "annotations_excluded.csv"
 CANDIDATES_FILES = ("candidates_V2.csv", "candidates.csv")
-"""LUNA16's candidates, the better table first."""
+"""LUNA16's tables of candidates, in order of preference."""
 RATINGS_FILE = "nodule_ratings.csv"
 SERIES_FILE = "series.csv"
 SERIES_OF_LIDC_IDRI_0332 = (
     "1.3.6.1.4.1.14519.5.2.1.6279.6001.159996104466052855396410079250",
     "1.3.6.1.4.1.14519.5.2.1.6279.6001.316900421002460665752357657094",
 )
-"""The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not say so."""
+"""The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not state this."""
 _CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
 _UNKNOWN_DIAMETER = -1.0
 LARGEST_DIAMETER_MM = 200.0
-"""No finding in a lung is larger; LUNA16's nodules reach 32.3 mm."""
+"""Largest accepted diameter (mm); LUNA16's nodules reach 32.3 mm."""
 SAME_CENTER_MM = 1.0
-"""Rows whose centres lie this near name the same nodule twice; LUNA16's nearest two are 5.9 mm apart."""
+"""Rows with centres closer than this (mm) are the same nodule twice; LUNA16's nearest nodules are 5.9 mm apart."""
 
 
 class DatasetError(ValueError):
@@ -37,7 +37,7 @@ def read_annotations(root: Path) -> pd.DataFrame:
     `root` is the folder of the dataset, or the table itself.
 
     Raises:
-        DatasetError: a missing file or column, a value that is no position or diameter, or a nodule twice.
+        DatasetError: a missing file or column, an invalid position or diameter, or a nodule twice.
     """
     path = _in_folder(root, ANNOTATIONS_FILE)
     table = _read_marks(path)
@@ -47,9 +47,9 @@ def read_annotations(root: Path) -> pd.DataFrame:
 
 
 def read_exclusions(root: Path) -> pd.DataFrame:
-    """Return the findings that are not scored: columns as the annotations'; diameter -1 where it is unknown.
+    """Return the findings that are not scored, with the columns of the annotations; unknown diameters are -1.
 
-    LUNA16's own table names many findings twice; since they are not scored, that changes nothing.
+    LUNA16's own table has many rows twice, which changes nothing, since these findings are not scored.
     """
     path = _in_folder(root, EXCLUSIONS_FILE)
     table = _read_marks(path)
@@ -71,13 +71,13 @@ def read_ratings(root: Path) -> pd.DataFrame:
 
 
 def read_candidates(root: Path) -> pd.DataFrame:
-    """Return the candidates that the dataset gives: line, series_uid, center_{z,y,x}_mm, is_nodule (bool).
+    """Return the candidates of the dataset: line, series_uid, center_{z,y,x}_mm, is_nodule (bool).
 
     `root` is the folder of the dataset, or the table itself; in a folder, candidates_V2.csv is read rather than
     candidates.csv.
 
     Raises:
-        DatasetError: no table, a missing column, a value that is no position, or a class that is not 0 or 1.
+        DatasetError: no table, a missing column, an invalid position, or a class that is not 0 or 1.
     """
     path = find_candidates(root)
     table = _read_marks(path, "class", diameter=())
@@ -87,13 +87,13 @@ def read_candidates(root: Path) -> pd.DataFrame:
 
 
 def find_candidates(root: Path) -> Path:
-    """Return the table of candidates in a dataset's folder, candidates_V2.csv where there is none yet."""
+    """Return the table of candidates in a dataset's folder, candidates_V2.csv if there is none."""
     paths = [_in_folder(root, name) for name in CANDIDATES_FILES]
     return next((path for path in paths if path.is_file()), paths[0])
 
 
 def read_patients(root: Path) -> dict[str, str]:
-    """Return the patient of every series that series.csv names, and of the LUNA16 patient with two scans."""
+    """Return the patient of every series in series.csv, and of the two scans of one LUNA16 patient."""
     known = dict.fromkeys(SERIES_OF_LIDC_IDRI_0332, "LIDC-IDRI-0332")
     path = Path(root) / SERIES_FILE
     if path.is_file():

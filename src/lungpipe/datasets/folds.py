@@ -9,7 +9,7 @@ from lungpipe.datasets.leaks import refuse_overlap
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The series of one fold, each tuple sorted; no patient of the test or validation series trains."""
+    """The series of one fold, each tuple sorted; patients of test or validation series are not in training."""
 
     fold: int
     training_uids: tuple[str, ...]
@@ -20,7 +20,7 @@ class Split:
 def split_fold(series: pd.DataFrame, fold: int, num_subsets: int) -> Split:
     """Split the series (contract SERIES) for one fold: test = subset `fold`, validation = subset (fold + 1) mod n.
 
-    A scan of a patient in the test subset leaves validation and training; one of a validation patient leaves training.
+    Scans of test patients are left out of validation and training, scans of validation patients out of training.
 
     Raises:
         ValueError: a fold or a subset outside 0..num_subsets-1, or fewer than three subsets.

@@ -1,4 +1,4 @@
-"""Candidates that a dataset gives, for recipes without a detector."""
+"""Candidates of a dataset, for recipes without a detector."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -14,7 +14,8 @@ from lungpipe.tables import CANDIDATES, CENTER_COLUMNS
 def select_candidates(path: Path, series: pd.DataFrame, series_uids: Collection[str], *, fold: int) -> pd.DataFrame:
     """Return the given candidates (table CANDIDATES) of some series, without diameter and score.
 
-    The table's class is not returned: it says which candidates are nodules. `series` is the table SERIES.
+    The table's class is not returned, since the class reveals which candidates are nodules. `series` is the table
+    SERIES.
 
     Raises:
         DatasetError: no table, a wrong value in it, or a candidate of a series that `series` does not name.

@@ -1,18 +1,18 @@
-"""What a result may not do: train and test on the same scan or patient, or choose anything on the test subset."""
+"""Refuse leaks: training and testing on the same scan or patient, and choices on the test subset."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 
 class LeakError(ValueError):
-    """A result that would have seen what it is judged on; the message names the scan, the patient or the subset."""
+    """A leak of test data into training or choices; the message names the scan, the patient or the subset."""
 
 
 def refuse_overlap(train_uids: Iterable[str], test_uids: Iterable[str], patient_of: Mapping[str, str]) -> None:
-    """Check that no scan, and no patient, is on both sides.
+    """Check that no scan and no patient is both in training and in testing.
 
     Raises:
-        LeakError: a series on both sides, two series of one patient, or a series whose patient is not known.
+        LeakError: a series in both, two series of one patient, or a series without a known patient.
     """
     train, test = set(train_uids), set(test_uids)
     if shared := sorted(train & test):
@@ -40,7 +40,7 @@ class Chosen:
             raise LeakError(f"{self.name}: expected the subsets that it was chosen on, found none")
 
     def for_subset(self, test_subset: int) -> float:
-        """Return the value for judging a subset; raises LeakError if it was chosen on that subset."""
+        """Return the value for the evaluation of a subset; raises LeakError if it was chosen on that subset."""
         if test_subset in self.chosen_on:
             found = sorted(self.chosen_on)
             raise LeakError(f"{self.name}: expected to be chosen on other subsets than {test_subset}, found {found}")

@@ -30,7 +30,7 @@ MASKS_FOLDER = "nodule_masks"
 class ScanFiles:
     """The files of one series; `data_path` equals `header_path` where one file holds both.
 
-    `reference` are those of its reference lung mask, where the dataset has one; nothing is prepared from it.
+    `reference` are the files of the reference lung mask, if there is one; no volume depends on them.
     """
 
     series_uid: str
@@ -56,7 +56,7 @@ def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
     """Return the scans of one subset folder, sorted by series UID; reads no more than the headers.
 
     A header that names no file beside itself is listed with itself as data, and voxels that have lost their header are
-    listed with themselves as header: their reader says later what is wrong.
+    listed with themselves as header: their reader reports the error later.
 
     Raises:
         DatasetError: the folder is missing.
@@ -77,7 +77,7 @@ def list_scans(root: Path, subset: int) -> tuple[ScanFiles, ...]:
 
 
 def find_mask(root: Path, series_uid: str) -> ScanFiles | None:
-    """Return the files of a series' nodule mask; none where the dataset has none for it."""
+    """Return the files of a series' nodule mask; none if the dataset has none for the series."""
     return _find_in(Path(root) / MASKS_FOLDER, series_uid)
 
 
@@ -94,7 +94,7 @@ def _data_path(header_path: Path) -> Path:
         if named.is_file():
             return named
     except (ScanError, OSError):
-        # left to the reader, which turns it into this scan's own failure; one bad file must not hide the others
+        # left to the reader, so that one bad file fails one scan and does not hide the others
         named = header_path
     return next((path for path in _besides(header_path) if path.is_file()), header_path)
 
@@ -112,7 +112,7 @@ def check_dataset(root: Path, num_subsets: int) -> Listing:
 
     Raises:
         DatasetError: a missing folder or table, a subset without scans, a series twice, two series with one file of
-            voxels, or a row of a series that no subset holds; the message names file, row and series.
+            voxels, or a row of a series outside the subsets; the message names file, row and series.
     """
     root = Path(root)
     if not root.is_dir():
@@ -134,7 +134,7 @@ def find_subsets(root: Path, listing: Mapping[int, Sequence[ScanFiles]]) -> dict
     """Return the subset of every series; raises DatasetError for an empty subset, a series or a voxels' file twice."""
     listed = [(scan, subset) for subset, scans in listing.items() for scan in scans]
     found = [(scan.series_uid, subset) for scan, subset in listed]
-    # a fold is judged on its subset: one that was unpacked into another place must not pass as an easy one
+    # a fold is evaluated on its subset: a subset unpacked elsewhere must not count as an empty one
     empty = sorted(subset for subset, scans in listing.items() if not scans)
     if empty:
         raise DatasetError(f"{Path(root) / f'subset{empty[0]}'}: expected scans (.mhd or .mha), found none")

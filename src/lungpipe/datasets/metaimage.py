@@ -18,8 +18,8 @@ _ZLIB_OR_GZIP = zlib.MAX_WBITS | 32
 def read_metaimage(path: Path, series_uid: str | None = None) -> Scan:
     """Read a MetaImage scan: int16 HU (zyx) and the full grid; the file's name is the series UID unless one is given.
 
-    Voxels of the signed types (MET_SHORT, MET_INT, MET_FLOAT, MET_DOUBLE) are HU, fractions of HU are rounded; an
-    unsigned type would have to be guessed into HU.
+    Voxels of the signed types (MET_SHORT, MET_INT, MET_FLOAT, MET_DOUBLE) are HU, fractions of HU are rounded; unsigned
+    types are refused, since their offset is unknown.
 
     Raises:
         ScanError: a header or data file that breaks the format, or values that cannot be HU.
@@ -35,10 +35,10 @@ def read_metaimage(path: Path, series_uid: str | None = None) -> Scan:
 def read_voxels(header: Header) -> NDArray[Any]:
     """Read an image's voxels (zyx, of the header's type) into an own, writable buffer.
 
-    They are read here and not by SimpleITK, which fills what a truncated or badly compressed file lacks.
+    SimpleITK is not used, since it fills missing voxels of truncated or damaged files.
 
     Raises:
-        ScanError: a data file that cannot be read, or holds more or less than the header says.
+        ScanError: a data file that cannot be read, or has another size than in the header.
     """
     try:
         voxels = _inflate(header) if header.is_compressed else _read_raw(header)
@@ -73,5 +73,5 @@ def _inflate(header: Header) -> NDArray[Any]:
         if inflater.unused_data:
             found += f" and {len(inflater.unused_data)} behind the stream"
         raise ScanError(f"{header.data_path}: expected {expected} bytes behind the compression, found {found}")
-    # bytearray: an own, writable buffer, as every other reader gives
+    # bytearray: a new, writable buffer, as from other readers
     return np.frombuffer(bytearray(content), dtype=DTYPES[header.element_type])

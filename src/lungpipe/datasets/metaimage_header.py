@@ -1,4 +1,4 @@
-"""Strict reading of MetaImage headers: nothing is guessed, nothing outside the header's folder is opened."""
+"""Strict reading of MetaImage headers: nothing is guessed, and no file outside the header's folder is opened."""
 
 import os
 import re
@@ -13,7 +13,7 @@ from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 MAX_HEADER_BYTES = 1 << 24
-"""Programs copy whole DICOM headers into a MetaImage header; what is longer is no header."""
+"""Programs copy whole DICOM headers into a MetaImage header; a longer text is not a header."""
 MAX_LINE_BYTES = 1 << 20
 HEADER_ENDINGS = (".mhd", ".mha")
 VOXELS_ENDINGS = (".raw", ".zraw")
@@ -31,11 +31,11 @@ DTYPES = {
     "MET_FLOAT": "<f4",
     "MET_DOUBLE": "<f8",
 }
-"""What a voxel of each type that can be read is in NumPy, little-endian."""
+"""NumPy dtype of each readable voxel type, little-endian."""
 HU_TYPES = frozenset({"MET_SHORT", "MET_INT", "MET_FLOAT", "MET_DOUBLE"})
 LABEL_TYPES = frozenset({"MET_SHORT", "MET_USHORT", "MET_CHAR", "MET_UCHAR"})
 _SPACING_KEYS = ("ElementSpacing", "ElementSize")
-"""The distance of voxels; a voxel's own size stands for it where the distance is missing."""
+"""The distance of voxels; the voxel size is used if the distance is missing."""
 _NEEDED = frozenset(
     {
         "ObjectType",
@@ -57,14 +57,14 @@ _NEEDED = frozenset(
         *_RESCALE_KEYS,
     }
 )
-"""Fields that are read; of all others only the names are kept, whatever their content is."""
+"""Fields that are read; of other fields only the names are kept."""
 _MAX_NAMED = 12
 """Fields that a message names."""
 
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """A checked MetaImage header: the grid, and where and how the voxels lie."""
+    """A checked MetaImage header: the grid, and the position and format of the voxels."""
 
     path: Path
     grid: Grid
@@ -119,13 +119,13 @@ def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
 def read_fields(path: Path) -> tuple[dict[str, str], int]:
     """Return the header's `key = value` fields and the byte offset behind the ElementDataFile line.
 
-    Reads no further than that line. Of fields that nobody reads only the name is kept: their content may be of any
-    encoding, and go on over several lines. Raises ScanError for what is no MetaImage header.
+    Reads no further than that line. Of fields that are not read only the name is kept: their content may have any
+    encoding and several lines. Raises ScanError for other files.
     """
     fields: dict[str, str] = {}
     last_key = ""
     try:
-        # looked at before it is opened: opening a pipe would wait for ever
+        # checked before opening: opening a pipe could wait for ever
         if not stat.S_ISREG(path.stat().st_mode):
             raise ScanError(f"{path}: expected a readable file, found a folder, a pipe or a device")
         with path.open("rb") as stream:
@@ -134,7 +134,7 @@ def read_fields(path: Path) -> tuple[dict[str, str], int]:
                 if not line:
                     break
                 if b"=" not in line and last_key not in ("", *_NEEDED):
-                    continue  # the text of such a field goes on
+                    continue  # a further line of such a field
                 key, value = _split_line(path, line)
                 if key in fields and key in _NEEDED:
                     raise ScanError(f"{path}: expected one field {key}, found two")
@@ -211,7 +211,7 @@ def _is_big_endian(path: Path, fields: dict[str, str]) -> bool:
 
 
 def _check_plain(path: Path, fields: dict[str, str]) -> None:
-    """Refuse voxels that are no HU yet: readers of MetaImage apply this rescale or do not, each as it likes."""
+    """Refuse voxels with a rescale to HU, which some readers of MetaImage apply and others do not."""
     for key, plain in _RESCALE_KEYS.items():
         if key in fields and _numbers(path, key, fields[key], 1) != [plain]:
             raise ScanError(f"{path}: {key}: expected {plain:g}, found {fields[key]}")

@@ -20,8 +20,8 @@ _GZIP_MAGIC = b"\x1f\x8b"
 def read_nifti(path: Path, series_uid: str | None = None) -> Scan:
     """Read a NIfTI scan: HU of any stored type, rescaled and rounded to int16 (zyx); the file's name is the series UID.
 
-    Header and voxels are read here and not by SimpleITK, which turns NaN and what a truncated file lacks into 0 HU,
-    and takes any file without a place in the world. A file named .nii may be compressed by gzip.
+    SimpleITK is not used, since it turns NaN and missing voxels into 0 HU, and accepts files without a position in the
+    world. A file named .nii may be compressed by gzip.
 
     Raises:
         ScanError: an unreadable file, an image that is not three-dimensional and scalar, values that are not HU.
@@ -33,7 +33,7 @@ def read_nifti(path: Path, series_uid: str | None = None) -> Scan:
             check_grid(header.grid, path)
             stream.read(header.data_offset - HEADER_BYTES)
             expected = int(np.prod(header.grid.shape_zyx)) * header.dtype.itemsize
-            # one byte more than expected: what is too long is found without inflating all of it
+            # one byte more than expected, so that a longer file is found without inflating everything
             content = _read(stream, expected + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise ScanError(f"{path}: expected a whole NIfTI image, found {error}") from None

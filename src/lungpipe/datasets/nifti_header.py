@@ -14,7 +14,7 @@ FIRST_VOXEL_BYTE = 352
 """Where voxels begin in a file without extensions: behind the header and four bytes that say so."""
 _MAGIC = b"n+1\0"
 _MILLIMETRES = (0, 2)
-"""Unit codes for lengths: unknown, which every tool takes for mm, and mm."""
+"""Unit codes for lengths: unknown, which every tool reads as mm, and mm."""
 _LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0])
 _CODES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
 _FIELDS = {
@@ -56,7 +56,7 @@ def parse_header(path: Path, content: bytes) -> NiftiHeader:
     """Check the first 348 bytes of a NIfTI-1 file.
 
     Raises:
-        ScanError: anything that is not one scalar image of three dimensions in mm, with a place in the world.
+        ScanError: anything that is not one scalar image of three dimensions in mm, with a position in the world.
     """
     fields = _Fields(path, content)
     sizes = _sizes(fields)
@@ -64,14 +64,14 @@ def parse_header(path: Path, content: bytes) -> NiftiHeader:
     code, start = int(fields.one("datatype")), fields.one("vox_offset") or float(FIRST_VOXEL_BYTE)
     if code not in _CODES:
         raise ScanError(f"{path}: expected NIfTI-1 voxels of a plain number type, found type {code}")
-    # a float32 counts single bytes up to 2^24
+    # a float32 is exact for whole numbers up to 2^24
     if not (HEADER_BYTES <= start < 2**24 and start.is_integer()):
         raise ScanError(f"{path}: vox_offset: expected a byte behind the header ({HEADER_BYTES}), found {start:g}")
     units = content[123] & 7
     if units not in _MILLIMETRES:
         raise ScanError(f"{path}: xyzt_units: expected lengths in mm (2), found {units}")
     slope, intercept = fields.one("scl_slope"), fields.one("scl_inter")
-    # 0, and NaN from nibabel, stand for voxels that are values already
+    # 0, and NaN from nibabel, mean no rescale
     is_scaled = np.isfinite(slope) and slope != 0
     if is_scaled and not np.isfinite(intercept):
         raise ScanError(f"{path}: scl_inter: expected a finite number, found {intercept:g}")
@@ -105,7 +105,7 @@ class _Fields:
 def _sizes(fields: _Fields) -> list[int]:
     num_dimensions, *sizes = (int(size) for size in fields.read("dim"))
     given = sizes[: max(num_dimensions, 0)]
-    # a last dimension of one time point is no dimension
+    # a last dimension of one time point is dropped
     while len(given) > 3 and given[-1] == 1:
         given.pop()
     if not 1 <= num_dimensions <= 7 or len(given) != 3 or min(given) < 1:
@@ -134,7 +134,7 @@ def _qform(fields: _Fields) -> _Form | None:
         return None
     b, c, d = fields.read("quatern")
     rest = 1.0 - (b * b + c * c + d * d)
-    # NaN is no rotation either
+    # NaN is not a rotation either
     if not rest > -1e-3:
         raise ScanError(f"{fields.path}: qform: expected a rotation, found the quaternion {b:g}, {c:g}, {d:g}")
     a = np.sqrt(max(rest, 0.0))

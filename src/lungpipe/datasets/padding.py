@@ -1,6 +1,6 @@
-"""Padding: the voxels outside the field of view, which hold no measurement. Every reader turns them into air.
+"""Padding: the voxels outside the field of view, which are not measured. Every reader turns them into air.
 
-A reader that knows which voxels are padding sets them to PADDING_HU. All other padding is found by its values.
+A reader of a format with a padding value sets padding voxels to PADDING_HU. All other padding is found by its values.
 """
 
 from pathlib import Path
@@ -13,7 +13,7 @@ from lungpipe.datasets.scan import AIR_RANGE_HU, Scan, ScanError, check_hu
 from lungpipe.terms import AIR_HU
 
 PADDING_HU = int(np.iinfo(np.int16).min)
-"""Mark of a padding voxel between a reader's first look at it and `accept_scan`; no CT measures it."""
+"""Value of padding voxels from the reader to `accept_scan`; no CT measures this value."""
 _INT16 = np.iinfo(np.int16)
 
 
@@ -30,7 +30,7 @@ def accept_scan(scan: Scan, path: Path) -> Scan:
     darkest = hu.min()
     if darkest >= AIR_RANGE_HU[0]:
         return check_hu(scan, path)
-    # one value for all padding: this is how `check_hu` tells padding from other values
+    # one value for all padding, by which `check_hu` recognises padding
     for plane in hu:
         is_dark = plane < AIR_RANGE_HU[0]
         if np.count_nonzero(is_dark) > np.count_nonzero(plane == darkest):
@@ -80,7 +80,7 @@ def touching_border(mask: NDArray[np.bool_]) -> NDArray[np.bool_]:
 
 
 def _reaches_corners(mask: NDArray[np.bool_]) -> bool:
-    """Tell whether every connected part of a slice's mask (yx) holds a corner of the slice."""
+    """Return whether every connected part of a slice's mask (yx) holds a corner of the slice."""
     labels = _label(mask)
     return len({0, *labels[:: len(labels) - 1, :: labels.shape[1] - 1].ravel().tolist()}) == int(labels.max()) + 1
 

@@ -1,4 +1,4 @@
-"""The one door through which any supported file becomes a scan."""
+"""Read a scan of any supported format."""
 
 import stat
 import zipfile
@@ -51,12 +51,12 @@ def read_with(reader: str, path: Path, series_uid: str | None = None) -> Scan:
 
 
 def is_directory(path: Path) -> bool:
-    """Tell a folder from a file; raises ScanError where `path` is neither, cannot be looked at or does not exist."""
+    """Return whether `path` is a folder; raises ScanError if it is neither folder nor file, unreadable or missing."""
     try:
         mode = path.stat().st_mode
     except OSError as error:
         raise ScanError(f"{path}: expected a readable scan, found {error.strerror}") from None
-    # opening a pipe would wait for ever
+    # opening a pipe could wait for ever
     if not (stat.S_ISDIR(mode) or stat.S_ISREG(mode)):
         raise ScanError(f"{path}: expected a file or a folder, found a pipe or a device")
     return stat.S_ISDIR(mode)

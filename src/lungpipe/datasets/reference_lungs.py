@@ -12,11 +12,11 @@ from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 LEFT, RIGHT, AIRWAYS = 3, 4, 5
-"""LUNA16's labels; 0 is none, and trachea and main bronchi are no lung."""
+"""LUNA16's labels; 0 is background, and trachea and main bronchi are not lung."""
 MAX_NAMED = 10
-"""Labels that an error names."""
+"""Largest number of labels in an error message."""
 GRID_TOLERANCE_MM = 0.1
-"""How far the corners of two grids may lie apart that are one, but for the rounding of their headers."""
+"""Largest distance (mm) between the corners of equal grids, due to rounding in headers."""
 
 
 def read_reference_lungs(path: Path, scan_grid: Grid) -> NDArray[np.uint8]:

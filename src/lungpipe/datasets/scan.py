@@ -1,4 +1,4 @@
-"""A raw CT scan on its native grid, and what every reader asks of one."""
+"""A raw CT scan on its native grid, and the checks of every reader."""
 
 import math
 from collections.abc import Iterable
@@ -11,35 +11,35 @@ from numpy.typing import NDArray
 from lungpipe.geometry import Grid
 
 MIN_SIZE_VOX = 2
-"""Fewer voxels along an axis make a slice, not a volume."""
+"""Fewest voxels along an axis; fewer are a slice, not a volume."""
 MAX_VOXELS = 2**31
 """Ten times what 512 x 512 x 800 hold; more is a damaged header, and would not fit into memory."""
 SPACING_MM = (0.1, 20.0)
-"""A spacing outside is given in another unit: m, cm and inches lie below, micrometres above."""
+"""A spacing outside these limits has another unit: m, cm and inches are below, micrometres above."""
 EXTENT_MM = (20.0, 2500.0)
-"""No chest, and no crop around a nodule, is smaller along an axis; no body is larger."""
+"""Limits (mm) along each axis: no chest and no crop around a nodule is smaller, no body larger."""
 AIR_RANGE_HU = (-1500, -200)
-"""Air, lung and their noise; what is darker is padding."""
+"""HU of air, lung and their noise; darker voxels are padding."""
 BRIGHTEST_HU = 4095
-"""Only metal is brighter."""
+"""Brightest HU of tissue and bone; only metal is brighter."""
 MIN_SHARE = 0.001
 """Share of voxels that must be air, and that must be tissue (crops of LUNA16 hold at least 0.16 and 0.002)."""
 MAX_STRANGE_SHARE = 0.05
 """Share of voxels that may be neither air nor tissue nor padding (crops of LUNA16 hold up to 0.005)."""
 MAX_BLANK_SHARE = 0.05
-"""Share of slices that may hold nothing but 0 HU; more were never written (a crop of LUNA16 holds one of 50)."""
+"""Share of slices that may hold nothing but 0 HU; more were never written (a crop of LUNA16 has one of 50)."""
 _SAMPLE_VOX = 1 << 20
 
 
 class ScanError(ValueError):
-    """A scan that cannot be trusted; the message names the file, what was expected and what was found."""
+    """A malformed scan; the message names the file, what was expected and what was found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scan:
-    """One CT series: int16 HU (zyx) on its native grid, and what its reader took otherwise than its files say.
+    """One CT series: int16 HU (zyx) on its native grid, and its reader's remarks.
 
-    `remarks` are sentences for the user: what was left out, or which of the files' claims was not believed.
+    `remarks` are sentences for the user about parts that were left out, or statements of the files that were ignored.
 
     Raises:
         ValueError: an array of another dtype or of another shape than the grid's.
@@ -57,7 +57,7 @@ class Scan:
 
 
 def check_grid(grid: Grid, path: Path) -> None:
-    """Refuse, before voxels are read, a grid that no CT of a chest lies on.
+    """Refuse a grid that no CT of a chest has, before voxels are read.
 
     Raises:
         ScanError: a slice, more voxels than memory holds, or lengths that are not in mm.
@@ -77,7 +77,7 @@ def check_grid(grid: Grid, path: Path) -> None:
 
 
 def check_hu(scan: Scan, path: Path) -> Scan:
-    """Return `scan` if its voxels can be HU of a chest; of large scans, every n-th line is looked at.
+    """Return `scan` if its voxels can be HU of a chest; of large scans only every n-th line is checked.
 
     Raises:
         ScanError: slices without content, no air or no tissue (offset, unsigned or windowed values), or values all
@@ -88,7 +88,7 @@ def check_hu(scan: Scan, path: Path) -> Scan:
         found = f"{len(blank)} of {len(scan.hu)} with nothing but 0, the first at {blank[0]}"
         raise ScanError(f"{path}: expected HU in every slice, found {found}")
     lines = scan.hu.reshape(-1, scan.hu.shape[2])
-    # an odd step: an even one would look at the same few lines of every slice
+    # an odd step, since an even step would check the same lines of every slice
     values = lines[:: scan.hu.size // _SAMPLE_VOX | 1]
     low, high = AIR_RANGE_HU
     num_air = np.count_nonzero((values >= low) & (values <= high))

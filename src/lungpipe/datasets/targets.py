@@ -1,4 +1,4 @@
-"""Collect what a study is about: series with patient and subset, nodules with ratings, exclusions."""
+"""Collect the targets of a study: series with patient and subset, nodules with ratings, exclusions."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ from lungpipe.datasets.luna16 import check_known
 from lungpipe.tables import CENTER_COLUMNS, EXCLUSIONS, NODULES, SERIES, Contract, read_table, write_table
 
 MATCH_DISTANCE_MM = 0.01
-"""Ratings and annotations name the same nodule when their centres lie this near."""
+"""Ratings and annotations belong together if their centres are closer than this (mm)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -84,7 +84,7 @@ def write_targets(targets: Targets, folder: Path) -> None:
 
 
 def read_targets(folder: Path) -> Targets:
-    """Read what `write_targets` wrote; raises ContractError, naming the file, where a table is invalid."""
+    """Read the tables of `write_targets`; raises ContractError with the file's name for an invalid table."""
     tables = {name: read_table(Path(folder) / f"{name}.parquet", contract) for name, contract in _FILES.items()}
     return Targets(**tables)
 

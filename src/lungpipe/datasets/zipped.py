@@ -16,7 +16,7 @@ FILE_ENDINGS = (".mhd", ".mha", ".nii", ".nii.gz")
 def read_zipped(path: Path, series_uid: str | None = None) -> Scan:
     """Unpack an archive and read the scan in it: its one MetaImage or NIfTI file, else the DICOM series.
 
-    Messages and remarks name the files by their place in the archive.
+    Messages and remarks name files by their path in the archive.
 
     Raises:
         ScanError: an archive that cannot be read or is too large, several scans in it, or a scan that is refused.
@@ -45,12 +45,12 @@ def _unpack(path: Path, folder: Path) -> None:
                 raise ScanError(
                     f"{path}: expected at most {MAX_UNPACKED_BYTES} bytes in the archive, found {num_bytes}"
                 )
-            # no entry lands outside the folder, and none unpacks to more than the directory names
+            # zipfile writes no entry outside the folder, and no more bytes than the directory states
             archive.extractall(folder, entries)
     except (zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError, EOFError, OSError) as error:
         raise ScanError(f"{path}: expected a readable zip archive, found {error}") from None
 
 
 def _is_companion(name: str) -> bool:
-    """Tell what macOS and file managers add to archives."""
+    """Return whether a name is a file that macOS or a file manager added."""
     return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)

@@ -1,4 +1,4 @@
-"""LUNA16 from its public records: resumable, verified, unpacked, and whole or not there."""
+"""Download LUNA16 from its public records: resumable, verified, unpacked atomically."""
 
 from lungpipe.download.connection import ZENODO_RECORDS, FetchError
 from lungpipe.download.fetch import fetch_luna16

@@ -1,4 +1,4 @@
-"""Unpack a downloaded archive as if it came from an enemy: every name checked, nothing half-unpacked in its place."""
+"""Unpack a downloaded archive that is not trusted: every name is checked, and folders are moved into place complete."""
 
 import os
 import shutil
@@ -29,7 +29,7 @@ class Member:
 
 
 def list_members(archive: zipfile.ZipFile, path: Path) -> list[Member]:
-    """Return the files of an archive, without folders and the litter of file managers.
+    """Return the files of an archive, without folders and hidden files of file managers.
 
     Raises:
         FetchError: a name that leads out of the folder, a link or device, an encrypted file, or one name twice.
@@ -47,10 +47,9 @@ def list_members(archive: zipfile.ZipFile, path: Path) -> list[Member]:
 
 
 def unpack_folder(path: Path, folder: Path, watch: Watch, note: Note) -> None:
-    """Unpack all of an archive into `folder`, whole: beside the archive first, then renamed.
+    """Unpack all of an archive beside the archive, then rename it to `folder`.
 
-    A leading folder of the same name inside the archive is taken off. Files in `folder` that the archive does not
-    hold stay.
+    A leading folder of the same name inside the archive is removed. Other files in `folder` are kept.
 
     Raises:
         FetchError: an archive that is broken or unsafe, or too little disk space.
@@ -65,7 +64,7 @@ def unpack_folder(path: Path, folder: Path, watch: Watch, note: Note) -> None:
 
 
 def unpack_tables(path: Path, targets: tuple[Path, ...], watch: Watch, note: Note) -> None:
-    """Unpack the files of the targets' names, wherever in the archive they lie, each to its target.
+    """Unpack the files with the targets' names from any folder of the archive, each to its target.
 
     Raises:
         FetchError: a missing table, two of one name, or an archive that is broken or unsafe.
@@ -98,7 +97,7 @@ def _sizes(members: list[Member]) -> dict[str, int]:
 
 @contextmanager
 def _unpacked(archive: zipfile.ZipFile, path: Path, members: list[Member], watch: Watch) -> Iterator[Path]:
-    """Yield a folder beside the archive with its files; it is gone afterwards."""
+    """Yield a temporary folder beside the archive with the archive's files."""
     check_space(path.parent, sum(member.info.file_size for member in members), f"{path.name}, unpacked,")
     temporary = path.with_name(f".{path.stem}.unpacking")
     shutil.rmtree(temporary, ignore_errors=True)

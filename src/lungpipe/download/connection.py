@@ -1,4 +1,4 @@
-"""The one door to the network: https only (http for this machine alone), also behind redirects."""
+"""Open network connections: https only (http for this machine alone), also after redirects."""
 
 import http.client
 import ipaddress
@@ -32,7 +32,7 @@ def open_url(url: str, headers: dict[str, str] | None = None) -> http.client.HTT
         FetchError: an address that is not allowed.
         OSError, http.client.HTTPException: as urllib does (HTTPError for a status of 400 and above).
     """
-    # Zenodo asks clients to name themselves, and turns nameless ones away
+    # Zenodo refuses clients without a name
     named = {"User-Agent": f"lungpipe/{version('lungpipe')}", "Accept-Encoding": "identity", **(headers or {})}
     request = urllib.request.Request(check_url(url), headers=named)  # noqa: S310 - the scheme is checked
     handlers: list[urllib.request.BaseHandler] = [_Checked()]
@@ -43,7 +43,7 @@ def open_url(url: str, headers: dict[str, str] | None = None) -> http.client.HTT
 
 
 class _Checked(urllib.request.BaseHandler):
-    """Looks at every request before it leaves, so also at those that redirects make."""
+    """Checks every request before it is sent, also requests after redirects."""
 
     def http_request(self, request: urllib.request.Request) -> urllib.request.Request:
         """Return the request; raises FetchError for an address that is not allowed."""

@@ -1,4 +1,4 @@
-"""One file out of a zip archive, also of the kind that Python's zipfile cannot read."""
+"""Unpack one file of a zip archive, also with methods that Python's zipfile cannot read."""
 
 import os
 import shutil
@@ -14,7 +14,7 @@ from lungpipe.download.connection import FetchError
 
 BLOCK_BYTES = 1 << 20
 TOOLS = {"unzip": ("-p",), "7z": ("x", "-so"), "7za": ("x", "-so"), "bsdtar": ("-xOf",)}
-"""programs that read what zipfile does not (Deflate64), with what makes them write to stdout"""
+"""programs that read Deflate64, which zipfile does not, with their options to write to stdout"""
 _WILDCARDS = frozenset("*?[]")
 
 
@@ -58,7 +58,7 @@ def _opened(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> Iterator[IO[byte
 @contextmanager
 def _opened_by_tool(path: Path, info: zipfile.ZipInfo) -> Iterator[IO[bytes]]:
     tool = next((name for name in TOOLS if shutil.which(name)), None)
-    # these programs take a name for a pattern, and a leading - or @ for an option
+    # these programs read a name as a pattern, and a leading - or @ as an option
     if tool is None or _WILDCARDS & set(info.filename) or info.filename[0] in "-@":
         raise FetchError(
             f"{path}: {info.filename}: compressed by method {info.compress_type}, which Python does not read:"

@@ -1,4 +1,4 @@
-"""Fetch LUNA16 into a folder: several files at a time, each whole in its place or not there."""
+"""Fetch LUNA16 into a folder: several files at a time, each moved into place when complete."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -21,13 +21,12 @@ from lungpipe.download.watch import Watch
 
 
 def fetch_luna16(dest: Path, request: FetchRequest, watch: Watch | None = None) -> int:
-    """Fetch LUNA16's tables and subsets into `dest`, in LUNA16's layout; return the number of files that came.
+    """Fetch LUNA16's tables and subsets into `dest`, in LUNA16's layout; return the number of fetched files.
 
-    A second call goes on where the first one ended, and moves nothing that is complete. One file's failure does not
-    keep the others from finishing.
+    A second call continues an interrupted one and skips complete files. If one file fails, the others are finished.
 
     Raises:
-        FetchError: records that cannot be read, too little disk space, or files that did not come, each with its
+        FetchError: records that cannot be read, too little disk space, or files that failed, each with its
             reason.
     """
     dest, watch = Path(dest), watch or Watch()
@@ -51,7 +50,7 @@ def _fetch_all(items: list[Item], request: FetchRequest, ledger: Ledger, watch: 
         try:
             wait(futures)
         finally:
-            # an interrupt: the threads end at their next block, and leave what they have for the next call
+            # after an interrupt the threads end at their next block; the next call resumes their files
             if not all(future.done() for future in futures):
                 watch.stop.set()
     failures = []

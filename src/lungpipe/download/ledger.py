@@ -1,4 +1,4 @@
-"""What a folder already holds of the records, so that no byte moves twice and no stranger's file is touched."""
+"""Record of the files that a fetch wrote, so that complete files are skipped and other files are never touched."""
 
 import fcntl
 import json
@@ -16,7 +16,7 @@ LOCK_FILE = ".fetching.lock"
 
 
 class Ledger:
-    """The files that came out of every remote file, by its name, with their sizes; safe to use from threads."""
+    """The files unpacked from every remote file, with their sizes; thread-safe."""
 
     def __init__(self, dest: Path) -> None:
         self.dest, self._path, self._lock = dest, dest / LEDGER_FILE, Lock()
@@ -28,7 +28,7 @@ class Ledger:
                 raise FetchError(f"{self._path}: expected JSON, found {error}; delete it to start anew") from None
 
     def is_complete(self, file: RemoteFile) -> bool:
-        """Tell whether all that came out of `file`, in this version, lies in its place with its size."""
+        """Return whether all files unpacked from `file`, in this version, exist with their sizes."""
         entry = self._entries.get(file.name, {})
         return entry.get("md5") == file.md5 and all(
             (self.dest / name).is_file() and (self.dest / name).stat().st_size == size
@@ -36,13 +36,13 @@ class Ledger:
         )
 
     def knows(self, path: Path) -> bool:
-        """Tell whether `path`, below the folder, was written by a fetch."""
+        """Return whether `path`, below the folder, was written by a fetch."""
         name = path.relative_to(self.dest).as_posix()
         files = [known for remote in self._entries for known in self._files(remote)]
         return any(known == name or known.startswith(f"{name}/") for known in files)
 
     def add(self, file: RemoteFile, files: dict[str, int]) -> None:
-        """Note what comes out of `file`: sizes by path relative to the folder."""
+        """Record the files unpacked from `file`: sizes by path relative to the folder."""
         with self._lock:
             self._entries[file.name] = {"md5": file.md5, "files": files}
             write_json(self._path, self._entries)
@@ -54,7 +54,7 @@ class Ledger:
 
 @contextmanager
 def sole_use(dest: Path) -> Iterator[None]:
-    """Hold the folder for this process; raises FetchError where another one is fetching into it."""
+    """Lock the folder for this process; raises FetchError if another process is fetching into it."""
     with (dest / LOCK_FILE).open("w") as stream:
         try:
             fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)

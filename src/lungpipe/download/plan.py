@@ -1,4 +1,4 @@
-"""What has to be fetched, what of it is there, and how much disk it takes."""
+"""Plan a download: files to fetch, files that exist, and disk space."""
 
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,7 +15,7 @@ NUM_SUBSETS = 10
 MAX_CONNECTIONS = 4
 ARCHIVES_FOLDER = "archives"
 GROWTH = 2.0
-"""bytes that a byte of an archive becomes, before its own list is there to tell; CT deflates to about a half"""
+"""assumed ratio of unpacked to packed size, before the archive's list is known; CT deflates to about a half"""
 TABLES: dict[str, tuple[str, ...]] = {
     "annotations.csv": ("annotations.csv",),
     "candidates_V2.zip": ("candidates_V2.csv",),
@@ -28,7 +28,7 @@ LUNGS_ARCHIVE = f"{LUNGS_FOLDER}.zip"
 
 @dataclass(frozen=True, slots=True)
 class FetchRequest:
-    """What to fetch and how; `source` is an address below which the records lie as Zenodo serves them."""
+    """What to fetch and how; `source` is an address that serves the records as Zenodo does."""
 
     subsets: tuple[int, ...] = tuple(range(NUM_SUBSETS))
     tables_only: bool = False
@@ -55,15 +55,15 @@ class Item:
 
     @property
     def is_archive(self) -> bool:
-        """Tell whether the file is unpacked after it came."""
+        """Return whether the file is unpacked after the download."""
         return self.file.name.endswith(".zip")
 
 
 def list_items(dest: Path, request: FetchRequest, watch: Watch) -> list[Item]:
-    """Return what is asked for, as the records have it, small files first.
+    """Return the requested items of the records, small files first.
 
     Raises:
-        FetchError: a record that cannot be read, or one without a file that is asked for.
+        FetchError: a record that cannot be read, or a record without a requested file.
     """
     subsets = () if request.tables_only else tuple(sorted(set(request.subsets)))
     remote: dict[str, RemoteFile] = {}
@@ -79,10 +79,10 @@ def list_items(dest: Path, request: FetchRequest, watch: Watch) -> list[Item]:
 
 
 def drop_complete(items: list[Item], ledger: Ledger, watch: Watch) -> list[Item]:
-    """Return the items that are not in their place yet.
+    """Return the items that are not complete yet.
 
     Raises:
-        FetchError: something else lies in an item's place, which no fetch wrote and none overwrites.
+        FetchError: another file or folder has an item's path; it was not written by a fetch and is not overwritten.
     """
     missing = []
     for item in items:
@@ -96,9 +96,9 @@ def drop_complete(items: list[Item], ledger: Ledger, watch: Watch) -> list[Item]
 
 
 def check_disk(dest: Path, items: list[Item], request: FetchRequest) -> None:
-    """Raise FetchError where the disk does not hold the items while they come, are unpacked and lie there.
+    """Raise FetchError if the disk has too little space for downloading, unpacking and keeping the items.
 
-    Archives that are not kept lie on the disk at most as many at a time as there are connections.
+    Archives that are not kept are on the disk at most as many at a time as there are connections.
     """
     archives = sorted((item.file.num_bytes for item in items if item.is_archive), reverse=True)
     at_once = archives if request.keep_archives else archives[: request.num_connections]

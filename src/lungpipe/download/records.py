@@ -1,4 +1,4 @@
-"""What the public records hold: names, sizes, checksums and addresses, read from Zenodo's API when they are needed."""
+"""Read the files of the public records (names, sizes, checksums, addresses) from Zenodo's API."""
 
 import http.client
 import json
@@ -16,7 +16,7 @@ MAX_RECORD_BYTES = 10_000_000
 
 
 def records_of(subsets: tuple[int, ...]) -> tuple[str, ...]:
-    """Return the records that the tables, the lung masks and these subsets lie in."""
+    """Return the records with the tables, the lung masks and these subsets."""
     return RECORDS if any(subset >= FIRST_SUBSET_OF_PART_2 for subset in subsets) else RECORDS[:1]
 
 
@@ -24,7 +24,7 @@ def read_record(source: str, record: str, policy: RetryPolicy, watch: Watch) -> 
     """Return the files of a record by name.
 
     Raises:
-        FetchError: no answer, or one that is no record of Zenodo's.
+        FetchError: no answer, or an answer that is not a Zenodo record.
     """
     url = f"{source.rstrip('/')}/{record}"
 
@@ -32,7 +32,7 @@ def read_record(source: str, record: str, policy: RetryPolicy, watch: Watch) -> 
         with open_url(url, {"Accept": "application/json"}) as response:
             content: bytes = response.read(MAX_RECORD_BYTES + 1)
             if response.length:
-                # read(n) does not complain of a body that ends early
+                # read(n) raises no error for a body that ends early
                 raise http.client.IncompleteRead(content, response.length)
             return content
 

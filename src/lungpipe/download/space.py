@@ -1,4 +1,4 @@
-"""Whether the disk holds what is asked for, told before a byte is moved."""
+"""Check the free disk space before a download."""
 
 import shutil
 from pathlib import Path
@@ -10,7 +10,7 @@ RESERVE_BYTES = 256 << 20
 
 
 def check_space(folder: Path, num_bytes: int, what: str) -> None:
-    """Raise FetchError where `folder`'s disk has less free space than `num_bytes` and a reserve."""
+    """Raise FetchError if `folder`'s disk has less free space than `num_bytes` and a reserve."""
     free = shutil.disk_usage(folder).free
     needed = num_bytes + RESERVE_BYTES
     if free < needed:
@@ -21,5 +21,5 @@ def check_space(folder: Path, num_bytes: int, what: str) -> None:
 
 
 def in_gb(num_bytes: int) -> str:
-    """Return a number of bytes as people read it, in units of 10^9 or 10^6."""
+    """Return a number of bytes as text in GB (10^9) or MB (10^6)."""
     return f"{num_bytes / 1e9:.1f} GB" if num_bytes >= 1e8 else f"{num_bytes / 1e6:.1f} MB"

@@ -1,4 +1,4 @@
-"""One file over a bad line: resumed where it broke, tried again a bounded number of times, verified at the end."""
+"""Download one file: resume after a break, repeat a limited number of times, verify at the end."""
 
 import errno
 import hashlib
@@ -35,7 +35,7 @@ class RemoteFile:
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """How often and how patiently a request is repeated."""
+    """Number of attempts and waits between them."""
 
     num_attempts: int = 8
     """attempts in a row that bring nothing new"""
@@ -56,10 +56,10 @@ class RetryPolicy:
 def retrying(
     attempt: Callable[[], _T], name: str, policy: RetryPolicy, watch: Watch, *, reach: Callable[[], int] = int
 ) -> _T:
-    """Return the first result of `attempt` that does not fail in passing; `reach` tells how far it has come.
+    """Return the first successful result of `attempt`; `reach` returns the progress so far.
 
     Raises:
-        FetchError: a failure that will not pass, or as many in a row without progress as the policy allows.
+        FetchError: a permanent failure, or too many failures in a row without progress.
     """
     failures, best = 0, reach()
     while True:
@@ -80,10 +80,10 @@ def retrying(
 
 
 def download(file: RemoteFile, target: Path, policy: RetryPolicy, watch: Watch) -> None:
-    """Bring `file` to `target` by way of `target` + .part, which a later call resumes; a whole `target` is kept.
+    """Download `file` to `target` + .part, which a later call resumes, then rename it; a complete `target` is kept.
 
     Raises:
-        FetchError: the server refuses, the line stays bad, or the content's MD5 is twice another than the record's.
+        FetchError: the server refuses, the connection keeps failing, or the MD5 differs from the record's twice.
     """
     if target.exists() and matches(target, file):
         return
@@ -93,7 +93,7 @@ def download(file: RemoteFile, target: Path, policy: RetryPolicy, watch: Watch) 
         if matches(part, file):
             os.replace(part, target)
             return
-        # one bad block poisons the whole file, and nothing tells which one it was
+        # a wrong block cannot be located, so the whole file is downloaded again
         part.unlink()
         if not is_last:
             watch.say(f"{file.name}: expected MD5 {file.md5}, found another; again from the start")
@@ -101,7 +101,7 @@ def download(file: RemoteFile, target: Path, policy: RetryPolicy, watch: Watch) 
 
 
 def matches(path: Path, file: RemoteFile) -> bool:
-    """Tell whether `path` has the size and the MD5 of `file`."""
+    """Return whether `path` has the size and the MD5 of `file`."""
     if path.stat().st_size != file.num_bytes:
         return False
     with path.open("rb") as stream:
@@ -109,7 +109,7 @@ def matches(path: Path, file: RemoteFile) -> bool:
 
 
 def _continue(file: RemoteFile, part: Path, watch: Watch) -> None:
-    """Append what is missing; raises ConnectionError where the body ends early."""
+    """Append the missing bytes; raises ConnectionError if the body ends early."""
     if _size(part) > file.num_bytes:
         part.unlink()
     start = _size(part)
@@ -161,7 +161,7 @@ def _is_passing(error: Exception) -> bool:
         return error.code in PASSING_STATUS
     if isinstance(getattr(error, "reason", None), ssl.SSLCertVerificationError):
         return False
-    # URLError, timeouts and broken connections; but a full disk or a forbidden folder is no matter of the line
+    # URLError, timeouts and broken connections; a full disk or a forbidden folder is not repeated
     local = isinstance(error, OSError) and error.filename is not None
     return not local and getattr(error, "errno", None) not in _LOCAL_ERRORS
 

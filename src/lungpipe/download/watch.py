@@ -1,4 +1,4 @@
-"""How a download tells what it does, and how it is told to stop."""
+"""Callbacks of a download, and its stop signal."""
 
 import logging
 from collections.abc import Callable
@@ -14,7 +14,7 @@ def _quiet(_name: str, _done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Watch:
-    """Listeners of a download; both are called from several threads.
+    """Callbacks of a download; both are called from several threads.
 
     `say` takes one line; `progress` takes a file's name, its bytes so far (fewer than before where it starts again)
     and its bytes in all. Once `stop` is set, every transfer ends at its next block, ready to be resumed.

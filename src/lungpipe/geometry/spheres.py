@@ -1,4 +1,4 @@
-"""Nodules as spheres: the one hit rule that labels and judge share, and sphere masks."""
+"""Nodules as spheres: the hit rule of training labels and evaluation, and sphere masks."""
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -6,17 +6,17 @@ from numpy.typing import ArrayLike, NDArray
 from lungpipe.geometry.grid import Grid
 
 DEFAULT_DIAMETER_MM = 10.0
-"""What a negative diameter means (LUNA16's evaluation script, `noduleCADEvaluationLUNA16.py`)."""
+"""Diameter in place of a negative diameter (LUNA16's evaluation script, `noduleCADEvaluationLUNA16.py`)."""
 
 
 def radius_mm(diameter_mm: ArrayLike) -> NDArray[np.float64]:
-    """Return the hit radius in mm of each diameter (mm); a negative diameter stands for 10 mm."""
+    """Return the hit radius in mm of each diameter (mm); a negative diameter means 10 mm."""
     diameter = np.asarray(diameter_mm, dtype=np.float64)
     return np.where(diameter < 0, DEFAULT_DIAMETER_MM, diameter) / 2.0
 
 
 def hits(points_zyx_mm: ArrayLike, centers_zyx_mm: ArrayLike, diameters_mm: ArrayLike) -> NDArray[np.bool_]:
-    """Tell which points (N, 3) lie strictly inside which spheres (M); returns (N, M).
+    """Return which points (N, 3) are strictly inside which spheres (M), as a mask (N, M).
 
     The official LUNA16 rule: squared distance < (diameter / 2)^2, strict; a negative diameter means 10 mm.
     """
@@ -28,10 +28,10 @@ def hits(points_zyx_mm: ArrayLike, centers_zyx_mm: ArrayLike, diameters_mm: Arra
 
 
 def sphere_mask(grid: Grid, center_zyx_mm: ArrayLike, diameter_mm: float) -> NDArray[np.bool_]:
-    """Return the mask (grid's shape, zyx) of the voxels whose centre lies inside the sphere.
+    """Return the mask (grid's shape, zyx) of the voxels with their centre inside the sphere.
 
-    A sphere that is too small to hold any voxel centre marks the one voxel nearest to its own centre, if that
-    voxel is on the grid: an annotated nodule never vanishes from its mask.
+    A sphere without any voxel centre marks the voxel nearest to the sphere's centre, if that voxel is on the grid, so
+    that every nodule has a mask.
     """
     mask = np.zeros(grid.shape_zyx, dtype=bool)
     center = np.asarray(center_zyx_mm, dtype=np.float64)

@@ -14,19 +14,19 @@ import numpy as np
 from lungpipe.lidc.xml import Reading, ReadingError, ReadNodule, parse_reading
 
 MAX_BYTES = 64 * 2**20
-"""No reading comes near it (the largest of LIDC-IDRI has 2 MiB); an archive that unpacks to more is refused."""
+"""Largest size of a reading; the largest of LIDC-IDRI has 2 MiB."""
 MAX_ARCHIVE_BYTES = 1024 * 2**20
 """Archives within an archive are held in memory; all readings of LIDC-IDRI take less than 100 MiB."""
 MAX_DEPTH = 2
-"""Archives within archives within archives are opened; what lies deeper is no delivery of readings."""
+"""Archives are opened to this depth (an archive in an archive in an archive)."""
 
 _SERIES_UID = re.compile(rb"<SeriesInstanceUid>\s*([0-9.]+)\s*</SeriesInstanceUid>")
 
 
 def read_readings(path: Path, series_uids: Collection[str] | None = None) -> dict[str, Reading]:
-    """Return the CT readings by series UID, of the wanted series or of all; readings of chest X-rays are passed over.
+    """Return the CT readings by series UID, of the wanted series or of all; readings of chest X-rays are skipped.
 
-    LIDC-IDRI holds some readings several times; what is the same is taken once.
+    LIDC-IDRI has some readings several times; equal readings count once.
 
     Raises:
         ReadingError: no readable readings, a malformed one, or two that differ for one series.
@@ -36,7 +36,7 @@ def read_readings(path: Path, series_uids: Collection[str] | None = None) -> dic
     num_files = 0
     for source, content in _contents(path):
         num_files += 1
-        # the UID stands in the file's first lines: a look at them spares parsing what nobody asked for
+        # the UID is in the first lines of a file; unwanted readings are not parsed
         header = _SERIES_UID.search(content, 0, 8192)
         if series_uids is not None and header and header[1].decode() not in series_uids:
             continue
@@ -84,7 +84,7 @@ def _zipped(archive_file: Path | BinaryIO, name: str, depth: int = 0) -> Iterato
 
 
 def _is_reading(name: str, ending: str = ".xml") -> bool:
-    """Tell a file of that ending, in any case, from the hidden companions that macOS puts beside files."""
+    """Return whether a name has the ending (in any case) and is not a hidden file of macOS."""
     parts = PurePosixPath(name).parts
     is_companion = any(part.startswith(".") or part == "__MACOSX" for part in parts)
     return bool(parts) and parts[-1].lower().endswith(ending) and not is_companion

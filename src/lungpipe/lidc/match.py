@@ -1,4 +1,4 @@
-"""Group what several readers outlined into physical nodules, and match those to LUNA16's annotations."""
+"""Group the outlines of several readers to physical nodules, and match these to LUNA16's annotations."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ class NoduleGroup:
     center_zyx_mm: tuple[float, float, float]
 
     def ratings(self, characteristic: str) -> tuple[int, ...]:
-        """Return the readers' ratings of a characteristic, in the order of readers; who gave none is left out."""
+        """Return the readers' ratings of a characteristic, in the order of readers, without missing ratings."""
         return tuple(member.ratings[characteristic] for member in self.members if member.ratings)
 
 
@@ -31,8 +31,8 @@ def group_nodules(reading: Reading, pixels: PixelMap) -> tuple[NoduleGroup, ...]
     """Group a reading's outlined nodules, nearest pairs first.
 
     Two belong together when their centres are nearer than the sum of their radii (LUNA16's rule); a radius is that of
-    the disc as large as the largest slice. A pair that would put two nodules of one reader into one group is passed
-    over: readers do not mark a nodule twice.
+    the disc as large as the largest slice. A pair that would put two nodules of one reader into one group is
+    skipped, since readers do not mark a nodule twice.
     """
     outlined = [measure(nodule) for nodule in reading.nodules]
     if not outlined:
@@ -57,7 +57,7 @@ def group_nodules(reading: Reading, pixels: PixelMap) -> tuple[NoduleGroup, ...]
 def match_groups(
     groups: Sequence[NoduleGroup], centers_zyx_mm: NDArray[np.float64], diameters_mm: NDArray[np.float64]
 ) -> list[NoduleGroup | None]:
-    """Return each annotation's group: the nearest one whose centre lies in its sphere; a group serves once.
+    """Return each annotation's group: the nearest group with its centre inside the annotation's sphere; used once.
 
     Groups of at least three readers come first (one reader may have split what the others outlined whole, and the
     part be nearer), then nearest pairs, so that of two annotations the nearer one gets a group.
@@ -79,10 +79,10 @@ def match_groups(
 def match_heights(
     groups: Sequence[NoduleGroup], centers_zyx_mm: NDArray[np.float64], diameters_mm: NDArray[np.float64]
 ) -> list[NoduleGroup | None]:
-    """Return each annotation's group by z alone, for readings whose pixels have no place in the world.
+    """Return each annotation's group by z alone, for readings whose x and y positions are unknown.
 
-    A group that at least three readers outlined and whose centre lies within the annotation's radius in z, where
-    neither has another partner: else nothing.
+    The group must have at least three readers and a centre within the annotation's radius in z, and neither may have
+    another partner. Otherwise the annotation has no group.
     """
     many = [group for group in groups if len(group.members) >= MIN_READERS]
     heights = np.array([group.center_zyx_mm[0] for group in many]).reshape(-1, 1)

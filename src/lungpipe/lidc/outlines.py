@@ -1,4 +1,4 @@
-"""From readers' outlines to what they enclose: pixels, centre, size, and the consensus mask on a scan's grid."""
+"""Compute pixels, centre and size enclosed by readers' outlines, and the consensus mask on a scan's grid."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,12 +10,12 @@ from lungpipe.geometry import Grid
 from lungpipe.lidc.xml import Contour, ReadingError, ReadNodule
 
 MAX_OFF_SLICE = 0.25
-"""An outline may lie beside its slice by this share of the slice distance (z is written with few digits)."""
+"""An outline may differ from its slice by this share of the slice distance (z is written with few digits)."""
 
 
 @dataclass(frozen=True, slots=True)
 class Outlined:
-    """What one reader's outlines of a nodule enclose: centre (z mm, y and x pixels), pixels in all and per slice."""
+    """The region enclosed by one reader's outlines: centre (z mm, y and x pixels), pixels in all and per slice."""
 
     center: tuple[float, float, float]
     num_pixels: int
@@ -38,8 +38,7 @@ def enclosed_pixels(contour: Contour) -> tuple[tuple[int, int], NDArray[np.bool_
 def slice_masks(nodule: ReadNodule) -> dict[float, tuple[tuple[int, int], NDArray[np.bool_]]]:
     """Return, for every z (mm) with an outline, corner (y, x) and mask (yx) of the nodule's pixels.
 
-    Exclusions take away what they enclose and their own outline, which belongs to no nodule either; LUNA16's positions
-    agree with that.
+    Exclusions remove the enclosed pixels and the pixels of their own outline, in agreement with LUNA16's positions.
     """
     masks = {}
     for z_mm in sorted({contour.z_mm for contour in nodule.contours}):
@@ -61,7 +60,7 @@ def slice_masks(nodule: ReadNodule) -> dict[float, tuple[tuple[int, int], NDArra
 
 
 def measure(nodule: ReadNodule) -> Outlined:
-    """Return centre and size of what a nodule's outlines enclose; of the outlines themselves where that is nothing."""
+    """Return centre and size of the region that a nodule's outlines enclose; of the outlines if the region is empty."""
     masks = slice_masks(nodule)
     points = [
         np.column_stack([np.full(int(mask.sum()), z_mm), np.argwhere(mask) + corner])
@@ -78,7 +77,7 @@ def consensus_mask(nodules: Sequence[ReadNodule], grid: Grid, agreement: float =
     """Return the mask (grid's shape, zyx) of the voxels that at least `agreement` of the nodule's readers enclosed.
 
     `nodules` are the outlines of one physical nodule, one per reader; `grid` is the native one of the scan they read,
-    whose array axes y and x are the pixels' and whose slices lie along z.
+    whose array axes y and x are those of the pixels, with slices along z.
 
     Raises:
         ReadingError: an outline beyond the grid, or between its slices.
@@ -96,7 +95,7 @@ def consensus_mask(nodules: Sequence[ReadNodule], grid: Grid, agreement: float =
 
 
 def check_slices(nodules: Sequence[ReadNodule], grid: Grid) -> None:
-    """Raise ReadingError for an outline that lies on no slice of the scan, whether a nodule is drawn from it or not."""
+    """Raise ReadingError for an outline on no slice of the scan, also if no mask needs the outline."""
     for nodule in nodules:
         for contour in nodule.contours:
             _slice_index(grid, contour.z_mm, nodule)
@@ -105,7 +104,7 @@ def check_slices(nodules: Sequence[ReadNodule], grid: Grid) -> None:
 def check_upright(grid: Grid) -> Grid:
     """Return a grid whose axes are those of the body, flipped or not; raises ValueError for any other.
 
-    Outlines have z in mm and y, x in pixels: only on such a grid do the two fit together.
+    Outlines have z in mm and y, x in pixels, which fit together only on such a grid.
     """
     if not np.allclose(np.abs(grid.direction_zyx), np.eye(3), atol=1e-3):
         raise ValueError(f"expected a scan whose axes lie along z, y and x, found the direction {grid.direction_zyx}")

@@ -1,9 +1,9 @@
-"""Where readings lie in the world: from the scan's header, or from LUNA16's own list of the readers' marks.
+"""Map pixels of readings to world positions, by the scan's header or by LUNA16's list of the readers' marks.
 
-A reading has z in mm, but x and y in pixels. Pixel spacing and origin stand in the scan's header. Where there is none,
-`annotations_excluded.csv` serves: it lists every point that a reader marked (diameter -1), in the order of the reading,
-so that row and mark belong together and a straight line through them gives spacing and origin. The line must run
-through every one of them, or it is refused.
+A reading has z in mm, but x and y in pixels. Pixel spacing and origin are in the scan's header. Without a scan,
+`annotations_excluded.csv` is used. The file lists every point that a reader marked (diameter -1), in the order of the
+reading, so a straight line through pairs of row and mark gives spacing and origin. The line must fit all pairs, or the
+map is refused.
 """
 
 from dataclasses import dataclass
@@ -19,18 +19,18 @@ from lungpipe.lidc.xml import Reading
 from lungpipe.tables import CENTER_COLUMNS
 
 MAX_RESIDUAL_MM = 0.01
-"""Marks and rows that belong together agree within rounding (10^-9 mm); a pixel is 0.4 mm or more."""
+"""Largest distance (mm) of a row from the line; pairs agree within 10^-9 mm, and a pixel is at least 0.4 mm."""
 MAX_Z_RESIDUAL_MM = 0.11
 """Readings and headers round z differently: by 0.001 mm, and in one mark of one series by 0.1 mm."""
 NOMINAL_SPACING_MM = 0.7
-"""Typical pixel of a chest CT, to compare outlines of one slice where no spacing is known."""
+"""Typical pixel spacing (mm) of a chest CT, used to compare outlines if the spacing is unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class PixelMap:
     """World mm of a reading's pixels: `offset + scale x pixel` for y and x; z is mm already.
 
-    `source` tells what it stands on; of a `nominal` map only z can be believed.
+    `source` names the source of the map; only z is valid in a `nominal` map.
     """
 
     scale_yx_mm: tuple[float, float]
@@ -39,7 +39,7 @@ class PixelMap:
 
     @classmethod
     def from_grid(cls, grid: Grid) -> "PixelMap":
-        """Take the geometry of the scan itself; raises ValueError for a scan whose axes are oblique."""
+        """Use the geometry of the scan; raises ValueError for a scan whose axes are oblique."""
         direction = check_upright(grid).direction_zyx
         _, spacing_y, spacing_x = grid.spacing_zyx_mm
         _, origin_y, origin_x = grid.origin_zyx_mm
@@ -48,7 +48,7 @@ class PixelMap:
 
     @classmethod
     def nominal(cls) -> "PixelMap":
-        """Return the map that only serves to compare outlines of one reading with each other."""
+        """Return a map that is only used to compare outlines of one reading with each other."""
         return cls((NOMINAL_SPACING_MM, NOMINAL_SPACING_MM), (0.0, 0.0), "nominal")
 
     def to_world(self, points: ArrayLike) -> NDArray[np.float64]:
@@ -63,8 +63,8 @@ def fit_pixel_map(reading: Reading, exclusions: pd.DataFrame) -> PixelMap | None
     Pixels are square and both axes run the same way (so do all 888 scans of LUNA16), so that two marks at different
     pixels suffice.
 
-    Returns None where the marks do not decide (fewer than two different ones) or do not fit: another number of rows,
-    or a row further off than 0.01 mm.
+    Returns None if there are fewer than two different marks, another number of rows, or a row more than 0.01 mm off the
+    line.
     """
     table = exclusions.loc[exclusions["diameter_mm"] < 0, list(CENTER_COLUMNS)]
     marks = np.array([(point.z_mm, point.y_vox, point.x_vox) for point in reading.points], dtype=float).reshape(-1, 3)

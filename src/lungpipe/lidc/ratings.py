@@ -1,4 +1,4 @@
-"""From readings to the table of ratings: one row per annotated nodule, in LUNA16's own columns."""
+"""Make the table of ratings from readings: one row per annotated nodule, with LUNA16's columns."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -27,7 +27,7 @@ _LUNA16_COLUMNS = {"center_x_mm": "coordX", "center_y_mm": "coordY", "center_z_m
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RatedNodules:
-    """Each annotation's readers' nodules (None where no readings match), and what their positions stand on."""
+    """Each annotation's readers' nodules (None without a match), and the source of their positions."""
 
     annotations: pd.DataFrame
     groups: list[NoduleGroup | None]
@@ -37,13 +37,13 @@ class RatedNodules:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Anchors:
-    """What can place a reading in the world: native grids of scans, and LUNA16's excluded findings."""
+    """Sources of world positions of a reading: native grids of scans, and LUNA16's excluded findings."""
 
     grids: Mapping[str, Grid] = field(default_factory=dict)
     exclusions: pd.DataFrame | None = None
 
     def place(self, reading: Reading) -> PixelMap:
-        """Return the best map there is: the scan's own, else that of the excluded findings, else the nominal one."""
+        """Return the best map: of the scan, else of the excluded findings, else the nominal map."""
         if reading.series_uid in self.grids:
             return PixelMap.from_grid(self.grids[reading.series_uid])
         fitted = None
@@ -97,6 +97,6 @@ def unrated(rated: RatedNodules) -> Iterator[str]:
 
 
 def write_ratings(rated: RatedNodules, path: Path) -> None:
-    """Write the table of ratings as CSV, whole."""
+    """Write the table of ratings as CSV, atomically."""
     with replacing(path) as temporary:
         ratings_table(rated).to_csv(temporary, index=False, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Find the scans that readers read, for their geometry alone, and draw the readers' nodules on them."""
+"""Find the grids of the scans of readings, and draw the readers' nodules on these grids."""
 
 from collections.abc import Collection
 from pathlib import Path
@@ -19,8 +19,8 @@ def find_grids(folder: Path, series_uids: Collection[str]) -> dict[str, Grid]:
     Of MetaImage and DICOM files no more than the header is read.
 
     Raises:
-        ScanError: no folder, none of the wanted series in it, or a scan that cannot be trusted or is tilted: readers
-            outlined nodules on its own slices.
+        ScanError: no folder, none of the wanted series in it, or a malformed or tilted scan (readers
+            outlined nodules on the tilted slices).
     """
     folder = Path(folder)
     if not folder.is_dir():
@@ -36,7 +36,7 @@ def find_grids(folder: Path, series_uids: Collection[str]) -> dict[str, Grid]:
 def label_image(rated: RatedNodules, series_uid: str, grid: Grid, agreement: float = 0.5) -> NDArray[np.uint8]:
     """Return the labels (grid's shape, zyx) of a series' nodules: n + 1 for its n-th annotation, 0 elsewhere.
 
-    A nodule is what at least `agreement` of its readers enclosed; where two meet, the first keeps its voxels.
+    A voxel belongs to a nodule if at least `agreement` of its readers enclosed the voxel; of two nodules, to the first.
 
     Raises:
         ReadingError: outlines that do not fit the scan.

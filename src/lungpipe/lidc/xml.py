@@ -1,4 +1,4 @@
-"""Read LIDC-IDRI reading XML: what up to four readers marked in one CT series, contours and ratings included.
+"""Read LIDC-IDRI reading XML: marks, contours and ratings of up to four readers in one CT series.
 
 Positions stay as the XML has them: x and y in pixels of the slice (0 is the first pixel's centre), z in mm. The format
 is that of the LIDC-IDRI annotation schema (Armato et al., Med Phys 2011).
@@ -23,20 +23,20 @@ CHARACTERISTICS = {
     "texture": 5,
     "malignancy": 5,
 }
-"""The nine characteristics and their highest rating (internalStructure has 4 classes; one published reading says 5)."""
+"""The nine characteristics and their highest rating (internalStructure has 4 classes; one published reading has 5)."""
 _CT_ROOT = "LidcReadMessage"
 _X_RAY_ROOT = "IdriReadMessage"
 
 
 class ReadingError(ValueError):
-    """A reading that cannot be trusted; the message names file and element, what was expected and what was found."""
+    """A malformed reading; the message names file and element, what was expected and what was found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Contour:
-    """One closed outline on one slice: pixels (N, 2) as (y, x), the first ones outside what they enclose.
+    """One closed outline on one slice: pixels (N, 2) as (y, x), the first pixels outside the enclosed region.
 
-    What an outline that is no inclusion encloses does not belong to the nodule.
+    The region of an outline that is not an inclusion does not belong to the nodule.
     """
 
     z_mm: float
@@ -56,7 +56,7 @@ class ReadNodule:
 
 @dataclass(frozen=True, slots=True)
 class PointMark:
-    """A finding that a reader marked with one point: a nodule below 3 mm, or something that is no nodule."""
+    """A finding that a reader marked with one point: a nodule below 3 mm, or a finding that is not a nodule."""
 
     reader: int
     kind: Literal["small_nodule", "non_nodule"]
@@ -80,7 +80,7 @@ def parse_reading(content: bytes, source: str) -> Reading | None:
     """Return the reading of one CT series, or None for the reading of a chest X-ray; `source` names it in errors.
 
     Raises:
-        ReadingError: no XML, a document type (and with it any entity), or an element that is missing or malformed.
+        ReadingError: not XML, a document type (and so any entity), or a missing or malformed element.
     """
     root = _Element(_parse_safely(content, source), source, "")
     if root.tag == _X_RAY_ROOT:
@@ -102,7 +102,7 @@ def parse_reading(content: bytes, source: str) -> Reading | None:
 
 
 class _NoDocumentType(ElementTree.TreeBuilder):
-    """Entities are declared in a document type, which no reading has: refusing it leaves nothing to expand."""
+    """Refuse a document type, so that no entity can be declared and expanded; readings have none."""
 
     def doctype(self, name: str, public_id: str | None, system: str | None) -> None:
         raise ReadingError(f"expected no document type, found <!DOCTYPE {name}>")
@@ -120,7 +120,7 @@ def _parse_safely(content: bytes, source: str) -> ElementTree.Element:
 
 
 class _Element:
-    """An element that knows its file and its path in it, so that what it lacks can be named."""
+    """An element with its file and path, for error messages."""
 
     def __init__(self, element: ElementTree.Element, source: str, path: str) -> None:
         self.tag = element.tag.rpartition("}")[2]
@@ -148,7 +148,7 @@ class _Element:
 
     def whole(self, low: int, high: int) -> int:
         text = self.text()
-        # isdecimal alone takes digits of every script
+        # isdecimal alone accepts digits of every script
         if not (text.isascii() and text.isdecimal() and low <= int(text) <= high):
             raise self.error(f"expected a whole number from {low} to {high}, found {text!r}")
         return int(text)
@@ -164,9 +164,9 @@ class _Element:
         return value
 
     def plain_edge(self) -> list[tuple[int, int]]:
-        """Return the edge's pixels (y, x) if every one is written as in LIDC-IDRI, else nothing: then look closely.
+        """Return the edge's pixels (y, x) if all are written as in LIDC-IDRI, else none (parsed one by one).
 
-        An archive holds 1.8 million of them; this way they cost a fifth of the time.
+        This takes a fifth of the time for the 1.8 million pixels of an archive.
         """
         edge = []
         for point in self._element:
@@ -189,7 +189,7 @@ def _parse_nodule(mark: _Element, reader: int) -> ReadNodule | PointMark:
         raise mark.error("expected an element roi, found none")
     name = mark.child("noduleID").text()
     if sum(len(contour.edge_yx_vox) for contour in contours) == 1:
-        # a nodule below 3 mm has no ratings, and where a file holds some, they are zeros
+        # a nodule below 3 mm has no ratings; some files have zeros
         y, x = contours[0].edge_yx_vox[0].tolist()
         return PointMark(reader, "small_nodule", contours[0].z_mm, y, x)
     ratings = dict(item for element in mark.children("characteristics") for item in _parse_ratings(element))

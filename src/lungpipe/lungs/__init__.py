@@ -1,1 +1,1 @@
-"""Find the lungs: a threshold, and then what is outside, what is airway, what is left and what is right."""
+"""Find the lungs: threshold, outside air, airways, left and right lung."""

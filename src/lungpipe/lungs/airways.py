@@ -11,16 +11,16 @@ from lungpipe.lungs.morphology import BoolArray, Spacing, dilate_mm
 MIN_DIAMETER, MAX_DIAMETER = 0.015, 0.10
 """Diameter of a trachea, as shares of the body's width (5 to 35 mm in an adult)."""
 MAX_OFFSET = 0.2
-"""How far from the body's middle it may lie, as a share of the body's width."""
+"""Largest distance of a trachea from the body's middle, as a share of the body's width."""
 MIN_LENGTH = 0.05
 """Shortest chain, as a share of the body's width."""
 MIN_CONTRAST_HU = 50.0
-"""Lumen and lung must differ by this much for the lumen to be followed into the bronchi."""
+"""Lumen and lung must differ by this many HU, so that the lumen can be followed into the bronchi."""
 MAX_GROWTH = 2.5
-"""An airway that grows beyond this multiple of its trachea has leaked into the lungs."""
+"""Above this multiple of the trachea's volume, the grown airway has leaked into the lungs."""
 _SHAPE_LIMIT = 3.0
 _DARK = 25
-"""The percentile of a hole's HU that stands for its lumen: the voxels along its wall are brighter."""
+"""Percentile of a hole's HU used as the HU of its lumen, since voxels along the wall are brighter."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +35,7 @@ class _Hole:
 def find_airways(
     hu: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Spacing, *, width_mm: float, middle_x_vox: float
 ) -> BoolArray:
-    """Return the mask (zyx) of trachea and main bronchi within `air`; empty where no trachea is found.
+    """Return the mask (zyx) of trachea and main bronchi within `air`; empty if no trachea is found.
 
     `hu` and `air` run along +z, +y, +x; `width_mm` is the body's width, `middle_x_vox` its middle.
     """
@@ -65,7 +65,7 @@ def find_airways(
 def _find_trachea(labels: Components, holes: dict[int, _Hole], lung_hu: float, least_planes: float) -> BoolArray:
     """Return the chain of holes with the most lumen: darker than lung, and wide.
 
-    The longest may be a gap between back and table, the largest a part of a lung that the field of view cuts.
+    The longest chain may be a gap between back and table, the largest a part of a lung cut by the field of view.
     """
     best: list[_Hole] = []
     most = 0.0
@@ -75,7 +75,7 @@ def _find_trachea(labels: Components, holes: dict[int, _Hole], lung_hu: float, l
             continue
         chain = _follow_down(labels, holes, top)
         used.update(hole.label for hole in chain)
-        # in dark lungs no lumen stands out: then the largest
+        # in dark lungs no lumen is darker: then the largest chain
         lumen = sum(hole.area_vox * max(lung_hu - hole.hu, 1.0) for hole in chain)
         if len(chain) >= least_planes and lumen > most:
             best, most = chain, lumen

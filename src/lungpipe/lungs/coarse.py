@@ -1,4 +1,4 @@
-"""Down to the coarse grid where the lungs are found, and back to the full one."""
+"""Reduce a scan to the coarse grid on which lungs are found, and bring labels back to the full grid."""
 
 import math
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from lungpipe.lungs.components import spread_labels
 from lungpipe.lungs.morphology import BoolArray, bounding_box
 
 CELLS = 160
-"""The coarse spacing is the longest side of the field of view by this number (2.2 mm for 350 mm)."""
+"""The coarse spacing is the longest side of the field of view divided by this number (2.2 mm for 350 mm)."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -27,19 +27,19 @@ class Coarse:
 
 
 def orient(array: NDArray[np.int16], grid: Grid) -> NDArray[np.int16]:
-    """Return a view whose axes run nearest to +z, +y, +x of the world."""
+    """Return a view whose axes are nearest to +z, +y, +x of the world."""
     order, flips = _nearest_axes(grid)
     return array.transpose(order)[flips]
 
 
 def restore(array: NDArray[np.uint8], grid: Grid) -> NDArray[np.uint8]:
-    """Return to the grid's own axes what `orient` had turned."""
+    """Undo `orient`: return a view along the grid's axes."""
     order, flips = _nearest_axes(grid)
     return np.ascontiguousarray(array[flips].transpose(np.argsort(order)))
 
 
 def coarsen(view: NDArray[np.int16], grid: Grid) -> Coarse:
-    """Return block means of an oriented view; a last block that is not full repeats its edge."""
+    """Return block means of an oriented view; an incomplete last block repeats its edge."""
     order, _ = _nearest_axes(grid)
     spacing = [grid.spacing_zyx_mm[axis] for axis in order]
     z, y, x = _coarse_factors(view.shape, spacing)
@@ -65,10 +65,10 @@ def refine(
     factors: tuple[int, int, int],
     limit_hu: int,
 ) -> NDArray[np.uint8]:
-    """Return labels (uint8) of the fine view: coarse ones, with the border between lung and tissue decided anew.
+    """Return labels (uint8) of the fine view: the coarse labels, with their border at full resolution.
 
-    Coarse voxels on either side of the border take the label where the fine voxel is darker than `limit_hu`. What the
-    closing filled (labelled, but no air) stays as it is, and so does air that belongs to no lung.
+    Near the border a fine voxel gets the label if darker than `limit_hu`. Voxels that the closing filled (labelled,
+    but not air) and air outside the lungs are not changed.
     """
     fine = np.zeros(view.shape, dtype=np.uint8)
     box = bounding_box(labels != 0, (1, 1, 1))
@@ -78,7 +78,7 @@ def refine(
     near = spread_labels(labels)
     is_rim = (near != 0) & (labels == 0) & ~is_air
     is_edge = (labels != 0) & is_air & spread_labels((labels == 0).view(np.uint8)).view(np.bool_)
-    # a fine voxel gets its coarse voxel's label where it is no brighter than the coarse voxel's limit
+    # a fine voxel gets the label of its coarse voxel if not brighter than the coarse voxel's limit
     label = np.where(is_rim, near, labels)
     limit = np.where(is_rim | is_edge, np.int16(limit_hu - 1), np.iinfo(np.int16).max)
     target = tuple(slice(s.start * f, s.stop * f) for s, f in zip(box, factors, strict=True))
@@ -95,7 +95,7 @@ def _repeat(plane: NDArray[Any], factors: tuple[int, int, int], shape: tuple[int
 
 
 def _nearest_axes(grid: Grid) -> tuple[tuple[int, ...], tuple[slice, ...]]:
-    """Return, for world z, y, x, the array axis nearest to it, and the flips that make them run upwards."""
+    """Return, for world z, y, x, the nearest array axis, and the flips that make these axes ascending."""
     matrix = np.asarray(grid.direction_zyx)
     best = max(_PERMUTATIONS, key=lambda order: sum(abs(matrix[world, axis]) for world, axis in enumerate(order)))
     flips = tuple(slice(None, None, -1 if matrix[world, axis] < 0 else 1) for world, axis in enumerate(best))

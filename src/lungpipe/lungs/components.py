@@ -23,7 +23,7 @@ def select(labels: Components, chosen: ArrayLike) -> BoolArray:
 
 
 def find_boxes(labels: Components) -> list[tuple[slice, slice, slice]]:
-    """Return the smallest box (zyx) around each of the labels 1 to the largest, all of which must be there."""
+    """Return the smallest box (zyx) around each of the labels 1 to the largest, all of which must exist."""
     boxes: list[tuple[slice, slice, slice]] = cc3d.statistics(labels)["bounding_boxes"][1:]
     return boxes
 
@@ -59,7 +59,7 @@ def keep_in_planes(mask: BoolArray, choose: Callable[[int, NDArray[Any]], BoolAr
     `choose` gets the slice's index and its labels (yx; 0 none), and returns for each label whether it is kept.
     """
     kept = np.zeros_like(mask)
-    # slice by slice: labels and look-ups stay in the cache
+    # slice by slice, so that labels and tables stay in the cache
     for index in np.flatnonzero(mask.any(axis=(1, 2))):
         labels = cc3d.connected_components(mask[index], connectivity=4)
         is_kept = choose(int(index), labels)
@@ -70,7 +70,7 @@ def keep_in_planes(mask: BoolArray, choose: Callable[[int, NDArray[Any]], BoolAr
 
 def fill_planes(mask: BoolArray, largest_vox: float) -> BoolArray:
     """Fill the holes of every z slice of a mask (zyx) that have no more than `largest_vox` voxels."""
-    # a frame of background joins all that lies outside into one component of each slice, the first
+    # a frame of background makes everything outside one component of each slice, which is component 1
     framed = np.pad(mask, ((0, 0), (1, 1), (1, 1)))
 
     def choose(_: int, labels: NDArray[Any]) -> BoolArray:

@@ -17,7 +17,7 @@ def side_volumes(lungs: NDArray[np.uint8], grid: Grid) -> tuple[float, float]:
 
 
 def count_overlap(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> NDArray[np.int64]:
-    """Return how many voxels carry each pair of labels (3, 3): rows by ours, columns by theirs."""
+    """Return the number of voxels with each pair of labels (3, 3): rows for the first array, columns for the second."""
     sides = (LEFT, RIGHT)
     counts = np.zeros((_NUM_LABELS, _NUM_LABELS), dtype=np.int64)
     # plane by plane: the comparisons stay in the cache
@@ -32,7 +32,7 @@ def count_overlap(ours: NDArray[np.uint8], theirs: NDArray[np.uint8]) -> NDArray
 
 
 def dice(overlap: NDArray[np.int64], *sides: int) -> float:
-    """Return the Dice overlap of the union of `sides`, from `count_overlap`; NaN where neither mask has any of it."""
+    """Return the Dice overlap of the union of `sides`, from `count_overlap`; NaN if both are empty."""
     chosen = list(sides)
     size = overlap[chosen].sum() + overlap[:, chosen].sum()
     return float(2 * overlap[np.ix_(chosen, chosen)].sum() / size) if size else float("nan")

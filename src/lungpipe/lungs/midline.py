@@ -1,4 +1,4 @@
-"""Where the middle of the chest lies, also in a field of view that shows one side of it."""
+"""Find the middle of the chest, also if the field of view shows only one side."""
 
 from typing import Any
 
@@ -9,23 +9,23 @@ from lungpipe.lungs.components import largest_part
 from lungpipe.lungs.morphology import BoolArray
 
 CUT_SHARE, CLEAR_SHARE = 0.2, 0.05
-"""A body may go on beyond the side of the field of view where it takes more of the border than the first, on the other
-side less than the second."""
+"""The field of view cuts the body on a side if the body covers more than the first share of that side's border, and
+less than the second share of the opposite border."""
 VALLEY_SHARE, HUMP_SHARE = 0.5, 0.1
-"""Between two lungs there is less air, at one x, than this share of what the lesser one has where it is widest; and
-that is at least the second share of the larger one's."""
+"""At some x between two lungs there is less air than the first share of the smaller lung's largest section. The smaller
+lung's largest section is at least the second share of the larger lung's."""
 BONE_HU = (150, 100)
-"""Of healthy and of thin bones, tried in this order."""
+"""HU of healthy and of thin bones, tried in this order."""
 SPINE_SHARE = 0.5
-"""The spine is where there is bone in this share of the slices; ribs run through."""
+"""The spine has bone in this share of the slices; ribs are in fewer slices."""
 
 
 def find_middle(hu: NDArray[np.int16], body: BoolArray, air: BoolArray) -> tuple[float, float]:
-    """Return the middle of a body (x, in voxels) and its width, both also of what the field of view does not show.
+    """Return the middle (x, in voxels) and the width of a body, including the part outside the field of view.
 
-    `hu`, `body` and the `air` inside the body run along +z, +y, +x. A body that is seen from skin to skin has its
-    middle in its own. Of one that is cut on one side, the middle is what lies between two lungs; of a single lung the
-    spine or, where that is not seen, either, the border that cuts.
+    `hu`, `body` and the `air` inside the body run along +z, +y, +x. The middle of a whole body is the middle between
+    its borders. If one side is cut, it is the tissue between the two lungs. For a single lung it is the spine or, if
+    there is no spine, the border that cuts the body.
     """
     columns = body.sum(axis=(0, 1))
     occupied = np.flatnonzero(columns)
@@ -33,7 +33,7 @@ def find_middle(hu: NDArray[np.int16], body: BoolArray, air: BoolArray) -> tuple
     at_border = body[:, :, [0, -1]].mean(axis=(0, 1))
     if at_border.max() <= CUT_SHARE or at_border.min() >= CLEAR_SHARE:
         return float(columns @ np.arange(len(columns)) / columns.sum()), float(last - first + 1)
-    # first: the bone of an arm runs through all slices as well
+    # tried first: the bone of an arm is in all slices, too
     middle = _find_valley(air.sum(axis=(0, 1)))
     if middle is None:
         middle = _find_spine(hu, body)
@@ -54,6 +54,6 @@ def _find_valley(columns: NDArray[np.integer[Any]]) -> float | None:
     humps = np.minimum(np.maximum.accumulate(columns), np.maximum.accumulate(columns[::-1])[::-1])
     x = int(np.argmax(humps - columns))
     is_between = columns[x] < VALLEY_SHARE * humps[x] and humps[x] >= HUMP_SHARE * columns.max()
-    # a gap has no deepest place: its middle
+    # the middle of a gap without a deepest place
     deepest = np.flatnonzero(humps - columns == humps[x] - columns[x])
     return float(deepest.mean()) if is_between else None

@@ -1,4 +1,4 @@
-"""Exact balls in millimetres on masks with 64 voxels in one word: whole lines are moved and joined at once."""
+"""Dilation and closing with exact balls (mm) on masks packed to 64 voxels per word."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -12,11 +12,11 @@ Words = NDArray[np.uint64]
 """A mask (x / 64, z, y): bit k of the n-th word of a line is its voxel 64 n + k."""
 
 _TOLERANCE = 1e-9
-"""Lengths such as 3 x 0.1 mm reach a margin of 0.3 mm in spite of rounding."""
+"""Tolerance, so that 3 x 0.1 mm reaches a margin of 0.3 mm in spite of rounding."""
 
 
 def dilate_mm(mask: NDArray[np.generic], spacing_zyx_mm: Spacing, margin_mm: float) -> BoolArray:
-    """Return every voxel (zyx) whose centre lies within `margin_mm` of the centre of a voxel that is not 0."""
+    """Return all voxels (zyx) whose centre is within `margin_mm` of the centre of a voxel that is not 0."""
     occupied: BoolArray = np.asarray(mask) != 0
     box = bounding_box(occupied, [int(margin_mm / s) + 1 for s in spacing_zyx_mm])
     if box is None or margin_mm <= 0:
@@ -28,18 +28,18 @@ def dilate_mm(mask: NDArray[np.generic], spacing_zyx_mm: Spacing, margin_mm: flo
 
 
 def erode_mm(mask: NDArray[np.generic], spacing_zyx_mm: Spacing, margin_mm: float) -> BoolArray:
-    """Return the voxels (zyx) with no 0 within `margin_mm`; what lies beyond the array counts as not 0."""
+    """Return the voxels (zyx) with no 0 within `margin_mm`; voxels outside the array count as not 0."""
     return ~dilate_mm(np.asarray(mask) == 0, spacing_zyx_mm, margin_mm)
 
 
 def close_mm(mask: BoolArray, spacing_zyx_mm: Spacing, margin_mm: float) -> BoolArray:
-    """Return the closing of a mask (zyx) by a ball, as if the array went on without end."""
+    """Return the closing of a mask (zyx) by a ball, as if the array had no border."""
     reach = [int(margin_mm / s) + 1 for s in spacing_zyx_mm]
     box = bounding_box(mask, (0, 0, 0))
     if box is None or margin_mm <= 0:
         return mask
     room = np.pad(mask[box], [(r, r) for r in reach])
-    # the bits beyond the last voxel of a line become outside, too, as is what lies there
+    # the bits after the last voxel of a line become background, as everything outside
     outside = ~_dilate(pack(room), spacing_zyx_mm, margin_mm)
     filled = ~unpack(_dilate(outside, spacing_zyx_mm, margin_mm), room.shape[2])
     closed = mask.copy()
@@ -48,8 +48,8 @@ def close_mm(mask: BoolArray, spacing_zyx_mm: Spacing, margin_mm: float) -> Bool
 
 
 def bounding_box(mask: BoolArray, margin: Sequence[int]) -> tuple[slice, ...] | None:
-    """Return the box (zyx) of a mask, widened by `margin` voxels within the array; none for an empty mask."""
-    # over planes first: whole slices are joined at once
+    """Return the box (zyx) of a mask, widened by `margin` voxels within the array; None for an empty mask."""
+    # along z first: whole slices are combined at once
     projection: BoolArray = np.any(mask, axis=0)
     lines = (mask.any(axis=(1, 2)), projection.any(axis=1), projection.any(axis=0))
     if not lines[0].any():
@@ -95,7 +95,7 @@ def spread_faces(words: Words) -> Words:
 
 
 def _dilate(words: Words, spacing: Spacing, margin_mm: float) -> Words:
-    """Join lines that are widened along x by as much as the ball is wide where they are moved to."""
+    """Combine shifted lines, each widened along x by the ball's half width at that shift."""
     widened = [words]
     dilated = np.zeros_like(words)
     num_z = words.shape[1]

@@ -1,4 +1,4 @@
-"""Tell the left lung from the right, and both from gas elsewhere in the body."""
+"""Separate the left lung from the right, and both from gas elsewhere in the body."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,11 +12,11 @@ LEFT, RIGHT, _GAS = 1, 2, 3
 EROSIONS_VOX = (0.0, 1.0, 1.5, 2.3, 3.2, 4.5)
 """Radii tried to cut lungs that touch, in voxels of the coarse grid (2.2 mm in an adult)."""
 MIN_SECOND = 0.1
-"""The smaller lung must have this share of the larger one's volume to be told apart by size alone."""
+"""If the smaller of two parts has this share of the larger part's volume, the two parts are the lungs."""
 MIN_PART = 0.003
 """Smaller parts than this share of the lungs are dropped."""
 MIN_CORE = 0.1
-"""Parts with a smaller share of voxels off their surface are slits, as between the back and the table."""
+"""Parts with a smaller share of inner voxels are slits, as between the back and the table."""
 GAS_HU = -940.0
 """Parts whose inside is darker on average are gas in stomach, bowel or folds, not lung."""
 
@@ -24,13 +24,13 @@ GAS_HU = -940.0
 def split_sides(hu: NDArray[np.int16], air: BoolArray, spacing_zyx_mm: Spacing, middle_x_vox: float) -> Labels:
     """Return the lungs (uint8, zyx; 1 where x is larger, 2 where smaller) among the air inside the body.
 
-    `hu` and `air` run along +z, +y, +x. Lungs that touch are eroded until they part; where they do not, the body's
-    middle parts them. A single lung keeps the label of its side.
+    `hu` and `air` run along +z, +y, +x. Lungs that touch are eroded until they separate, or else cut at the middle of
+    the body. A single lung keeps the label of its side.
     """
     if not air.any():
         return np.zeros(air.shape, dtype=np.uint8)
     for radius in EROSIONS_VOX:
-        # a hair more than the radius: whole voxels count
+        # slightly more than the radius, for whole voxels
         eroded = erode_mm(air, spacing_zyx_mm, 1.01 * radius * max(spacing_zyx_mm[1:])) if radius else air
         parts, count = label_parts(eroded)
         if not count:
@@ -58,10 +58,10 @@ def _cut(air: BoolArray, middle_x_vox: float) -> Labels:
 
 
 def _find_main(hu: NDArray[np.int16], parts: Components, middle_x_vox: float) -> tuple[int, ...]:
-    """Return the labels of one or two lungs, or nothing where the largest part still holds both."""
+    """Return the labels of one or two lungs, or None if the largest part still contains both."""
     sizes = np.bincount(parts[parts > 0])
     largest = [int(part) for part in np.argsort(sizes)[::-1][:4] if sizes[part]]
-    # all of it so dark: emphysema, not gas
+    # if everything is that dark: emphysema, not gas
     first = next((part for part in largest if not _is_gas(hu, parts == part)), largest[0])
     profile = _columns(parts == first)
     share_left = float(profile[max(round(middle_x_vox), 0) :].sum()) / float(sizes[first])
@@ -87,7 +87,7 @@ def _label_main(parts: Components, main: tuple[int, ...], middle_x_vox: float) -
 
 
 def _find_gas(hu: NDArray[np.int16], parts: Components, main: tuple[int, ...]) -> BoolArray:
-    """Return the parts that are gas and not tiny: they hold their ground where the lungs grow back."""
+    """Return the parts that are gas and not tiny: they block the lungs from growing back into the gas."""
     sizes = np.bincount(parts.ravel())
     least = MIN_PART * sizes[list(main)].sum()
     others = [part for part in range(1, len(sizes)) if part not in main and sizes[part] >= least]
@@ -95,8 +95,8 @@ def _find_gas(hu: NDArray[np.int16], parts: Components, main: tuple[int, ...]) -
 
 
 def _grow(labels: Labels, air: BoolArray) -> Labels:
-    """Grow all labels back into the air, voxel by voxel, so that they meet in the middle; gas is dropped then."""
-    # where two meet, the larger label takes the voxel
+    """Grow all labels back into the air voxel by voxel, so that they meet in the middle; then drop the gas."""
+    # where two labels meet, the larger label is used
     grown = {label: pack(labels == label) for label in (_GAS, RIGHT, LEFT)}
     free = pack(air & (labels == 0))
     while True:
@@ -113,7 +113,7 @@ def _grow(labels: Labels, air: BoolArray) -> Labels:
 
 
 def _add_parts(hu: NDArray[np.int16], air: BoolArray, labels: Labels, middle_x_vox: float) -> Labels:
-    """Add the lung-like rest: parts that are not tiny, not flat and not gas, on the side where they lie."""
+    """Add the lung-like rest: parts that are not tiny, not flat and not gas, with the label of their side."""
     rest = air & (labels == 0)
     parts, _ = label_parts(rest)
     sizes = np.bincount(parts.ravel())
@@ -123,7 +123,7 @@ def _add_parts(hu: NDArray[np.int16], air: BoolArray, labels: Labels, middle_x_v
     added = labels.copy()
     if not planes.size:
         return added
-    # lungs are most of the air; where next to nothing was found, crumbs are not the rest of it
+    # lungs are most of the air; if almost nothing was found, small parts are not lungs
     least = MIN_PART * max(np.count_nonzero(labels), np.count_nonzero(air) / 2)
     for part in np.flatnonzero(sizes >= least):
         mask = parts == part
@@ -147,6 +147,6 @@ def _center_x(mask: BoolArray) -> float:
 
 def _columns(mask: BoolArray) -> NDArray[np.int64]:
     """Return the number of voxels of a mask (zyx) at each x."""
-    # rows first, in 16 bits: a quarter of the time
+    # summed in 16 bits first, in a quarter of the time
     rows = mask.view(np.uint8).sum(axis=0, dtype=np.uint16) if len(mask) < 2**16 else mask.sum(axis=0)
     return rows.sum(axis=0, dtype=np.int64)

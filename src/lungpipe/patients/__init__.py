@@ -1,1 +1,1 @@
-"""From scored candidates to patients."""
+"""Aggregate scored candidates to patients, and detect in scans outside a study."""

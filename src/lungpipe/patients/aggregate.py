@@ -1,4 +1,4 @@
-"""Malignancy per patient: the largest over the candidates, and noisy-OR beside it."""
+"""Malignancy per patient: maximum over the candidates, and noisy-OR."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from lungpipe.settings.study import MalignancyRule
 
 COUNTED_PROBABILITY = 0.5
-"""A candidate counts towards the patient's largest diameter from here on."""
+"""Candidates from this probability on count for the patient's largest diameter."""
 
 
 def aggregate_folds(
@@ -28,11 +28,11 @@ def aggregate_folds(
 def aggregate_patients(
     scored: pd.DataFrame, series: pd.DataFrame, nodules: pd.DataFrame, *, fold: int, rule: "MalignancyRule"
 ) -> pd.DataFrame:
-    """Return one row per patient of `series` (the judged scans), patients without candidates included.
+    """Return one row per patient of `series` (the evaluated scans), patients without candidates included.
 
     A candidate contributes probability x malignancy: it must be a nodule, and malignant. Patient = maximum:
     Stevens, Antiga and Viehmann, *Deep Learning with PyTorch*, ch. 14; noisy-OR: Liao et al., IEEE TNNLS 2019.
-    A patient with candidates of unknown malignancy (a recipe without a scorer) has no figure of malignancy.
+    A patient with candidates of unknown malignancy (a recipe without a scorer) has no malignancy figure.
     """
     patient_of = series.set_index("series_uid")["patient_id"]
     own = scored[scored["series_uid"].isin(patient_of.index)]
@@ -51,11 +51,11 @@ def aggregate_patients(
     }
     for name, values in columns.items():
         found = patients["patient_id"].map(values)
-        # no candidate, no risk; candidates of unknown malignancy leave it unknown
+        # 0 without candidates; unknown if the malignancy of candidates is unknown
         is_without = ~patients["patient_id"].isin(values.index)
         patients[name] = found.mask(is_without, 0.0) if name.startswith("malignancy_") else found.fillna(0.0)
     known = labels.groupby(rated["series_uid"].map(patient_of)).max()
     patients["is_malignant"] = patients["patient_id"].map(known).astype(float)
-    # a patient whose every scan is annotated without a single nodule has none that could be malignant
+    # a patient without annotated nodules has no malignant nodule
     patients.loc[~patients["patient_id"].isin(rated["series_uid"].map(patient_of)), "is_malignant"] = 0.0
     return PATIENTS.conform(patients)

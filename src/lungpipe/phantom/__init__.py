@@ -1,4 +1,4 @@
-"""The embedded phantom: LUNA16 in miniature, drawn from a seed, in LUNA16's layout and formats."""
+"""The phantom: artificial chests, drawn from a seed, in LUNA16's layout and formats."""
 
 from lungpipe.phantom.plan import FULL_SIZE, PHANTOM_TABLES, planned_files
 from lungpipe.phantom.write import write_phantom

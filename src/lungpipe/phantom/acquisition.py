@@ -1,4 +1,4 @@
-"""What the scanner adds: grid and position, reconstruction kernel, noise, table, circular field of view."""
+"""The simulated scanner: grid and position, reconstruction kernel, noise, table, circular field of view."""
 
 from dataclasses import dataclass
 
@@ -18,7 +18,7 @@ MIN_HU, MAX_HU = -1024, 3071
 
 @dataclass(frozen=True, slots=True)
 class Acquisition:
-    """Grid of one scan, its place in the world, and its image quality."""
+    """Grid of one scan, its position in the world, and its image quality."""
 
     grid: Grid
     """as written, possibly flipped"""
@@ -42,7 +42,7 @@ class Acquisition:
 
 
 def draw_acquisition(settings: PhantomSettings, is_flipped: bool, rng: np.random.Generator) -> Acquisition:
-    """Draw how a scan is taken."""
+    """Draw the acquisition of a scan."""
     extent = settings.extent_zyx_mm
     slice_mm = round(float(rng.uniform(*settings.slice_spacing_mm)), 3)
     pixel_mm = round(float(rng.uniform(*settings.in_plane_spacing_mm)), 6)

@@ -14,7 +14,7 @@ AIR_HU, FAT_HU, MUSCLE_HU = -1000.0, -105.0, 45.0
 
 @dataclass(frozen=True, slots=True)
 class Chest:
-    """What is drawn once per patient: half sizes (mm) and traits of the chest."""
+    """Properties drawn once per patient: half sizes (mm) and traits of the chest."""
 
     half_zyx_mm: FloatArray
     scale: float
@@ -61,14 +61,14 @@ class Anatomy:
     body_mm: Field
     muscle_mm: Field
     tissue_hu: Field
-    """what lies inside the muscle layer, before bones, vessels and lungs"""
+    """HU inside the muscle layer, before bones, vessels and lungs"""
     lungs_mm: Field
     parenchyma_hu: Field
     hila_zyx_mm: FloatArray
     """(2, 3): where vessels and bronchi enter the left and the right lung"""
 
     def depth_in_lung(self, points_zyx_mm: FloatArray) -> FloatArray:
-        """Return how deep (mm) points (N, 3) lie in a lung; negative outside."""
+        """Return the depth (mm) of points (N, 3) in a lung; negative outside."""
         return -self.lattice.sample(self.lungs_mm, points_zyx_mm)
 
     def lung_points(self, side: int, count: int, rng: np.random.Generator) -> FloatArray:
@@ -160,7 +160,7 @@ def _mediastinum(chest: Chest, position: tuple[Field, Field, Field], rng: np.ran
 
 
 def _diaphragm(chest: Chest, position: tuple[Field, Field, Field], rng: np.random.Generator) -> Field:
-    """Positive mm below the two domes; the right one stands higher."""
+    """Positive mm below the two domes; the right dome is higher."""
     z, y, x = position
     half_z, (depth, width) = chest.half_zyx_mm[0], chest.cavity_yx_mm
     top_right = rng.uniform(-0.5, -0.38)
@@ -182,7 +182,7 @@ def _tissue(chest: Chest, parts: tuple[Field, Field, Field], maps: tuple[Field, 
     def inside(implicit: Field) -> Field:
         return np.clip(0.5 - implicit / edge, 0, 1)
 
-    # muscle is marbled with fat, the mediastinum is fat between its vessels, the liver lies under the right dome
+    # muscle is marbled with fat, the mediastinum is fat between its vessels, the liver is under the right dome
     tissue = MUSCLE_HU + 6 * grain - 110 * np.clip(grain + 0.5 * wobble - 1.1, 0, 1)
     between = np.clip(0.3 + 0.5 * grain + 0.6 * wobble, 0, 1)
     tissue = tissue + inside(cavity) * (FAT_HU + between * 140 - tissue)

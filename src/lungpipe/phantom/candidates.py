@@ -38,7 +38,7 @@ def _some(points: FloatArray, count: int, rng: np.random.Generator) -> FloatArra
 
 
 def _is_clear(points: FloatArray, patient: Patient) -> FloatArray:
-    """Tell which points lie in the lungs and the field of view, and well away from every nodule."""
+    """Return which points are in the lungs and the field of view, and away from every nodule."""
     clear = (patient.anatomy.depth_in_lung(points) > 0) & np.all(
         np.abs(points) < FIELD_SHARE * patient.anatomy.chest.half_zyx_mm, axis=1
     )

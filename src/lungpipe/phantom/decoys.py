@@ -1,4 +1,4 @@
-"""Findings that are no nodules: scars, pleural plaques and micronodules, listed as exclusions."""
+"""Findings that are not nodules: scars, pleural plaques and micronodules, listed as exclusions."""
 
 from dataclasses import dataclass
 
@@ -19,7 +19,7 @@ class Decoy:
     axes_zyx: FloatArray
     value_hu: float
     diameter_mm: float
-    """as listed: -1 for a scar or a plaque, the true one of a micronodule"""
+    """as listed: -1 for a scar or a plaque, the diameter of a micronodule"""
 
 
 def draw_decoy(center_zyx_mm: FloatArray, normal_zyx: FloatArray, kind: str, rng: np.random.Generator) -> Decoy:

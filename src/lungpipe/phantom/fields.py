@@ -1,4 +1,4 @@
-"""Smooth fields on a coarse lattice, brought to a scan's voxels by separable cubic interpolation."""
+"""Smooth fields on a coarse lattice, interpolated to a scan's voxels by separable cubic interpolation."""
 
 from dataclasses import dataclass
 
@@ -65,7 +65,7 @@ class Taps:
     def along(self, field: Field, axis: int) -> Field:
         """Return the field interpolated along an axis.
 
-        Plain sums, no matrix product: BLAS threads of several worker processes would fight for the cores.
+        Plain sums instead of a matrix product: BLAS threads of several worker processes would compete for cores.
         """
         shape = [1] * field.ndim
         shape[axis] = self.nodes.shape[1]

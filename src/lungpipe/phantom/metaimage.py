@@ -15,7 +15,7 @@ ELEMENT_TYPES = {"int16": "MET_SHORT", "uint8": "MET_UCHAR"}
 def write_metaimage(array: NDArray[np.generic], grid: Grid, path: Path, *, is_compressed: bool = False) -> None:
     """Write `<path>` (.mhd) and its voxels (zyx, int16 or uint8) beside it as .raw, or .zraw when compressed.
 
-    The header is written last, so that a header never names voxels that are not there.
+    The header is written last, so that a header never exists without its voxels.
 
     Raises:
         ValueError: an array of another shape than the grid, or of another type.

@@ -11,7 +11,7 @@ from lungpipe.phantom.ratings import Appearance
 NUM_DIRECTIONS = 1500
 SHARPNESS = 9.0
 LUNG_BASE_HU = -930.0
-"""Darkest parenchyma: what partial voxels of bright things in the lung are mixed with."""
+"""HU of the darkest parenchyma, mixed with bright objects in partly filled voxels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +26,7 @@ class Nodule:
 
 @dataclass(frozen=True, slots=True)
 class StarShape:
-    """A body whose surface lies at radius r(direction) around `hub_zyx_mm` (relative to the centroid), in mm.
+    """A body whose surface is at radius r(direction) around `hub_zyx_mm` (relative to the centroid), in mm.
 
     r = base * (1 + sum of height * exp(sharpness * (direction . bump - 1))), after a stretch of determinant 1.
     """
@@ -61,14 +61,14 @@ class StarShape:
 
     @property
     def reach_mm(self) -> float:
-        """A radius that holds the whole body."""
+        """A radius that contains the whole body."""
         return float(self.base_mm * (1 + self.heights.sum()) * np.linalg.norm(self.stretch, 2)) + float(
             np.linalg.norm(self.hub_zyx_mm)
         )
 
 
 def nodule_shape(nodule: Nodule) -> StarShape:
-    """Return the body of a nodule: the same whenever and wherever it is painted."""
+    """Return the body of a nodule, the same in every scan."""
     lobulation = {"smooth": 0.08, "lobulated": 0.55, "spiculated": 0.6}[nodule.appearance.margin]
     rng = np.random.default_rng(nodule.shape_seed)
     return StarShape.drawn(nodule.appearance.diameter_mm, lobulation, rng)
@@ -108,7 +108,7 @@ def _paint_glass(canvas: Canvas, box: Box, depth: Image, rng: np.random.Generato
 
 
 def _spicules(nodule: Nodule, rng: np.random.Generator) -> Tubes:
-    """Return thin rays from inside the body outward; they are no part of the measured body."""
+    """Return thin rays from inside the body outward; they are not part of the measured body."""
     radius = nodule.appearance.diameter_mm / 2
     count = int(rng.integers(10, 18))
     directions = _unit(rng.normal(size=(count, 3)))

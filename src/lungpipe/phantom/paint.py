@@ -99,7 +99,7 @@ class Canvas:
         return np.clip(0.5 + depth_mm / (self.edge_mm if edge_mm is None else edge_mm), 0, 1)
 
     def brighten(self, box: Box, coverage: Image, value_hu: float | Image, base_hu: float) -> None:
-        """Raise voxels to the mixture of `value_hu` and `base_hu`; what is brighter stays."""
+        """Raise voxels to the mixture of `value_hu` and `base_hu`; brighter voxels stay."""
         view = self.hu[box]
         np.maximum(view, base_hu + coverage * (value_hu - base_hu), out=view)
 

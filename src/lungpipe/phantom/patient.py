@@ -1,4 +1,4 @@
-"""One phantom patient: everything that two scans of the same chest share."""
+"""One phantom patient: the parts that two scans of the same chest share."""
 
 from dataclasses import dataclass
 

@@ -28,14 +28,14 @@ class Occupied:
     radii_mm: list[float]
 
     def is_free(self, center_zyx_mm: FloatArray, radius_mm: float) -> bool:
-        """Tell whether a sphere keeps the gap to all others."""
+        """Return whether a sphere keeps the gap to all others."""
         return all(
             float(np.linalg.norm(center_zyx_mm - other)) > radius_mm + other_radius + GAP_MM
             for other, other_radius in zip(self.centers_zyx_mm, self.radii_mm, strict=True)
         )
 
     def add(self, center_zyx_mm: FloatArray, radius_mm: float) -> None:
-        """Take a sphere."""
+        """Add a sphere."""
         self.centers_zyx_mm.append(center_zyx_mm)
         self.radii_mm.append(radius_mm)
 

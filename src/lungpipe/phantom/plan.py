@@ -1,4 +1,4 @@
-"""Which scans a phantom consists of: series, patients and files, known before anything is written."""
+"""The scans of a phantom: series, patients and files, planned before anything is written."""
 
 import hashlib
 import uuid
@@ -53,11 +53,11 @@ class PlannedScan:
         return f"{self.series_uid}.mhd"
 
     def patient_rng(self) -> np.random.Generator:
-        """Return the generator of what all scans of the patient share."""
+        """Return the generator for the parts that all scans of the patient share."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(0, self.patient)))
 
     def scan_rng(self) -> np.random.Generator:
-        """Return the generator of what is this scan's own."""
+        """Return the generator for the parts of this scan alone."""
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(1, self.index)))
 
 
@@ -88,7 +88,7 @@ def plan_scans(settings: PhantomSettings, num_subsets: int, seed: int) -> list[P
 
 
 def series_uid(seed: int, index: int) -> str:
-    """Return the UID of a scan: a UUID under DICOM's root for them (2.25), so under no organisation's own root."""
+    """Return the UID of a scan: a UUID under DICOM's root for them (2.25), which belongs to no organisation."""
     digest = hashlib.sha256(f"lungpipe phantom {seed} {index}".encode()).digest()
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=4).int}"
 

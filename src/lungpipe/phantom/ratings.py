@@ -1,4 +1,4 @@
-"""What a nodule is like, and how readers would rate its malignancy."""
+"""Draw the traits of nodules and readers' ratings of malignancy."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -16,8 +16,8 @@ MIN_DIAMETER_MM = 3.2
 MEDIAN_DIAMETER_MM = 8.0
 DIAMETER_SPREAD = 0.45
 CONSPICUOUS_DIAMETER_MM = 5.5
-"""LUNA16 scores what at least three of four readers marked; below this size they agree on what is solid and stands
-clear of vessels, not on a faint speck or a swelling of a vessel of its own width."""
+"""Below this size (mm) nodules are solid and apart from vessels: LUNA16's nodules were marked by at least three of four
+readers, who agree mostly on such small nodules."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +48,7 @@ def draw_appearance(max_diameter_mm: float, rng: np.random.Generator) -> Appeara
 
 
 def risk(appearance: Appearance) -> float:
-    """Return the latent malignancy risk in steps of the rating scale; 0 lies at its middle (3)."""
+    """Return the latent malignancy risk in steps of the rating scale; 0 is its middle (3)."""
     texture = {"solid": 0.0, "part_solid": 0.8, "ground_glass": -0.2}[appearance.texture]
     margin = {"smooth": -0.8, "lobulated": 0.1, "spiculated": 1.3}[appearance.margin]
     size = 1.35 * float(np.log(appearance.diameter_mm / 8.5))

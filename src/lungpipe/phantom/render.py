@@ -1,4 +1,4 @@
-"""From a patient and an acquisition to HU and lung labels."""
+"""Render a patient and an acquisition as HU and lung labels."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,7 +61,7 @@ def _paint_vessels_and_bones(canvas: Canvas, patient: Patient) -> None:
     for bones in patient.bones:
         for box, coverage in canvas.tube_coverages(bones.tubes):
             canvas.lighten(box, coverage, bones.cortex_hu)
-        # all shells before all marrow, or the pieces of one bone wall each other off
+        # all shells before all marrow, or shells of one piece would cut the marrow of the next
         for box, coverage in canvas.tube_coverages(bones.tubes.grown(-bones.shell_mm)):
             canvas.replace(box, coverage, bones.marrow_hu)
 

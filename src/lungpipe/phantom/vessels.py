@@ -10,7 +10,7 @@ from lungpipe.phantom.fields import FloatArray
 from lungpipe.phantom.paint import Tubes
 
 DETOUR_WEIGHT = 0.45
-"""How much the way to the root counts against the distance to the tree (balancing factor of Cuntz et al. 2010)."""
+"""Weight of the path to the root relative to the distance to the tree (balancing factor of Cuntz et al. 2010)."""
 MURRAY_EXPONENT = 2.7
 STEP_MM = 4.0
 
@@ -56,7 +56,7 @@ def grow_vessels(anatomy: Anatomy, side: int, rng: np.random.Generator) -> LungV
 
 
 def grow_tree(root_zyx_mm: FloatArray, targets_zyx_mm: FloatArray, rng: np.random.Generator) -> Tree:
-    """Join targets (T, 3) to a tree, nearest to the root first, each where wire and way to the root are short.
+    """Join targets (T, 3) to a tree, nearest to the root first, each where new branch and path to the root are short.
 
     After Cuntz et al., One rule to grow them all, PLoS Comput Biol 2010; radii by Murray's law from the tips inward.
     """
@@ -95,7 +95,7 @@ def _bronchi_beside(artery: Tree, anatomy: Anatomy, rng: np.random.Generator) ->
     shift = (1.0 + lumen + artery.radii_mm)[:, None] * sideways
     nodes = artery.nodes_zyx_mm + shift
     thick = pieces.end_radii_mm > max(0.95, 1.6 * anatomy.chest.scale)
-    # the main bronchi reach the hilum by themselves; an air tube outside the lung would be a hole in the mediastinum
+    # the main bronchi reach the hilum; an air tube outside the lung would be a hole in the mediastinum
     deep = anatomy.depth_in_lung(nodes) > artery.radii_mm
     child = np.flatnonzero(thick & deep[1:] & deep[artery.parents[1:]]) + 1
     parent = artery.parents[child]

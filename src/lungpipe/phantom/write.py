@@ -53,8 +53,8 @@ def write_phantom(
 ) -> None:
     """Write scans, lung labels and tables below `root`.
 
-    The same settings and seed give the same bytes, whatever the number of workers. The tables come last: where they
-    lie, every scan lies too.
+    The same settings and seed give the same bytes for any number of workers. The tables are written last, so that
+    tables exist only together with all scans.
     """
     root = Path(root)
     scans = plan_scans(settings, num_subsets, seed)
@@ -102,7 +102,7 @@ def _in_parallel(
     if num_workers == 1:
         yield from map(work, scans)
         return
-    # fork: the other start methods run the caller's main module again, which a workflow script does not survive
+    # fork: the other start methods run the caller's main module again, which fails in a workflow script
     context = multiprocessing.get_context("fork")
     with ProcessPoolExecutor(num_workers, mp_context=context) as pool:
         yield from pool.map(work, scans)

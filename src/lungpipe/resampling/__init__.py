@@ -1,1 +1,1 @@
-"""Scans and labels on another grid."""
+"""Resample scans and labels to another grid."""

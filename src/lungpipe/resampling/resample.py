@@ -17,15 +17,15 @@ if TYPE_CHECKING:
     import SimpleITK
 
 ANTI_ALIAS_FACTOR = 2.0
-"""Only axes that are down-sampled by at least this much are smoothed first: below it, smoothing costs more detail than
-aliasing does, and a scan at 0.7 mm keeps its sharpness at 1 mm."""
+"""Only axes that are down-sampled by at least this factor are smoothed first: below, smoothing loses more detail than
+aliasing. A scan of 0.7 mm is not smoothed for 1 mm."""
 
 
 def resample(scan: Scan, grid: Grid, *, threads: int = 1) -> NDArray[np.int16]:
     """Return the scan's HU (int16, zyx) on `grid`: linear, rounded to the nearest HU, air (-1024) outside the scan.
 
-    Axes that the grid samples at least twice as coarsely are smoothed before by a Gaussian that turns the scan's
-    point spread into the grid's (Cardoso et al., "Scale factor point spread function matching", MICCAI 2015).
+    Axes that the grid samples at least twice as coarsely are smoothed before with a Gaussian that changes the scan's
+    point spread to the grid's (Cardoso et al., "Scale factor point spread function matching", MICCAI 2015).
     """
     if grid == scan.grid:
         return scan.hu
@@ -66,7 +66,7 @@ def resample_labels(labels: NDArray[np.uint8], source: Grid, target: Grid) -> ND
 
 
 def anti_alias_sigma_mm(source: Grid, target: Grid) -> tuple[float, float, float]:
-    """Return the smoothing of each array axis (zyx) of `source` before it is sampled on `target`; 0 where none."""
+    """Return the smoothing of each array axis (zyx) of `source` before sampling on `target`; 0 without smoothing."""
     cosines = np.abs(np.asarray(source.direction_zyx).T @ np.asarray(target.direction_zyx))
     spacing = np.asarray(source.spacing_zyx_mm)
     step = np.asarray(target.spacing_zyx_mm)[np.argmax(cosines, axis=1)]

@@ -1,1 +1,1 @@
-"""What surrounds the rooms: tracking and provenance; used by the workflow's scripts and the command line only."""
+"""Tracking, provenance and jobs; used by the workflow's scripts and the command line only."""

@@ -1,4 +1,4 @@
-"""What every script of the workflow needs around its one call: a log file, progress, tracking, its share of cores."""
+"""The environment of a workflow script: log file, progress, tracking, and its share of cores."""
 
 import logging
 import os
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
 
 class Job:
-    """One running job of the workflow: says lines, counts progress and writes down what MLflow is to show."""
+    """One running job of the workflow: writes log lines, progress, and records for MLflow."""
 
     def __init__(self, name: str, record: Record | NoRecord, logger: logging.Logger) -> None:
-        """Gather what `open_job` opened."""
+        """Store the name, record and logger that `open_job` opened."""
         self.name, self._record, self._logger = name, record, logger
         self._progress: Progress | None = None
         self.commit = "unknown"
@@ -31,12 +31,12 @@ class Job:
         self._logger.info(message)
 
     def expect(self, total: int) -> None:
-        """Show a bar of `total` parts in a terminal."""
+        """Set the length of the progress bar, shown in a terminal."""
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], total=total, visible=True)
 
     def advance(self, message: str, *, completed: int | None = None) -> None:
-        """Count one more part as done, or `completed` of them, and say so."""
+        """Count one more part, or `completed` parts in all, as done, and log `message`."""
         self.say(message)
         if self._progress is None:
             return
@@ -46,7 +46,7 @@ class Job:
             self._progress.update(self._progress.task_ids[0], completed=completed)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
-        """Log metrics of a training step to the tracking store and the log file: what loops receive."""
+        """Log metrics of a training step to the tracking store and the log file; the callback of training loops."""
         self._record.log(step, metrics)
         values = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self.advance(f"step {step}: {values}", completed=step)
@@ -75,7 +75,7 @@ class Job:
 
 @contextmanager
 def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = None) -> Iterator[Job]:
-    """Open the log file, progress and record of the rule that Snakemake runs; an error ends up in the log too."""
+    """Open the log file, progress and record of the rule that Snakemake runs; an error is written to the log too."""
     logger = _file_logger(snakemake.rule, Path(snakemake.log[0]))
     places = {name: number for name, number in (("fold", fold), ("subset", subset)) if number is not None}
     name = " ".join([snakemake.rule, *(f"{place} {number}" for place, number in places.items())])
@@ -103,19 +103,19 @@ def _record(current: CurrentRun, path: Path | None, rule: str, places: dict[str,
 
 
 GRANTED_CORES = "LUNGPIPE_GRANTED_CORES"
-"""Names the variable by which jobs hear of the cores that the user granted the whole workflow."""
+"""Environment variable with the number of cores that the user granted the whole workflow."""
 
 
 def grant_cores(number: int | None) -> None:
-    """Tell the jobs of this workflow how many cores it was granted; see `share_of_cores`."""
+    """Set the number of cores that the workflow was granted, for its jobs; see `share_of_cores`."""
     os.environ[GRANTED_CORES] = str(number or 1)
 
 
 def share_of_cores(reserved: int) -> int:
     """Return how many real cores a job that reserved `reserved` of the granted cores should use.
 
-    `snakemake --cores 8` on a machine with two cores runs several jobs at once; were each to start as many threads
-    as it reserved, they would wait for one another.
+    `snakemake --cores 8` on a machine with two cores runs several jobs at once. With as many threads as reserved,
+    the jobs would wait for each other.
     """
     real = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     granted = int(os.environ.get(GRANTED_CORES, str(real)))

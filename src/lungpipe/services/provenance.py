@@ -1,4 +1,4 @@
-"""Where a result comes from: the code, the commit, the environment and the files behind it."""
+"""The origin of a result: code, commit, environment and files."""
 
 import hashlib
 import platform
@@ -21,17 +21,16 @@ MAIN_PACKAGES = ("SimpleITK", "dask", "mlflow", "numpy", "pandas", "scipy", "sna
 
 
 SURROUNDINGS = ("lungpipe.services",)
-"""What scripts import to log, track and time their work: it makes no byte of a result."""
+"""Code with which scripts log, track and time their work; it changes no result."""
 
 
 def fingerprint(*entries: str, aside: Iterable[str] = ()) -> str:
-    """Return 16 hex digits that change with the code that the entries can run: `lungpipe.module:name`.
+    """Return 16 hex digits that change with the code that the entries (`lungpipe.module:name`) can run.
 
-    What counts are the functions, classes and constants of lungpipe that names lead to from the entries. Comments,
-    docstrings, layout, annotations, texts of messages and descriptions do not count. A string such as
-    "lungpipe.module:name" in the code is not followed: what is chosen by it is an entry of its own. Without a name
-    an entry is all that a module defines. What is `aside` does not count. Nothing is imported. See
-    docs/decisions/0009-fingerprints.md.
+    Functions, classes and constants of lungpipe count if the entries use them, directly or through other definitions.
+    Comments, docstrings, layout, annotations, texts of messages and descriptions do not count. A string such as
+    "lungpipe.module:name" in the code is not followed; pass it as a further entry. An entry without a name is all that
+    a module defines. Definitions in `aside` do not count. Nothing is imported. See docs/decisions/0009-fingerprints.md.
 
     Raises:
         ModuleNotFoundError: a module, or one that is imported on the way, has no file.
@@ -43,8 +42,8 @@ def fingerprint(*entries: str, aside: Iterable[str] = ()) -> str:
 def script_fingerprint(script: Path, *choices: str, aside: Iterable[str] = ()) -> str:
     """Return the fingerprint of a script of the workflow: of its own code and of all that it imports from lungpipe.
 
-    `choices` are further entries: what settings name, and the script calls by that name. `aside` as in `fingerprint`;
-    the services are always aside.
+    `choices` are further entries: code that settings name and the script calls. `aside` as in `fingerprint`; the
+    services are always left out.
 
     Raises:
         FileNotFoundError: no such script.
@@ -66,7 +65,7 @@ def _join(lines: list[str]) -> str:
 
 @cache
 def source_tree() -> SourceTree:
-    """Return the definitions of this package: one tree per process, since fingerprints share most of their files."""
+    """Return the definitions of this package: read once per process, since fingerprints share most files."""
     return SourceTree(PACKAGE_DIR, VALUES)
 
 
@@ -86,7 +85,7 @@ def _version(package: str) -> str | None:
 def git_commit(folder: Path | None = None) -> str:
     """Return the short commit of the checkout around `folder` (default: this package), `+dirty` if it differs.
 
-    `unknown` where there is no checkout or no git: the commit is a note beside a result, never a condition of it.
+    `unknown` without a checkout or git: the commit is information for the user, and no result depends on it.
     """
     command = ("git", "describe", "--always", "--exclude=*", "--abbrev=12", "--dirty=+dirty")
     try:
@@ -99,9 +98,9 @@ def git_commit(folder: Path | None = None) -> str:
 
 
 def file_digest(paths: Iterable[Path]) -> str:
-    """Return the SHA-256 over the contents of the files, whatever their order and wherever they lie.
+    """Return the SHA-256 over names and contents of the files, independent of their order and folders.
 
-    Names count without their folders, so that a moved dataset keeps its digest.
+    A moved dataset keeps its digest.
     """
     lines = sorted(f"{path.name}={_digest_of(path)}" for path in map(Path, paths))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()

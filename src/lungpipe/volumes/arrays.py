@@ -1,4 +1,4 @@
-"""Chunked arrays on disk, read by tensorstore (a crop in a third of zarr's time); `array_writing` makes them."""
+"""Read chunked arrays with tensorstore, in a third of zarr's time per crop; `array_writing` writes them."""
 
 from pathlib import Path
 from typing import Any
@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 
 class ChunkedArray:
-    """A Zarr array opened for reading: slices give NumPy arrays of their own.
+    """A Zarr array opened for reading; a slice is a new NumPy array.
 
-    It may travel to another process, but not into a forked one: tensorstore's threads stay behind, and it ends a child
-    that reads. Processes that read are spawned.
+    The object can be pickled to a spawned process. A forked process must not read: tensorstore's threads do not exist
+    there, and tensorstore ends the process.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,8 +35,8 @@ class ChunkedArray:
 
 
 def open_array(path: Path, *, is_written: bool = False) -> tensorstore.TensorStore:
-    """Open a Zarr array of format 3 that is there; raises ValueError, with the file's name, where it is not."""
-    # whoever writes syncs the finished files, once
+    """Open an existing Zarr array of format 3; raises ValueError, with the file's name, if there is none."""
+    # the writer syncs the finished files once
     files = {"driver": "file", "path": str(path), "file_io_sync": False}
     spec = {"driver": "zarr3", "kvstore": files}
     return tensorstore.open(spec, open=True, read=not is_written, write=is_written).result()

@@ -1,4 +1,4 @@
-"""The stores of several subsets, found through their manifests."""
+"""Find the stores of several subsets by their manifests."""
 
 from collections.abc import Iterable
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The manifest of a subset's volumes: what each store holds, what it came from, and how it was made."""
+"""The manifest of a subset's volumes: geometry, raw files, parameters, code and checksum of each store."""
 
 import json
 from collections.abc import Iterable
@@ -20,9 +20,9 @@ class ManifestError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class VolumeEntry:
-    """One store: its name beside the manifest, grid, origin in raw files, parameters and code, and checksum.
+    """One store: its name in the manifest's folder, grid, raw files, parameters, code, and checksum.
 
-    `remarks` are the reader's: what it took otherwise than the raw files say.
+    `remarks` are the reader's: differences between what the reader assumed and what the raw files say.
     """
 
     series_uid: str
@@ -60,13 +60,13 @@ class VolumeEntry:
 
 
 def write_manifest(path: Path, entries: Iterable[VolumeEntry]) -> None:
-    """Write the manifest, sorted by series, if its bytes differ from those on disk: an equal file stays untouched."""
+    """Write the manifest, sorted by series, if its bytes differ from those on disk: an equal file is not touched."""
     volumes = [entry.to_json() for entry in sorted(entries, key=lambda entry: entry.series_uid)]
     content = {"format": FORMAT, "volumes": volumes}
     try:
         is_equal = _load(path) == json.loads(json.dumps(content))
     except ManifestError:
-        is_equal = False  # none yet, or a damaged one: it is written anew
+        is_equal = False  # a missing or damaged file is written again
     if not is_equal:
         write_json(path, content)
 

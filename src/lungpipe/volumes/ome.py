@@ -41,7 +41,7 @@ def _multiscale(grid: Grid, name: str) -> dict[str, Any]:
 
 def _level(grid: Grid, level: int) -> dict[str, Any]:
     factor = 2**level
-    # a coarse voxel's centre is the middle of the fine voxels that it averages
+    # the centre of a coarse voxel is the middle of its fine voxels
     shift = [o + s * (factor - 1) / 2 for o, s in zip(grid.origin_zyx_mm, grid.spacing_zyx_mm, strict=True)]
     scale = [s * factor for s in grid.spacing_zyx_mm]
     steps = [{"type": "scale", "scale": scale}, {"type": "translation", "translation": shift}]

@@ -32,7 +32,7 @@ LUNGS = "labels/lungs"
 
 
 class VolumeError(ValueError):
-    """A store that cannot be written or read; the message names it, what was expected and what was found."""
+    """A store that cannot be written or read; the message names the store, what was expected and what was found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +85,7 @@ def open_volume(path: Path) -> StoredVolume:
 
 
 def read_own_attributes(path: Path) -> dict[str, Any]:
-    """Return what `write_volume` kept of its caller's attributes, with the store's files, without opening arrays.
+    """Return the attributes given to `write_volume`, and the store's files, without opening arrays.
 
     Raises:
         VolumeError: no store, or metadata that cannot be read.

@@ -1,4 +1,4 @@
-"""What a volume offers to training and inference, whether it is stored or held in memory."""
+"""The interface of volumes for training and inference, stored or in memory."""
 
 from dataclasses import dataclass
 from typing import Any, Protocol

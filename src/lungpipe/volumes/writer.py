@@ -1,4 +1,4 @@
-"""Write volumes: one sharded OME-Zarr 0.5 group per series, under a temporary name until it is whole."""
+"""Write volumes: one sharded OME-Zarr 0.5 group per series, under a temporary name until complete."""
 
 import hashlib
 import os
@@ -35,7 +35,7 @@ class VolumeDraft:
 
     @property
     def content_sha256(self) -> str:
-        """SHA-256 of geometry, HU and lung labels, independent of codec and chunks; whole once both are written."""
+        """SHA-256 of geometry, HU and lung labels, independent of codec and chunks; valid after both are written."""
         return self._digest.hexdigest()
 
     def write_hu(self, hu: NDArray[np.int16]) -> None:
@@ -66,8 +66,8 @@ class VolumeDraft:
             digested.result()
 
     def finish(self, series_uid: str, attributes: Mapping[str, Any]) -> None:
-        """Write the metadata, with `attributes` (JSON) under the key `lungpipe`, and let the store take its place."""
-        # the group's own metadata list every other file with its size
+        """Write the metadata, with `attributes` (JSON) under the key `lungpipe`, and rename the store."""
+        # the metadata of the group list every other file with its size
         files = {name: size for name, size in list_files(self._temporary).items() if name != "zarr.json"}
         own = {**attributes, "series_uid": series_uid, "files": files}
         self._group.update_attributes({**image_attributes(self.grid, series_uid), OWN_KEY: own})
@@ -82,7 +82,7 @@ class VolumeDraft:
 
 @contextmanager
 def draft_volume(path: Path, grid: Grid) -> Iterator[VolumeDraft]:
-    """Open a draft of the store at `path`; what is not finished at the end is removed, an older store stays till then.
+    """Open a draft of the store at `path`; an unfinished draft is removed. An older store is replaced at the end.
 
     Raises:
         VolumeError: a grid that is not axis-aligned.
@@ -107,7 +107,7 @@ def write_volume(
     series_uid: str,
     attributes: Mapping[str, Any],
 ) -> None:
-    """Write HU (int16, zyx) and lung labels (uint8, zyx) of one series as OME-Zarr, whole or not at all.
+    """Write HU (int16, zyx) and lung labels (uint8, zyx) of one series as OME-Zarr, atomically.
 
     `attributes` (JSON) are kept under the key `lungpipe` of the group. A store of that name is replaced.
 

@@ -111,7 +111,7 @@ def test_without_references_and_nodules_the_lines_hold_no_gaps(page_parts):
     alone = {"nodules": 0, "outside_lungs": 0, "references": 0, "references_not_compared": 0}
     missing = dict.fromkeys(("outside_lungs_percent", "lungs_dice_median", "lungs_dice_min"), float("nan"))
     _, page = read(page_parts, accounting=page_parts["accounting"].assign(**alone, **missing))
-    assert "0 of 0 annotated nodules lie outside" in page.text
+    assert "0 of 0 annotated nodules are outside" in page.text
     assert "Compared with reference masks" not in page.text
     assert not re.search(r"\bnan\b", page.text)
 

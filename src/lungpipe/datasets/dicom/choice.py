@@ -1,4 +1,4 @@
-"""Which of a folder's series is read, and which of its images are its slices."""
+"""Choose the series of a folder, and the images that are its slices."""
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -22,13 +22,13 @@ def group_series(images: Iterable[Slice]) -> dict[str, list[Slice]]:
 
 
 def choose_series(folder: Path, images: Sequence[Slice], series_uid: str | None) -> tuple[list[Slice], tuple[str, ...]]:
-    """Return the slices of the series that is asked for, or of the only CT among all, and remarks on what is left out.
+    """Return the slices of the chosen series, or of the only CT series, and remarks on images that are left out.
 
-    A CT series has at least two images (or one of many frames) of modality CT that are no localizers. Localizers and
-    screenshots in the chosen series are no slices of it.
+    A CT series has at least two images (or one of many frames) of modality CT that are not localizers. Localizers and
+    screenshots in the chosen series are left out.
 
     Raises:
-        ScanError: several CT series and none asked for, or a series that is not there.
+        ScanError: several CT series and none chosen, or a chosen series that does not exist.
     """
     series = group_series(images)
     usable = [uid for uid, items in series.items() if _is_scan(items)]
@@ -55,7 +55,7 @@ def choose_series(folder: Path, images: Sequence[Slice], series_uid: str | None)
 
 
 def describe_series(items: Sequence[Slice]) -> str:
-    """Return what a person chooses a series by: description, modality, number of images, thickness, kernel."""
+    """Return a description of a series for the user: description, modality, number of images, thickness, kernel."""
     header, known = items[0].header, items[0].description
     count = sum(int(item.header.get("NumberOfFrames") or 1) for item in items)
     thickness, kernel = known.get("SliceThickness"), known.get("ConvolutionKernel")
@@ -90,7 +90,7 @@ def _drop_others(folder: Path, items: list[Slice]) -> tuple[list[Slice], tuple[s
         names = ", ".join(item.name for item in items[:MAX_LISTED])
         raise ScanError(f"{folder}: expected slices, found nothing but localizers ({names})")
     if not slices:
-        return items, ()  # a series that some program saved as screenshots is taken if it can be one
+        return items, ()  # a series saved as screenshots is accepted if it forms a volume
     left = [item for item in items if _is_other(item)]
     remarks = (
         (f"left out, no slice but a localizer or a screenshot: {', '.join(i.name for i in left)}",) if left else ()

@@ -1,4 +1,4 @@
-"""Decode compressed pixels to the bits that were stored: the JPEG family by SimpleITK's GDCM, RLE by pydicom."""
+"""Decode compressed pixels to the stored bits: the JPEG family by SimpleITK's GDCM, RLE by pydicom."""
 
 import os
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from pydicom.uid import RLELossless
 def decode_frames(data: Dataset) -> Iterator[NDArray[Any]]:
     """Yield every frame (yx) of an encapsulated dataset, in order, as whole numbers of BitsAllocated bits.
 
-    `data` must claim that all of these bits are used, and no sign.
+    `data` must state that all of these bits are used, unsigned.
 
     Raises:
         Exception: of many kinds, where the pixels cannot be decoded.
@@ -35,7 +35,7 @@ def decode_frames(data: Dataset) -> Iterator[NDArray[Any]]:
     if num_frames == 1:
         yield from map(decode, frames)
         return
-    with ThreadPoolExecutor(count_threads()) as pool:  # SimpleITK leaves the interpreter's lock
+    with ThreadPoolExecutor(count_threads()) as pool:  # SimpleITK releases the interpreter's lock
         yield from pool.map(decode, frames)
 
 
@@ -45,9 +45,9 @@ def count_threads() -> int:
 
 
 def _decode(data: Dataset, frame: bytes) -> NDArray[Any]:
-    """Decode one frame through a file, which is all that SimpleITK reads.
+    """Decode one frame through a file, since SimpleITK reads files only.
 
-    The file names no rescale, no sign and no unused bits, so that GDCM gives every bit back as it was stored.
+    The file has no rescale, no sign and no unused bits, so that GDCM returns every stored bit.
     """
     single = Dataset()
     single.file_meta = FileMetaDataset()

@@ -1,4 +1,4 @@
-"""Find the DICOM images in a folder and its subfolders, and read the elements that place and scale them."""
+"""Find the DICOM images in a folder and its subfolders, and read the elements of their geometry and rescale."""
 
 import re
 from collections.abc import Iterator
@@ -33,11 +33,11 @@ HEADER_TAGS = [
     "PhotometricInterpretation",
 ]
 DESCRIBING_TAGS = ["SeriesDescription", "SliceThickness", "ConvolutionKernel"]
-"""What a person chooses a series by; read as text, so that no file is refused for what nobody computes with."""
+"""Elements that describe a series for the user; read as text, so that no file is refused because of them."""
 _TAGS: list[BaseTag | int] = [Tag(keyword) for keyword in (*HEADER_TAGS, *DESCRIBING_TAGS)]
 PREAMBLE_BYTES = 128
 _BEHIND_IMAGE_ELEMENTS = 0x00290000
-"""The first tag behind those that are read; private and nested elements, and the pixels, follow."""
+"""The first tag that is not read; private and nested elements and the pixels follow."""
 _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """The groups (little-endian) that a file without a preamble begins with."""
 _LONGEST_FIRST_VALUE = 4096
@@ -47,7 +47,7 @@ _ENDINGS = {".dcm", ".ima"}
 def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
     """Return the header of every DICOM image in a folder and its subfolders, or of a single file, sorted by path.
 
-    Hidden files, other files and DICOM objects that are no images (indices, reports, outlines) are passed over.
+    Hidden files, other files and DICOM objects that are not images (indices, reports, outlines) are skipped.
 
     Raises:
         ScanError: an unreadable folder, no DICOM images although they are required, a damaged file that is named like
@@ -59,7 +59,7 @@ def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
         raise ScanError(f"{folder}: expected a readable DICOM folder, found {error.strerror}") from None
     found = {path: read_header(path) for path in paths}
     slices = [item for item in found.values() if item is not None]
-    # notes, XML readings and the like lie beside the slices; what is named as a slice is one, or was
+    # other files may be in the folder; a file named like a slice must be a slice
     names = {_pattern(item.path) for item in slices}
     for path, item in found.items():
         if item is None and (path.suffix.lower() in _ENDINGS or _pattern(path) in names):
@@ -74,7 +74,7 @@ def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
 
 
 def is_dicom(path: Path) -> bool:
-    """Tell whether a file begins as DICOM does, with a preamble or without; raises ScanError for an unreadable one."""
+    """Return whether a file begins like DICOM, with or without preamble; raises ScanError for an unreadable one."""
     try:
         with path.open("rb") as stream:
             start = stream.read(PREAMBLE_BYTES + 4)
@@ -93,7 +93,7 @@ def _begins_as_dicom(start: bytes) -> bool:
 
 
 def read_header(path: Path) -> Slice | None:
-    """Return a file with the elements that place and scale its image, each converted; None for no DICOM.
+    """Return a file with the converted elements of geometry and rescale; None if not DICOM.
 
     Raises:
         ScanError: a damaged file.
@@ -108,7 +108,7 @@ def read_header(path: Path) -> Slice | None:
             groups = pydicom.dcmread(path, stop_before_pixels=True, force=True, specific_tags=FRAME_TAGS)
             header.update({element.tag: element for element in groups})
         description = {keyword: _pop_text(header, keyword) for keyword in DESCRIBING_TAGS}
-        # values are converted when they are first looked at: looked at here, the error can name the file
+        # pydicom converts values at the first access: access here, so that an error names the file
         for element in header.iterall():
             element.value  # noqa: B018
     except Exception as error:  # noqa: BLE001 - a damaged file raises many kinds; it must be named in each
@@ -117,7 +117,7 @@ def read_header(path: Path) -> Slice | None:
 
 
 def class_name(header: Dataset) -> str:
-    """Return the name of an object's kind (SOP class), such as `CT Image Storage`; empty where it is not given."""
+    """Return the name of an object's kind (SOP class), such as `CT Image Storage`; empty if not given."""
     uid = header.get("SOPClassUID") or header.file_meta.get("MediaStorageSOPClassUID")
     return str(uid.name) if uid else ""
 
@@ -128,7 +128,7 @@ def _list_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[P
         return
     place = folder.resolve()
     if place in seen:
-        return  # a link to a folder that it lies in
+        return  # a link to a folder that contains the link
     for path in folder.iterdir():
         if path.name.startswith(".") or path.name == "__MACOSX":
             continue
@@ -139,7 +139,7 @@ def _list_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[P
 
 
 def _pop_text(header: Dataset, keyword: str) -> str:
-    """Remove an element that was not looked at yet, and return its bytes as text; empty without it."""
+    """Remove an element that was not converted yet, and return its bytes as text; empty if absent."""
     if keyword not in header:
         return ""
     content = header.get_item(keyword).value
@@ -152,14 +152,14 @@ def _is_behind(tag: BaseTag, vr: str | None, length: int) -> bool:
 
 
 def _has_groups(header: Dataset) -> bool:
-    """Tell whether a CT's geometry may lie in groups for its frames; of other objects nobody reads them."""
+    """Return whether the geometry of a CT may be in functional groups; they are not read for other objects."""
     name = class_name(header)
     has_frames = int(header.get("NumberOfFrames") or 1) > 1
     return (not name or name.endswith("CT Image Storage")) and (has_frames or "Enhanced" in name)
 
 
 def _is_image(header: Dataset) -> bool:
-    """Tell an image, and a file too damaged to say what it is, from other objects."""
+    """Return whether an object is an image, or too damaged to decide."""
     name = class_name(header)
     is_index = header.file_meta.get("MediaStorageSOPClassUID") == MediaStorageDirectoryStorage
     return not is_index and ("Rows" in header or not name or "Image Storage" in name)
@@ -168,7 +168,7 @@ def _is_image(header: Dataset) -> bool:
 def _pattern(path: Path) -> str:
     """Return a file's name with one mark for each number in it: slices of one series differ in numbers only.
 
-    A name with an ending is known by that alone.
+    A name with an ending is reduced to the ending.
     """
     ending = path.suffix.lower()
     if ending and not ending[1:].isdigit():

@@ -1,4 +1,4 @@
-"""Enhanced CT: one file with many frames, whose geometry and rescale lie in functional groups (PS3.3 C.7.6.16)."""
+"""Enhanced CT: one file with many frames, whose geometry and rescale are in functional groups (PS3.3 C.7.6.16)."""
 
 from collections.abc import Sequence
 
@@ -21,10 +21,10 @@ NO_RESCALE = "no rescale is given: the stored values are taken for HU"
 
 
 def list_frames(files: Sequence[Slice]) -> tuple[list[Slice], tuple[str, ...]]:
-    """Return the frames of all files, each with the header that a file of its own would have, and remarks.
+    """Return the frames of all files, each with a header as in a single-frame file, and remarks.
 
-    A file without functional groups is its own only frame. A frame's own group goes before the shared one. Where no
-    group of any file holds a rescale, the stored values are HU: the reader's tests of HU decide if that can be.
+    A file without functional groups is one frame. A frame's own group overrides the shared group. If no group of any
+    file has a rescale, stored values are read as HU, and the reader's tests of HU decide whether that is possible.
 
     Raises:
         ScanError: frames and groups of different number.

@@ -1,4 +1,4 @@
-"""From slices' positions and orientations to one regular grid."""
+"""Compute one regular grid from positions and orientations of slices."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,13 +14,13 @@ from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 DISTANCE_TOLERANCE = 0.05
-"""Slice distances may differ from their median by this share of it (positions are written with few digits)."""
+"""Slice distances may differ from the median by this share (positions are written with few digits)."""
 _SAME = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 
 
 @dataclass(frozen=True, slots=True)
 class Stack:
-    """Slices sorted along their normal, the grid of a volume of them, and by how much each shifts sideways.
+    """Slices sorted along their normal, their grid, and the sideways shift of each slice.
 
     `shift_yx_mm` is the shift of a slice against the one before, along the array axes y and x: 0 unless the gantry was
     tilted. `grid` is that of slices straight above the first.
@@ -33,7 +33,7 @@ class Stack:
 
     @property
     def is_tilted(self) -> bool:
-        """Tell whether slices shift sideways."""
+        """Return whether slices shift sideways."""
         return self.shift_yx_mm != (0.0, 0.0)
 
 
@@ -99,17 +99,17 @@ def _is_same(expected: Any, found: Any) -> bool:
     try:
         return bool(np.allclose(np.asarray(expected, float), np.asarray(found, float), atol=1e-4))
     except ValueError:
-        return bool(expected == found)  # no numbers: named where they are used
+        return bool(expected == found)  # not numbers: an error names them later
 
 
 def _find_distance(
     folder: Path, slices: list[Slice], heights: NDArray[np.float64], error: float
 ) -> tuple[float, float, tuple[str, ...]]:
-    """Return the distance of slices (mm), how far the first lies above its position, and remarks."""
+    """Return the distance of slices (mm), the height of the first above its position, and remarks."""
     if len(slices) < 2:
         raise ScanError(f"{folder}: expected at least two slices, found {len(slices)}")
     steps = np.diff(heights)
-    # the lower of two middle steps: a gap is a longer step, and must not pull the expected one up
+    # the lower of two middle steps, since a gap must not raise the expected step
     median = float(np.sort(steps)[(len(steps) - 1) // 2])
     regular = float((heights[-1] - heights[0]) / len(steps))
     for index, step in enumerate(steps):

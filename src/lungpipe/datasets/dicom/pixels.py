@@ -25,7 +25,7 @@ from lungpipe.terms import AIR_HU
 
 _INT16 = np.iinfo(np.int16)
 _DEFERRED_BYTES = 1024
-"""Larger elements are read when they are looked at: files of many frames are read frame by frame."""
+"""Larger elements are read at the first access, so that files of many frames are read frame by frame."""
 
 _TAGS = [
     "SamplesPerPixel",
@@ -44,16 +44,16 @@ _TAGS = [
     "ExtendedOffsetTableLengths",
     "PixelData",
 ]
-"""What decoding looks at: a header has a hundred elements more, and reading all of them takes half of the time."""
+"""Elements for decoding; reading all elements of a header would take half of the time."""
 
 
 def read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int, Stored]]:
-    """Yield a file's slices as stored, each with its place in the volume; frames come one by one.
+    """Yield a file's slices as stored, each with its index in the volume; frames are read one by one.
 
-    `places` maps the number of a frame, or None for a file that is one slice, to its place.
+    `places` maps the number of a frame, or None for a single-frame file, to that index.
 
     Raises:
-        ScanError: pixels that cannot be decoded, or more or fewer than the header says.
+        ScanError: pixels that cannot be decoded, or another number than in the header.
     """
     found = 0
     try:
@@ -76,11 +76,11 @@ def read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int
 def to_hu(item: Slice, stored: Stored) -> NDArray[np.int16]:
     """Return a stored slice (yx) as int16 HU, its padding as PADDING_HU.
 
-    Padding that is brighter than air is padding where it is connected to the border of the slice: a value that also
-    metal or tissue can have is no hole within the body.
+    Padding that is brighter than air is padding where it is connected to the border of the slice: metal or tissue with
+    the same value within the body stays.
 
     Raises:
-        ScanError: a rescale that is none, or HU beyond int16.
+        ScanError: an invalid rescale, or HU beyond int16.
     """
     slope, intercept = _rescale(item)
     values, is_padding = stored.values, stored.is_padding
@@ -89,7 +89,7 @@ def to_hu(item: Slice, stored: Stored) -> NDArray[np.int16]:
             is_padding = touching_border(is_padding)
         if is_padding.all():
             return np.full(values.shape, PADDING_HU, np.int16)
-        # any measured value: what stands for padding must not count among the HU
+        # any measured value, since padding must not count among the HU
         values = np.where(is_padding, values.flat[int(is_padding.argmin())], values)
     low, high = sorted((int(values.min()) * slope + intercept, int(values.max()) * slope + intercept))
     if round(low) < _INT16.min or round(high) > _INT16.max:
@@ -102,7 +102,7 @@ def to_hu(item: Slice, stored: Stored) -> NDArray[np.int16]:
 
 def _scale(values: NDArray[Any], slope: float, intercept: float) -> NDArray[np.int16]:
     if slope.is_integer() and intercept.is_integer():
-        # whole numbers stay whole numbers. The HU fit into 16 bits, so that what overflows on the way comes back
+        # computed in integers: the HU fit into 16 bits, so that overflows on the way cancel
         whole = values.astype(np.int16)
         whole *= np.int64(slope).astype(np.int16)
         whole += np.int64(intercept).astype(np.int16)
@@ -117,19 +117,19 @@ def _read(path: Path, *, is_single: bool) -> Dataset:
         explicit = ExplicitVRLittleEndian if is_little else ExplicitVRBigEndian
         data.file_meta.TransferSyntaxUID = ImplicitVRLittleEndian if is_implicit else explicit
     if data.file_meta.TransferSyntaxUID == DeflatedExplicitVRLittleEndian and not is_single:
-        # nothing can be read later at its place in the file
+        # elements of a deflated file cannot be read later
         data = pydicom.dcmread(path, specific_tags=_TAGS)
     return data
 
 
 def _read_bits(path: Path, data: Dataset, is_encapsulated: bool) -> Iterator[NDArray[Any]]:
-    """Yield the frames (yx) as unsigned whole numbers, with every bit that was stored."""
+    """Yield the frames (yx) as unsigned whole numbers, with every stored bit."""
     if "PixelData" not in data:
         raise ScanError(f"{path}: expected decodable pixels, found no element PixelData")
     if is_encapsulated or data.file_meta.TransferSyntaxUID == ExplicitVRBigEndian:
         data.BitsStored, data.HighBit, data.PixelRepresentation = data.BitsAllocated, data.BitsAllocated - 1, 0
         if is_encapsulated:
-            # SimpleITK costs half a second, which plain pixels need not wait for
+            # importing SimpleITK takes half a second, and plain pixels do not need SimpleITK
             from lungpipe.datasets.dicom.encapsulated import decode_frames
 
             yield from decode_frames(data)

@@ -1,4 +1,4 @@
-"""Explain slice positions that are irregular by the few decimals with which they were written."""
+"""Find the regular positions behind slice positions that were rounded to few decimals."""
 
 from collections.abc import Iterable
 
@@ -6,13 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 MAX_DECIMALS = 2
-"""Positions with more decimals are not rounded enough to explain anything."""
+"""Positions with more decimals are not treated as rounded."""
 
 
 def rounding_error(numbers: Iterable[object]) -> float:
     """Return by how much DICOM's decimal numbers may be rounded: half a unit of their last decimal.
 
-    0 where one has more than two decimals or none (a whole number may be meant so), or is no decimal text.
+    0 if a number has more than two decimals or none (whole numbers may be exact), or is not decimal text.
     """
     texts = [str(getattr(number, "original_string", "")).strip().lower() for number in numbers]
     decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
@@ -21,14 +21,14 @@ def rounding_error(numbers: Iterable[object]) -> float:
 
 
 def fit_steps(values: NDArray[np.float64], reach: float) -> tuple[float, float] | None:
-    """Return first term and step of the regular series whose terms all lie within `reach` of `values`; else None.
+    """Return first term and step of a regular series with all terms within `reach` of `values`; else None.
 
-    Of all steps that fit, the one with the fewest decimals is taken: spacings are round numbers.
+    Of all possible steps the one with the fewest decimals is used, since spacings are round numbers.
     """
     reach *= 1 + 1e-6  # halves are rounded up or down
     index = np.arange(len(values))
     start, end = np.triu_indices(len(values), 1)
-    # both ends of each pair may be off by `reach`; where all pairs agree on a step, a first term exists, too
+    # both ends of each pair may be off by `reach`; if all pairs allow a step, a first term exists, too
     advance, steps = values[end] - values[start], index[end] - index[start]
     low, high = ((advance - 2 * reach) / steps).max(), ((advance + 2 * reach) / steps).min()
     if low > high:

@@ -1,4 +1,4 @@
-"""Read a CT series from DICOM slices or frames, and refuse everything that is not one regular volume."""
+"""Read a CT series from DICOM slices or frames, and refuse a series that is not one regular volume."""
 
 from collections.abc import Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -20,24 +20,24 @@ from lungpipe.datasets.scan import Scan, ScanError, check_grid
 _GRAY = ("MONOCHROME1", "MONOCHROME2")
 _HU_TYPES = ("HU", "HU_MOD", "")
 _UNSPECIFIED = "US"
-"""The rescale type of values without a unit, which some exporters give to HU."""
+"""The rescale type of values without a unit, which some exporters write for HU."""
 
 
 def read_dicom(folder: Path, series_uid: str | None = None) -> Scan:
     """Read one CT series: slices sorted along their normal, rescaled to int16 HU (zyx), with the full grid.
 
-    `folder` holds, itself or in its subfolders, a file per slice, or files of many frames (Enhanced CT). It may also be
-    such a file, or the index of a disc (DICOMDIR). Several CT series need a choice by `series_uid`. A series of a
-    tilted gantry is brought to an upright grid (see `dicom.tilt`).
+    `folder` and its subfolders contain a file per slice, or files of many frames (Enhanced CT). It may also be such a
+    file, or the index of a disc (DICOMDIR). Several CT series need a choice by `series_uid`. A series of a
+    tilted gantry is resampled to an upright grid (see `dicom.tilt`).
 
     MONOCHROME1 differs from MONOCHROME2 in display only, so that both hold the same HU.
 
     Raises:
-        ScanError: no or several series, a slice that is no CT or differs in grid, gaps, duplicates, an uneven tilt.
+        ScanError: no or several series, a slice that is not CT or has another grid, gaps, duplicates, an uneven tilt.
     """
     folder = Path(folder)
     if folder.name.upper() == "DICOMDIR" and folder.is_file():
-        folder = folder.parent  # the index of a disc stands for the disc
+        folder = folder.parent  # the index of a disc means the whole disc
     files, remarks = choose_series(folder, find_images(folder), series_uid)
     stack, more = _stack(folder, files)
     hu = _read_pixels(stack, is_compressed=_is_compressed(files))

@@ -11,7 +11,7 @@ from pydicom.dataset import Dataset
 class Slice:
     """One slice of a series and its header: a file, or one frame (from 0) of a file with many.
 
-    `description` holds the texts that describe the series of a file, by keyword.
+    `description` has the texts that describe the series, by keyword.
     """
 
     path: Path

@@ -1,4 +1,4 @@
-"""What the bits of a stored pixel mean: which of them hold the value, its sign, and which values are padding."""
+"""The format of stored pixels: bits of the value, sign, and padding values."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,7 +13,7 @@ from lungpipe.datasets.scan import ScanError
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Stored:
-    """A slice (yx) as stored: its values, and which of them are padding (None where none is).
+    """A slice (yx) as stored: its values, and which of them are padding (None: no padding).
 
     `brightest_padding` is the largest value that counts as padding; None where no measured value can be equal to it.
     """
@@ -55,13 +55,13 @@ class StoredFormat:
         return cls(allocated, stored, high, data.get("PixelRepresentation") == 1, padding)
 
     def read(self, bits: NDArray[Any]) -> Stored:
-        """Return the values of a slice of unsigned whole numbers; what lies in other bits (overlays) is dropped."""
+        """Return the values of a slice of unsigned whole numbers; other bits (overlays) are dropped."""
         values = self._values(bits)
         if not self.padding:
             return Stored(values, None, None)
         written = np.array([value & ((1 << self.bits_allocated) - 1) for value in self.padding], dtype=bits.dtype)
         meant = self._values(written << (self.high_bit + 1 - self.bits_stored))
-        # an unsigned 63536 in a file of 12 bits is no value of 12 bits: it is looked for among all bits
+        # an unsigned 63536 in a file of 12 bits is compared with all bits
         is_value = self.is_signed or bool((meant == written).all())
         searched, padding = (values, meant) if is_value else (bits, written)
         low, high = padding.min(), padding.max()

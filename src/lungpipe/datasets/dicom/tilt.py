@@ -1,4 +1,4 @@
-"""Turn a series of a tilted gantry, whose slices shift sideways by the same length each, into an upright volume."""
+"""Resample a series of a tilted gantry, whose slices shift sideways by equal lengths, to an upright volume."""
 
 import math
 from dataclasses import replace
@@ -14,9 +14,9 @@ from lungpipe.terms import AIR_HU
 TILT_TOLERANCE = 0.01
 """Slices may shift sideways by this share of the distance they advance; more is a tilted gantry."""
 UNEVEN_MM = 0.02
-"""A tilted slice may lie this far beside the even tilt: positions are written with three decimals or so."""
+"""A tilted slice may differ this much (mm) from the even tilt, since positions have few decimals."""
 MAX_TILT = 1.0
-"""Sideways shift by distance: 45 degrees. Gantries tilt by up to 30."""
+"""Largest sideways shift per distance (45 degrees); gantries tilt by up to 30 degrees."""
 Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
@@ -53,7 +53,7 @@ def find_shift(
 
 
 def upright_grid(grid: Grid, shift_yx_mm: tuple[float, float]) -> Grid:
-    """Return the grid that holds every slice of a sheared one.
+    """Return the upright grid that contains every slice of a sheared grid.
 
     `grid` is the sheared one as if its slices lay straight above the first; each shifts by `shift_yx_mm` against the
     one before, along the array axes y and x. Slices keep their planes and their pixels' spacing.
@@ -68,7 +68,7 @@ def shear_upright(
 ) -> tuple[NDArray[np.int16], Grid]:
     """Return HU (int16, zyx) and grid of the upright volume (see `upright_grid`): linear within slices, air outside.
 
-    A shift by whole pixels keeps every value; a fraction of a pixel joins two neighbours, or four.
+    A shift by whole pixels keeps every value; a fraction of a pixel interpolates between two or four pixels.
     """
     target = upright_grid(grid, shift_yx_mm)
     upright = np.full(target.shape_zyx, AIR_HU, dtype=np.int16)

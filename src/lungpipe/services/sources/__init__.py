@@ -1,4 +1,4 @@
-"""Which definitions of a package an entry point can run, and a digest of them; read, never imported."""
+"""The definitions of a package that an entry point can run, and their digest; files are read, not imported."""
 
 from lungpipe.services.sources.package import Target
 from lungpipe.services.sources.reach import SourceTree

@@ -1,4 +1,4 @@
-"""What annotations and decorators say of a class whose fields are values, such as settings."""
+"""Read annotations and decorators of classes whose fields are values, such as settings."""
 
 import ast
 
@@ -7,7 +7,7 @@ from lungpipe.services.sources.scopes import FUNCTIONS
 
 
 def parse_annotation(text: str) -> ast.expr | None:
-    """Return the expression in an annotation that is written as a string; None for a text that is none."""
+    """Return the expression in an annotation that is written as a string; None if the text is not an expression."""
     try:
         return ast.parse(text, mode="eval").body
     except SyntaxError:
@@ -15,13 +15,13 @@ def parse_annotation(text: str) -> ast.expr | None:
 
 
 def is_field(statement: ast.AnnAssign) -> bool:
-    """Tell whether a statement of a class of values declares a value; a ClassVar and a private name are none."""
+    """Return whether a statement of a class of values declares a value; a ClassVar and a private name do not."""
     is_public = isinstance(statement.target, ast.Name) and not statement.target.id.startswith("_")
     return is_public and "ClassVar" not in ast.unparse(statement.annotation)
 
 
 def is_validation(statement: ast.stmt) -> bool:
-    """Tell whether a statement checks or turns values before they become params: what it does shows in the params."""
+    """Return whether a statement is a validator, whose effect is visible in the params."""
     if isinstance(statement, ast.Assign):
         return assigned_variable(statement) == "model_config"
     decorators = statement.decorator_list if isinstance(statement, FUNCTIONS) else []

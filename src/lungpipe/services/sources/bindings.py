@@ -1,4 +1,4 @@
-"""What a module binds: its definitions, its imports, and the statements that only have effects."""
+"""The bindings of a module: definitions, imports, and statements that only have effects."""
 
 import ast
 from collections.abc import Iterator
@@ -14,9 +14,9 @@ COMPOUND = (ast.If, ast.Try, ast.TryStar, ast.With, ast.For, ast.While, ast.Matc
 class Bindings:
     """The module-level names of one module.
 
-    `definitions`: the statements that bind a name, in order. `imports`: what an imported name stands for. `stars`:
+    `definitions`: the statements that bind a name, in order. `imports`: the target of an imported name. `stars`:
     modules of which every name is imported. `loads`: modules of the package that are imported with this one.
-    `effects`: statements that bind nothing, or that may change what others bound.
+    `effects`: statements that bind nothing, or that may change other bindings.
     """
 
     definitions: dict[str, list[ast.stmt]] = field(default_factory=dict)
@@ -48,7 +48,7 @@ def _read_statement(statement: ast.stmt, module: str, package: Package, found: B
         for node, is_run in inner:
             if isinstance(node, ast.Import | ast.ImportFrom):
                 imported = _read_import(node, module, package, found, is_run=is_run)
-                names += imported if is_run else []  # which branch imports is for the statement to say
+                names += imported if is_run else []  # the statement counts, since it decides which branch imports
         if not any(is_run for _, is_run in inner):
             return
     elif isinstance(statement, ast.Pass) or is_bare_string(statement) or _is_all(statement):
@@ -75,10 +75,10 @@ def _read_import(
 
 
 def _has_effect(statement: ast.stmt) -> bool:
-    """Tell whether a statement that binds names may also change something else.
+    """Return whether a statement that binds names may also change something else.
 
-    A call that is assigned counts as making a value. A decorator that is written in the package is found later: it
-    may keep what it decorates in a registry.
+    A call that is assigned counts as making a value. A decorator of the package is found later: the decorator
+    may store the function in a registry.
     """
     if isinstance(statement, ast.Assign):
         return any(not isinstance(target, ast.Name | ast.Tuple | ast.List) for target in statement.targets)
@@ -97,7 +97,7 @@ def _is_effect(node: ast.stmt) -> bool:
 def _statements_in(node: ast.AST, is_run: bool = True) -> Iterator[tuple[ast.stmt, bool]]:
     """Yield the statements in the branches of a compound statement, at every depth, and whether they run.
 
-    What lies under `if TYPE_CHECKING:` does not. Statements of functions and classes are left out.
+    Statements under `if TYPE_CHECKING:` do not run. Statements of functions and classes are left out.
     """
     is_typing = isinstance(node, ast.If) and is_type_checking(node.test)
     for child in ast.iter_child_nodes(node):

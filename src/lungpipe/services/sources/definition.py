@@ -1,4 +1,4 @@
-"""What is known of one definition, and of where it is written."""
+"""One definition and its surroundings, as read from the source."""
 
 import ast
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from lungpipe.services.sources.package import Package, Target
 
 @dataclass(slots=True)
 class Context:
-    """Where a definition is: module, package, and what its surroundings say about classes.
+    """Where a definition is: module, package, and facts about classes.
 
     `described`: given a class, the arguments (names and places) that hold descriptions. `is_value`: whether fields of a
     class are values that reach a job as params, so that only its methods count as code.
@@ -23,8 +23,8 @@ class Context:
 
 @dataclass(slots=True)
 class Definition:
-    """What was read: the text that counts, the names it refers to, those that only annotations name, and the modules
-    of the package that it imports when it runs."""
+    """A definition that was read: the text that counts, the names in that text, names in annotations alone, and the
+    modules of the package that are imported when the definition runs."""
 
     text: str = ""
     references: set[Target] = field(default_factory=set)

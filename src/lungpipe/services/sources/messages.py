@@ -1,4 +1,4 @@
-"""Tell the text of messages from code: what an error says, or a log line, makes no byte of a result."""
+"""Separate texts of messages from code: texts of errors and log lines change no result."""
 
 import ast
 from collections import Counter
@@ -7,23 +7,23 @@ from collections.abc import Iterator
 from lungpipe.services.sources.scopes import own_statements
 
 SAYS = frozenset({"say", "log", "advance", "warn", "warning", "info", "debug", "error", "exception", "critical"})
-"""Names of functions and methods that are given messages; what is no text among their arguments counts as code."""
+"""Names of functions and methods that get messages; arguments that are not texts count as code."""
 _MAKES_TEXT = frozenset({"str", "repr", "ascii"})
 
 
 def is_message(node: ast.AST) -> bool:
-    """Tell whether a call gives a message to a function of `SAYS`, or to one of two: `(on_done or log)(...)`."""
+    """Return whether a call passes a message to a function of `SAYS`, or to one of two: `(on_done or log)(...)`."""
     return isinstance(node, ast.Call) and _says(node.func)
 
 
 def message_arguments(node: ast.AST) -> list[ast.expr]:
-    """Return the arguments of a call that is a message, or of the exception that is raised, by place and by name."""
+    """Return the positional and keyword arguments of a message call, or of the raised exception."""
     call = node.exc if isinstance(node, ast.Raise) else node
     return [*call.args, *(keyword.value for keyword in call.keywords)] if isinstance(call, ast.Call) else []
 
 
 def is_text(node: ast.AST, texts: frozenset[str] = frozenset()) -> bool:
-    """Tell whether an expression is a string whatever it holds; variables in `texts` are known to be strings."""
+    """Return whether an expression is always a string; variables in `texts` are strings."""
     if isinstance(node, ast.Constant):
         return isinstance(node.value, str)
     if isinstance(node, ast.JoinedStr):
@@ -44,12 +44,12 @@ def is_text(node: ast.AST, texts: frozenset[str] = frozenset()) -> bool:
 
 
 def message_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozenset[str]:
-    """Return the variables of a function that only ever hold strings, and are read in messages alone.
+    """Return the variables of a function that always hold strings and are read in messages alone.
 
-    What is assigned to them, `found = f"{count} files"` before a `raise`, belongs to the message.
+    Their values, as in `found = f"{count} files"` before a `raise`, belong to the message.
     """
     if not any(_is_text_assigned(node) for node in own_statements(function.body)):
-        return frozenset()  # most functions, at a glance
+        return frozenset()  # most functions, found quickly
     texts = _text_variables(function)
     while texts:
         read = set(_read_outside(function, texts))
@@ -88,7 +88,7 @@ def _text_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozens
         name: values for name, values in assigned.items() if num_stores[name] == len(values) and name not in otherwise
     }
     texts = frozenset(once)
-    while True:  # a text may be made of other texts
+    while True:  # a text may contain other texts
         kept = frozenset(name for name in texts if all(is_text(value, texts) for value in once[name]))
         if kept == texts:
             return kept
@@ -96,7 +96,7 @@ def _text_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> frozens
 
 
 def assigned_variable(node: ast.AST) -> str | None:
-    """Return the variable to which a statement assigns, where it assigns to one variable and nothing else."""
+    """Return the variable of a statement that assigns to exactly one variable, else None."""
     if isinstance(node, ast.Assign) and len(node.targets) == 1:
         target = node.targets[0]
     elif isinstance(node, ast.AugAssign):
@@ -107,7 +107,7 @@ def assigned_variable(node: ast.AST) -> str | None:
 
 
 def _read_outside(node: ast.AST, texts: frozenset[str]) -> Iterator[str]:
-    """Yield the variables that are read in a function, except in messages and in what makes their texts."""
+    """Yield the variables that are read in a function, except in messages and their texts."""
     if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
         yield node.id
     if assigned_variable(node) in texts:

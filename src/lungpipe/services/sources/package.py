@@ -1,11 +1,11 @@
-"""The files of one package, and what the names in its import statements stand for."""
+"""The files of one package, and the targets of names in import statements."""
 
 import ast
 from collections.abc import Iterator
 from pathlib import Path
 
 Target = tuple[str, tuple[str, ...]]
-"""What a name stands for: a module (full name), or an attribute (of an attribute ...) of it."""
+"""The target of a name: a module (full name), or an attribute (of an attribute ...) of a module."""
 
 
 class Package:
@@ -17,7 +17,7 @@ class Package:
         self._paths: dict[str, Path | None] = {}
 
     def is_internal(self, module: str) -> bool:
-        """Tell whether a full module name belongs to the package, whether or not there is such a module."""
+        """Return whether a full module name belongs to the package; the module need not exist."""
         return module == self.name or module.startswith(f"{self.name}.")
 
     def find(self, module: str) -> Path | None:
@@ -27,20 +27,20 @@ class Package:
         return self._paths[module]
 
     def parse(self, module: str) -> ast.Module:
-        """Return the syntax tree of a module; raises ModuleNotFoundError where the package has no such file."""
+        """Return the syntax tree of a module; raises ModuleNotFoundError if the package has no such file."""
         path = self.find(module)
         if path is None:
             raise ModuleNotFoundError(f"{module}: expected a module of the package in {self.root}, found no file")
         return ast.parse(path.read_bytes())
 
     def parents(self, module: str) -> Iterator[str]:
-        """Yield the packages around a module, outermost first: importing the module imports them, too."""
+        """Yield the packages around a module, outermost first: they are imported together with the module."""
         parts = module.split(".")
         names = (".".join(parts[:depth]) for depth in range(1, len(parts)))
         yield from (name for name in names if self.find(name))
 
     def bound_by(self, node: ast.Import | ast.ImportFrom, importer: str) -> Iterator[tuple[str, Target]]:
-        """Yield each name that an import statement of module `importer` binds, with its target; `*` stands for all."""
+        """Yield each name that an import statement of module `importer` binds, with its target; `*` means all names."""
         if isinstance(node, ast.Import):
             for alias in node.names:
                 if alias.asname:

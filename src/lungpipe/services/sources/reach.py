@@ -15,7 +15,7 @@ Key = tuple[str, str]
 """A definition: its module and its name. Without a name: the statements of the module that only have effects."""
 
 DESCRIPTIONS = frozenset({"meaning", "description"})
-"""Fields of a class whose texts are for people."""
+"""Fields whose texts are descriptions for people."""
 
 
 class SourceTree:
@@ -39,8 +39,8 @@ class SourceTree:
     def closure(self, entries: Iterable[str], aside: Iterable[str] = ()) -> list[Key]:
         """Return every definition that the entries can reach, sorted by module and name.
 
-        An entry is `package.module:name`, or `package.module` for all that a module defines. What is `aside`, written
-        in the same way, is neither counted nor followed.
+        An entry is `package.module:name`, or `package.module` for all that a module defines. Entries in `aside`
+        are neither counted nor followed.
 
         Raises:
             ModuleNotFoundError: a module, or one that is imported on the way, has no file.
@@ -57,7 +57,7 @@ class SourceTree:
         return sorted(found)
 
     def digest(self, key: Key) -> str:
-        """Return the SHA-256 of what counts of a definition, with what its imported names stand for."""
+        """Return the SHA-256 of the counted text of a definition and of the targets of its imported names."""
         if key not in self._digests:
             definition = self._definition(key)
             imports = self._bound(key[0]).imports
@@ -71,7 +71,7 @@ class SourceTree:
         return self._digests[key]
 
     def digest_script(self, path: Path) -> str:
-        """Return the SHA-256 of what counts of a script outside of the package."""
+        """Return the SHA-256 of the counted text of a script outside of the package."""
         context = Context("", self._package, self._described, self._is_value)
         definition = read_definition(ast.parse(path.read_bytes()).body, context)
         return hashlib.sha256(definition.text.encode()).hexdigest()
@@ -85,12 +85,12 @@ class SourceTree:
         return sorted(":".join([module, *names]) for module, names in targets if self._package.is_internal(module))
 
     def resolve(self, target: Target) -> frozenset[Key]:
-        """Return the definitions that a name stands for: none for what is built in or of another package."""
+        """Return the definitions of a name; none if the name is built in or belongs to another package."""
         return frozenset(self._resolve(target, ()))
 
     def _enter(self, entry: str) -> frozenset[Key]:
         module, _, name = entry.partition(":")
-        self._bound(module)  # an entry of no module of the package is an error
+        self._bound(module)  # raises an error for an entry of no module of the package
         target: Target = (module, tuple(name.split("."))) if name else (module, ())
         keys = self.resolve(target)
         if name and not keys:
@@ -108,7 +108,7 @@ class SourceTree:
         return self._next[key]
 
     def _annotating(self, targets: Iterable[Target], seen: frozenset[Key]) -> Iterator[Key]:
-        """Yield the classes that annotations name, themselves or by an alias such as `Input = Scan | Volume`."""
+        """Yield the classes that annotations name, directly or by an alias such as `Input = Scan | Volume`."""
         for key in {key for target in targets for key in self.resolve(target)} - seen:
             if any(isinstance(statement, ast.ClassDef) for statement in self._bound(key[0]).definitions[key[1]]):
                 yield key
@@ -138,7 +138,7 @@ class SourceTree:
         return self._effective[module]
 
     def _is_registered(self, statement: ast.stmt, module: str) -> bool:
-        """Tell whether a decorator or a base class of the package may keep a definition where no name leads to it."""
+        """Return whether a decorator or base class of the package may store a definition under no name."""
         if isinstance(statement, (*FUNCTIONS, ast.ClassDef)):
             roots = (_root(decorator) for decorator in statement.decorator_list)
             if any(self.resolve((module, (root,))) for root in roots if root):
@@ -171,7 +171,7 @@ class SourceTree:
             yield from ((module, name) for name in bound.definitions)
             for targets in bound.imports.values():
                 for source, names in targets:
-                    if names:  # a module that is given away as a whole gives what it imports by name, too
+                    if names:  # a module that is passed as a value also passes the names that the module imports
                         yield from self._resolve((source, names), seen)
             for source in bound.stars:
                 yield from self._resolve((source, ()), seen)
@@ -192,7 +192,7 @@ class SourceTree:
             yield module, "__getattr__"
 
     def _external(self, target: Target) -> str:
-        """Return the full name of what is imported from another package."""
+        """Return the full name of an import from another package."""
         module, attributes = target
         if self._package.find(module) is None or not attributes:
             return ".".join([module, *attributes])

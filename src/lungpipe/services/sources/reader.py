@@ -1,4 +1,4 @@
-"""Read one definition: what of its text counts, and which names of its module and of others it refers to."""
+"""Read one definition: the text that counts, and the names of modules that are used."""
 
 import ast
 from collections.abc import Callable, Sequence
@@ -27,11 +27,11 @@ _NO_TEXTS: frozenset[str] = frozenset()
 
 
 def read_definition(statements: Sequence[ast.stmt], context: Context) -> Definition:
-    """Return what counts of the statements that define a name, and what they refer to.
+    """Return the counted text of the statements that define a name, and the names used.
 
     Comments, layout, docstrings, bare strings, texts of messages and descriptions do not count, nor do annotations
-    outside of class bodies. The classes that parameters are annotated with are referred to all the same: their methods
-    run on what a caller passes.
+    outside of class bodies. Classes in annotations of parameters count as used, since their methods run on the
+    arguments.
     """
     reader = _Reader(context)
     reader.body(statements)
@@ -84,7 +84,7 @@ class _Reader:
         self.words.append(f"<{type(node).__name__}>")
         for name in node._fields:
             value = getattr(node, name, None)
-            # what is absent is left out: later versions of Python add fields
+            # absent fields are left out, since later versions of Python add fields
             if value is None or value == [] or name in _SKIPPED or name in without:
                 continue
             self.words.append(name)
@@ -140,7 +140,7 @@ class _Reader:
         return self.context.module, (name,)
 
     def _annotation(self, node: ast.expr | None) -> None:
-        """Refer to the names of an annotation, within strings, too, without counting its text."""
+        """Add the names of an annotation, also of names in strings, without counting the text."""
         num_words, references = len(self.words), self.found.references
         self.found.references = self.found.annotated
         waiting: list[ast.AST | None] = [node]
@@ -218,7 +218,7 @@ class _Reader:
             return
         self._plain(node)
         if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
-            self._refer(node.target.id, ())  # what is added to is read, too
+            self._refer(node.target.id, ())  # an augmented assignment also reads its target
 
     def _annotated(self, node: ast.AnnAssign) -> None:
         if self._is_class_body:
@@ -272,5 +272,5 @@ class _Reader:
 
     def _import(self, node: ast.Import | ast.ImportFrom) -> None:
         self.found.loads += self.context.package.loaded_by(node, self.context.module)
-        if self._is_class_body:  # no scope of ours: what is imported counts, used or not
+        if self._is_class_body:  # not a scope of this reader: imports count, used or not
             self.found.references |= {target for _, target in self.context.package.bound_by(node, self.context.module)}

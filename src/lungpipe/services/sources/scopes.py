@@ -8,11 +8,11 @@ from lungpipe.services.sources.package import Package, Target
 FUNCTIONS = (ast.FunctionDef, ast.AsyncFunctionDef)
 
 Scope = dict[str, Target | None]
-"""Names that are bound within a function: what an import there stands for, None for a variable."""
+"""Names that are bound within a function: the target of an import, None for a variable."""
 
 
 def function_scope(arguments: ast.arguments, statements: Sequence[ast.AST], module: str, package: Package) -> Scope:
-    """Return the names that are bound in a function of `module`: parameters, variables, and what it imports."""
+    """Return the names bound in a function of `module`: parameters, variables, and imports."""
     listed = [*arguments.posonlyargs, *arguments.args, *arguments.kwonlyargs, arguments.vararg, arguments.kwarg]
     parameters = (parameter.arg for parameter in listed if parameter is not None)
     bound = (name for statement in statements for name in bound_names(statement))
@@ -80,10 +80,10 @@ def _own_name(node: ast.AST) -> str | None:
 
 
 def is_type_checking(test: ast.expr) -> bool:
-    """Tell whether a condition is `TYPE_CHECKING`, under which nothing runs."""
+    """Return whether a condition is `TYPE_CHECKING`, under which nothing runs."""
     return getattr(test, "id", getattr(test, "attr", None)) == "TYPE_CHECKING"
 
 
 def is_bare_string(node: ast.AST) -> bool:
-    """Tell whether a statement is a string alone: a docstring, or the description of an attribute."""
+    """Return whether a statement is a string alone: a docstring, or the description of an attribute."""
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)

@@ -1,5 +1,5 @@
-"""The error of everything that cannot be tracked."""
+"""The error of tracking."""
 
 
 class TrackingError(RuntimeError):
-    """Something that cannot be tracked; the message says what was expected and what was found."""
+    """Tracking is not possible; the message states what was expected and what was found."""

@@ -1,11 +1,11 @@
-"""Tables about persons stay in the results folder."""
+"""Refuse to track tables with identifiers of patients."""
 
 from pathlib import Path
 
 from lungpipe.services.tracking.errors import TrackingError
 
 IDENTIFIERS = frozenset({"series_uid", "patient_id", "study_uid", "PatientID", "PatientName", "seriesuid"})
-"""Columns that tell which person a row is about."""
+"""Columns that identify a person."""
 
 
 def refuse_identifiers(path: Path) -> None:

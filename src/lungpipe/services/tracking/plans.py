@@ -1,4 +1,4 @@
-"""What a parent run in MLflow is called and stands for; written beside the records, so that the sender can make it."""
+"""Name and settings of a parent run in MLflow, written beside the records so that the sender can create the run."""
 
 import hashlib
 import json
@@ -14,7 +14,7 @@ from lungpipe.tables.atomic import write_json
 
 @dataclass(frozen=True, slots=True)
 class RunPlan:
-    """A parent run: its name, its note, its experiment, and the nested settings that decide whether it is the same run.
+    """A parent run: name, note, experiment, and the nested settings that identify the run.
 
     The settings (`identity`) become the run's params.
     """
@@ -31,7 +31,7 @@ class RunPlan:
         return hashlib.sha256(content.encode()).hexdigest()[:16]
 
     def write(self, folder: Path) -> None:
-        """Write the plan as `<digest>.json` into a folder, whole."""
+        """Write the plan as `<digest>.json` into a folder, atomically."""
         write_json(folder / f"{self.digest}.json", asdict(self))
 
     @classmethod
@@ -45,14 +45,14 @@ class RunPlan:
 
 
 def plan_study(settings: StudySettings) -> RunPlan:
-    """Return the plan of a study's run; how and where a study is tracked is no part of its identity."""
+    """Return the plan of a study's run; settings of tracking are not part of its identity."""
     note = f"Recipe `{settings.recipe}` on `{settings.dataset.name}`, folds {list(settings.folds)}"
     identity = settings.model_dump(mode="json", exclude={"tracking", "results_dir"})
     return RunPlan(settings.recipe, note, settings.dataset.name, identity)
 
 
 def plan_dataset(settings: StudySettings) -> RunPlan:
-    """Return the plan of the run of what all recipes share: a dataset's targets and volumes."""
+    """Return the plan of the run for a dataset's targets and volumes, which all recipes share."""
     name = settings.dataset.name
     identity = settings.model_dump(mode="json", include={"dataset", "preprocessing"})
     return RunPlan("volumes", f"Targets and volumes of `{name}`", name, identity)

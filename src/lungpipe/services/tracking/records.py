@@ -1,4 +1,4 @@
-"""Records: what one run says to MLflow, written as lines of JSON that survive the death of the process.
+"""Records: the MLflow calls of one run as lines of JSON, which are kept if the process is killed.
 
 A record is one file in the folder `outbox`. Its first line begins the run, every further line holds metrics, tags or
 the path of a file, and the last line ends the run. The sender (see `sender`) sends records and removes them.
@@ -54,12 +54,12 @@ class Begin:
 
 
 class Record:
-    """A record that this process writes; as a context manager, the run ends FINISHED, FAILED on an error, or KILLED."""
+    """A record that this process writes; used as a context manager, the run ends FINISHED, FAILED, or KILLED."""
 
     def __init__(self, outbox: Path, begin: Begin) -> None:
         """Create the file with its first line.
 
-        The process holds a lock of the file as long as it lives, by which the sender sees that the run goes on. A
+        The process holds a lock of the file as long as it lives, by which the sender sees that the run is alive. A
         process that opens and closes its own record for reading loses the lock.
         """
         self.begin = begin
@@ -117,13 +117,13 @@ class Record:
         while content:
             content = content[os.write(self._file, content) :]
         if time.monotonic() - self._synced_at > SECONDS_PER_SYNC:
-            # on a network file system other machines see what was synced
+            # on a network file system other machines see only synced data
             os.fsync(self._file)
             self._synced_at = time.monotonic()
 
 
 class NoRecord:
-    """The record of a run that is not tracked: writes nothing, refuses nothing."""
+    """The record of a run that is not tracked; all methods do nothing."""
 
     def log(self, step: int, metrics: Mapping[str, float], *, on_parent: bool = False) -> None:
         """Do nothing."""

@@ -1,4 +1,4 @@
-"""Whether an MLflow server answers, asked with the standard library alone."""
+"""Check whether an MLflow server answers, with the standard library alone."""
 
 import base64
 import os
@@ -15,8 +15,8 @@ SECONDS_FOR_ANSWER = 10.0
 def check_server(uri: str) -> None:
     """Ask a tracking server for one experiment, as the user whom MLflow's environment variables name.
 
-    Only what is certain is refused: other failures, such as a certificate that only MLflow is told of, are left to
-    the sender, which reports them.
+    Only certain failures are refused. Other failures, such as a certificate that only MLflow is configured for, are
+    reported by the sender.
 
     Raises:
         TrackingError: no such host, nothing listens there, or the server refuses the user.

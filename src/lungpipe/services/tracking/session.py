@@ -45,7 +45,7 @@ class TrackingSession:
         return self._settings.dataset_dir / "tracking", self._settings.recipe_dir / "tracking"
 
     def open(self) -> None:
-        """Write what the jobs read of their parent runs, begin these runs' records, and start the sender.
+        """Write the file from which jobs read their parent runs, begin these runs' records, and start the sender.
 
         Raises:
             TrackingError: the store cannot be what the settings or the environment name; nothing was written.
@@ -66,16 +66,16 @@ class TrackingSession:
             self._sender = self._start(uri)
 
     def close(self, status: Status) -> str | None:
-        """End both runs and wait until the sender has sent everything; return a message where that failed."""
+        """End both runs and wait until the sender has sent everything; return a message if that failed."""
         for record in self._records:
             record.end(status)
         self._records.clear()
         return self._wait()
 
     def send_left(self) -> str | None:
-        """Send what an earlier run of the workflow left, where this one had nothing to do and was not opened.
+        """Send the records that an earlier run of the workflow left, if this run had no jobs and was not opened.
 
-        Returns a message where that failed.
+        Returns a message if that failed.
         """
         is_left = any(pending_records(folder / "outbox") for folder in self.folders)
         if self.was_opened or not is_left or not self._settings.tracking.is_enabled:

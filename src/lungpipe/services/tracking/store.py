@@ -1,4 +1,4 @@
-"""The tracking store: where it is, and how it comes into being exactly once."""
+"""The tracking store: its address, its check, and its creation, exactly once."""
 
 import fcntl
 import os
@@ -18,7 +18,7 @@ from lungpipe.tables.atomic import replacing
 
 SQLITE = "sqlite:///"
 OTHER_SCHEMES = ("mysql", "mssql", "postgresql", "databricks")
-"""What else MLflow keeps runs in; whether it can be reached is found when the first record is sent."""
+"""Other stores of MLflow, which are not checked before the first record is sent."""
 
 
 def tracking_uri(settings: StudySettings) -> str:
@@ -39,14 +39,14 @@ def tracking_uri(settings: StudySettings) -> str:
 
 
 def artifact_location(uri: str, settings: StudySettings) -> str | None:
-    """Return the folder for artifacts beside a database store; None where a server has its own place for them."""
+    """Return the folder for artifacts beside a database store; None for a server, which has its own folder."""
     if urlsplit(uri).scheme in ("http", "https", "databricks"):
         return None
     return str(Path(settings.results_dir).absolute() / "mlartifacts")
 
 
 def connect(uri: str) -> Any:
-    """Return an `MlflowClient`; mlflow, slow to import, is imported here so that checking a URI does without."""
+    """Return an `MlflowClient`; mlflow is imported here, since the import is slow and not needed to check a URI."""
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
     os.environ.setdefault("MLFLOW_LOGGING_LEVEL", "WARNING")
     from mlflow import MlflowClient
@@ -55,7 +55,7 @@ def connect(uri: str) -> Any:
 
 
 def require_store(uri: str) -> None:
-    """Refuse an sqlite store whose file is gone: MLflow would go on writing to the deleted file, or make an empty one.
+    """Refuse an sqlite store whose file was deleted: MLflow would write to the deleted file or create an empty store.
 
     Raises:
         TrackingError: no such file.
@@ -65,7 +65,7 @@ def require_store(uri: str) -> None:
 
 
 def check_uri(uri: str) -> None:
-    """Refuse what cannot be a tracking store, at once and without importing mlflow.
+    """Refuse an invalid tracking store at once, without importing mlflow.
 
     Raises:
         TrackingError: an unknown scheme; an sqlite file that is no MLflow store, or whose folder cannot be made; a
@@ -91,9 +91,9 @@ def _check_sqlite(path: Path) -> None:
 
 
 def ensure_store(uri: str) -> None:
-    """Create an sqlite store that does not exist, or bring an older one up to date; other stores keep themselves.
+    """Create an sqlite store that does not exist, or upgrade an older one; other stores are not changed.
 
-    A new store takes its place whole and under a lock, because processes that create one store at once break it.
+    A new store is written completely, renamed, and protected by a lock: processes that create a store at once break it.
     """
     if not uri.startswith(SQLITE):
         return
@@ -116,8 +116,8 @@ def _revision(path: Path) -> str | None:
 
 
 def _newest_revision() -> str | None:
-    # asked of MLflow's migrations and not of MLflow: connecting to some older stores upgrades them in place, where a
-    # killed migration cannot be repeated
+    # read from MLflow's migrations: connecting to some older stores would upgrade them in place, and a killed upgrade
+    # cannot be repeated
     import mlflow
     from alembic.script import ScriptDirectory
 
@@ -125,7 +125,7 @@ def _newest_revision() -> str | None:
 
 
 def _copy_database(source: Path, target: Path) -> None:
-    # sqlite's own backup takes along what a journal beside the file still holds
+    # sqlite's backup includes changes that are still in a journal beside the file
     with closing(sqlite3.connect(source)) as old, closing(sqlite3.connect(target)) as new:
         old.backup(new)
 
