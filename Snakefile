@@ -1,4 +1,4 @@
-"""lungpipe: from the ten LUNA16 subsets to an officially judged, tracked study."""
+"""lungpipe: from the ten LUNA16 subsets to an evaluated, tracked study."""
 
 from snakemake.utils import min_version
 

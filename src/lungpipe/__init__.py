@@ -1,4 +1,4 @@
-"""lungpipe: from raw LUNA16 scans to an officially judged study."""
+"""lungpipe: from raw LUNA16 scans to a study that is evaluated by the official rules."""
 
 
 def __getattr__(name: str) -> str:

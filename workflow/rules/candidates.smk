@@ -1,4 +1,4 @@
-"""Detector to candidates: mined from scans it learned from, detected in scans it never saw; or given by the dataset."""
+"""Detector to candidates: mined in training scans, detected in unseen scans; or given by the dataset."""
 
 if STUDY.detector.kind == "trained":
 

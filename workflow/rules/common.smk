@@ -1,4 +1,4 @@
-"""The study that the config describes, checked before any work, and where its files are."""
+"""The validated study, the paths of its files, and functions for inputs and params of rules."""
 
 import atexit
 from math import ceil
@@ -30,50 +30,50 @@ except (SettingsError, DatasetError) as error:
 D = STUDY.dataset_dir.as_posix()
 R = STUDY.recipe_dir.as_posix()
 SUBSETS = list(range(STUDY.dataset.num_subsets))
-# what a network job asks of a cluster, and what `--resources gpu=1` rations on one machine
+# GPUs of a network job, for a cluster and for `--resources gpu=1` on one machine
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
-# settings of the preprocessing that say where it happens and what becomes of failures, not how volumes come about
+# settings of the preprocessing that change no volume: machines, memory, and the handling of failures
 SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
 WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
-# code that changes no result: it says where work is done
+# code that spreads work over threads or a cluster, and changes no result
 WORKERS = "lungpipe.preparation.workers"
 # changes no volume; which scans are refused is a param, see `refused_scans`
 MEMORY = "lungpipe.preparation.memory"
 
-# jobs reserve cores of what the user granted; on fewer real cores they take their share
+# jobs reserve granted cores; if there are fewer real cores, jobs use their share
 grant_cores(workflow.resource_settings.cores)
 
 
 def dump(*sections):
-    """The settings that some jobs read, as their params: a change of any other section does not rerun them."""
+    """The given sections of the settings as params: a change of another section does not rerun the job."""
     return {name: getattr(STUDY, name).model_dump(mode="json") for name in sections}
 
 
 def code_of(script, *choices, aside=()):
-    """The fingerprint of a script of the workflow: of all code that it runs, and of what settings choose by name."""
+    """The fingerprint of a workflow script: of all code that it can run, and of the code that settings name."""
     return script_fingerprint(SCRIPTS / f"{script}.py", *choices, aside=aside)
 
 
 def learned(part):
-    """What a part of the recipe is trained from: how it is applied later retrains nothing."""
+    """The settings that a part is trained with; `inference` is left out, since it retrains nothing."""
     return part.model_dump(mode="json", exclude={"inference"})
 
 
 def applied(part):
-    """How a trained part is applied; how much of it is on the device at once changes no result."""
+    """The settings that a trained part is applied with, except batch sizes, which change no result."""
     return part.inference.model_dump(mode="json", exclude={"tiles_per_batch", "patches_per_batch"})
 
 
 def built(*settings):
-    """The code that settings stand for: an edit of one network retrains that network alone."""
+    """The code that settings name: an edit of one network retrains that network alone."""
     return [one.builds for one in settings]
 
 
 def unrecorded(value):
-    """A param that a job gets, but whose change is no reason to run the job again.
+    """A param of a job whose change does not rerun the job.
 
     Snakemake (9.27) keeps no record of params that a function makes from the job's resources.
     """
@@ -81,7 +81,7 @@ def unrecorded(value):
 
 
 def raw_files(wildcards):
-    """The raw scans of a subset; content that is known to be unchanged reruns nothing."""
+    """The raw scans of a subset; files with unchanged content are `ancient`, so that they rerun nothing."""
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
     unchanged = {path.as_posix() for path in unchanged_files(RAW.by_subset[subset], folder)}
@@ -98,36 +98,36 @@ def drawn_files():
 
 
 def reference_files(wildcards):
-    """The reference lung masks that scans of a subset have; none where the dataset has none."""
+    """The reference lung masks of a subset's scans, if the dataset has any."""
     return RAW.reference_files(int(wildcards.subset))
 
 
 def refused_scans(wildcards):
-    """The scans of a subset that a worker's memory keeps out: more of it reruns the subsets where it lets one in."""
+    """The scans of a subset that need more than a worker's memory. More memory reruns subsets of which the list changes."""
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
     return list_refused(RAW.by_subset[subset], folder, STUDY.preprocessing)
 
 
 def learning_subsets(wildcards):
-    """The subsets that fold k may learn from: all but its test subset k."""
+    """The subsets for training and validation of fold k: all but the test subset k."""
     return [subset for subset in SUBSETS if subset != int(wildcards.fold)]
 
 
 def learned_masks(wildcards):
-    """The nodule masks that fold k's detector learns from; none for a recipe that paints balls."""
+    """The nodule masks for training fold k's detector; none for a recipe that paints balls."""
     subsets = learning_subsets(wildcards) if HAS_MASKS else []
     return [file for subset in subsets for file in RAW.mask_files(subset)]
 
 
 def validation_subset(wildcards):
-    """The subset on which fold k chooses its steps and thresholds."""
+    """The subset on which fold k chooses weights and thresholds."""
     return (int(wildcards.fold) + 1) % len(SUBSETS)
 
 
 def mined_subsets(wildcards):
-    """The subsets whose candidates a fold needs beside its test subset's: a scorer learns from them, thresholds are
-    chosen on those of the validation subset."""
+    """The subsets in which a fold mines candidates: all for a scorer's training, else the validation subset, on which
+    thresholds are chosen."""
     return (
         learning_subsets(wildcards)
         if STUDY.scorer.kind == "trained"
@@ -141,13 +141,13 @@ def manifests(subsets):
 
 
 def histories(role):
-    """The histories of a role's trainings; none where the recipe trains no such part."""
+    """The histories of a role's trainings; none if the recipe does not train that role."""
     is_trained = getattr(STUDY, role).kind == "trained"
     return [f"{R}/fold{fold}/{role}_history.parquet" for fold in STUDY.folds if is_trained]
 
 
 def begin_tracking():
-    """Open the runs that the jobs log to; no job of its own, since those behind it would be rerun or overlooked."""
+    """Open the runs that jobs log to. This is not a rule: later jobs would be rerun or overlooked (decision 2)."""
     try:
         TRACKING.open()
     except TrackingError as error:
@@ -155,13 +155,13 @@ def begin_tracking():
 
 
 def end_tracking(status):
-    """End the runs; what could not be sent is said, and stays for the next run."""
+    """End the runs; log an error if records could not be sent, which are kept for the next run."""
     if message := TRACKING.close(status):
         logger.error(message)
 
 
 def send_left():
-    """Send what a killed run left, where all its jobs were done: Snakemake then calls none of its handlers."""
+    """Send the records of a killed run if no job is left: Snakemake then calls no handler."""
     is_run = workflow.is_main_process and workflow.executor_plugin is not None
     if is_run and not workflow.dryrun and not workflow.touch:
         if message := TRACKING.send_left():

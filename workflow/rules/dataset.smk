@@ -1,4 +1,4 @@
-"""Raw scans and what is annotated in them."""
+"""Raw scans, annotations and ratings."""
 
 import os
 
@@ -15,7 +15,7 @@ if STUDY.dataset.kind == "phantom":
             f"{D}/benchmarks/write_phantom.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: 64  # every core that was granted
+        threads: 64  # all granted cores
         params:
             code=code_of("write_phantom"),
             root=lambda wildcards, output: os.path.dirname(output.tables[0]),

@@ -1,4 +1,4 @@
-"""Mined candidates to a scorer per fold, and scores for the candidates of the test subset; or the detector's scores."""
+"""Mined candidates to a scorer per fold, and scores for the candidates of the test subset; or the detector's scores are used."""
 
 if STUDY.scorer.kind == "trained":
 

@@ -12,14 +12,14 @@ rule prepare_subset:
         f"{D}/logs/prepare_subset/subset{{subset}}.log",
     benchmark:
         f"{D}/benchmarks/prepare_subset/subset{{subset}}.tsv"
-    # before anything that learns: a scan that cannot be prepared ends the run at once, where that is fatal
+    # before trainings: a scan that cannot be prepared then ends the run at once, if that is fatal
     priority: 2
     conda:
         "../../envs/runtime.yaml"
     threads: 2
     resources:
-        # in all, for `--resources mem_mib=...` on one machine, and for each core, for Slurm. Where the work is done
-        # changes no volume: what is no param reruns nothing
+        # in all, for `--resources mem_mib=...` on one machine, and per core, for Slurm. Memory and machines change no
+        # volume: they are not params, so that they rerun nothing
         mem_mib=lambda wildcards, threads: threads * WORKER_MIB,
         mem_mb_per_cpu=WORKER_MIB,
         scheduler_address=STUDY.preprocessing.scheduler_address,
