@@ -1,4 +1,4 @@
-"""Scored candidates to patients and the evaluated study, to what a person looks at."""
+"""Scored candidates to evaluation, figures and report."""
 
 from lungpipe.services.provenance import PACKAGE_DIR, file_digest
 

@@ -1,4 +1,4 @@
-"""Raw scans to resampled volumes with lung masks, a subset a job, and what is right and wrong with these."""
+"""Raw scans to resampled volumes with lung masks, one job per subset, and the check of the volumes."""
 
 
 rule prepare_subset:
@@ -26,7 +26,7 @@ rule prepare_subset:
     params:
         run=f"{D}/tracking/run.json",
         code=code_of("prepare_subset", METAIMAGE, aside=[WORKERS, MEMORY]),
-        # a volume is computed again only where this changes
+        # a volume is computed again only if this changes
         volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
@@ -50,7 +50,7 @@ rule check_subset:
         f"{D}/logs/check_subset/subset{{subset}}.log",
     benchmark:
         f"{D}/benchmarks/check_subset/subset{{subset}}.tsv"
-    # the accounting waits for it
+    # the accounting needs this job
     priority: 1
     conda:
         "../../envs/runtime.yaml"

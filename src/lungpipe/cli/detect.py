@@ -64,9 +64,7 @@ def detect(
         found = run(detector, source, search, say=_ignore if quiet else typer.echo, on_remark=_warn)
         write_submission(found.detections, out, has_diameters=True)
     if num_seen := count_seen(detector.card, found.series):
-        _warn(
-            f"the model was trained or validated on {num_seen} of {len(found.series)} scans; results on these scans are too good"
-        )
+        _warn(f"the model was trained or validated on {num_seen} of {len(found.series)} scans")
     for series_uid, reason in found.failures.items():
         typer.secho(f"lungpipe: {series_uid}: {reason}", err=True, fg=typer.colors.RED)
     if not quiet:

@@ -21,15 +21,15 @@ from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
 Log = Callable[[str], None]
 
 FAILURES_FILE = "failures.parquet"
-"""Lies beside the manifest."""
+"""Name of the table of failures, in the folder of the manifest."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareRequest:
     """How a subset is prepared: settings, fingerprint, subset number.
 
-    `code` is the fingerprint of what makes a volume (`prepare_volume` and the reader); `reader` names the reader of
-    the scans' format. Nothing that is annotated in a scan is among these: other annotations prepare nothing again.
+    `code` is the fingerprint of the code that makes a volume (`prepare_volume` and the reader); `reader` names the
+    reader of the scans' format. Annotations are not used, so a change of annotations prepares nothing again.
     """
 
     settings: PreprocessingSettings
@@ -40,7 +40,7 @@ class PrepareRequest:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PrepareResult:
-    """What came of a subset: the manifest's entries, the failures (contract FAILURES), and how many scans of each."""
+    """The result of a subset: the manifest's entries, the failures (contract FAILURES), and counts of scans."""
 
     entries: tuple[VolumeEntry, ...]
     failures: pd.DataFrame
@@ -63,9 +63,9 @@ def prepare_subset(
 
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
     failures with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
-    `num_workers` threads, or over the dask scheduler of the settings, one scan at a time for each worker; one that
-    needs more memory than the settings give a worker fails before it is read. `on_done` hears the line of every scan
-    that was computed; without it `log` does.
+    `num_workers` threads, or over the dask scheduler of the settings, one scan per worker at a time. A scan that
+    needs more memory than a worker has fails before it is read. `on_done` is called with one line per computed scan;
+    without `on_done`, `log` is.
 
     Raises:
         ValueError: two scans of one series UID, or a dask worker without a sufficient memory limit (WorkerError).
@@ -95,7 +95,7 @@ def prepare_subset(
 
 
 def run_task(task: ScanTask) -> Outcome:
-    """Prepare one scan; whatever goes wrong becomes the reason of its failure."""
+    """Prepare one scan; any error becomes the reason of its failure."""
     uid = task.scan.series_uid
     try:
         stat = stat_scan(task.scan)
@@ -133,7 +133,7 @@ def _write(folder: Path, outcomes: list[Outcome], num_kept: int) -> PrepareResul
     if records != read_records(folder):
         write_json(folder / RECORDS_FILE, records)
     write_table(failures, folder / FAILURES_FILE, FAILURES)
-    # last: whoever sees the manifest sees a finished subset
+    # written last: the manifest exists only for a finished subset
     write_manifest(folder / MANIFEST_FILE, entries)
     num_failed = len(outcomes) - len(entries)
     return PrepareResult(entries, failures, num_kept, len(entries) - num_kept, num_failed, num_removed)

@@ -22,7 +22,7 @@ ReadLungs = Callable[[Window], NDArray[Any]]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class QcRequest:
-    """What a subset's volumes are checked against: annotated nodules (contract NODULES), and the margin of the lungs.
+    """The inputs of a check besides the volumes: annotated nodules (contract NODULES), and the margin of the lungs.
 
     `is_whole`: the masks are whole volumes, which have no sides.
     """
@@ -38,7 +38,7 @@ def check_volumes(
 ) -> pd.DataFrame:
     """Return a row (contract QC) for each scan of a subset, by series: those with a volume in `folder`, and failures.
 
-    A thread reads one scan's lung labels at a time, one byte a voxel: far less than its preparation took.
+    Each thread reads the lung labels of one scan at a time (one byte per voxel).
 
     Args:
         failures: the scans that could not be prepared (contract FAILURES).

@@ -17,7 +17,7 @@ _TEMPORARY = re.compile(r"\..*\.ome\.zarr\.\d+-[0-9a-f]{8}")
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """What came of a task: the manifest's entry and the raw files' record, or the reason why there is none."""
+    """The result of one scan: the manifest's entry and the record of raw files, or the reason of the failure."""
 
     series_uid: str
     entry: VolumeEntry | None
@@ -26,7 +26,7 @@ class Outcome:
 
 
 def make_record(entry: VolumeEntry, stat: list[list[int]]) -> dict[str, Any]:
-    """Return what `raw_files.json` keeps of a scan: sizes and times of its files, and their SHA-256."""
+    """Return the record of a scan in `raw_files.json`: sizes, times and SHA-256 of its files."""
     return {"stat": stat, "sha256": entry.source_sha256}
 
 

@@ -30,9 +30,9 @@ RECORD_KEY = "entry"
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ScanTask:
-    """What preparing one scan needs: its files, the folder of its store, settings, threads, and the files' reader.
+    """One scan to prepare: its files, the folder of its store, settings, threads, and the files' reader.
 
-    `code` is the fingerprint of what makes the volume.
+    `code` is the fingerprint of the code that makes the volume.
     """
 
     scan: ScanFiles
