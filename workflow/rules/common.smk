@@ -89,7 +89,7 @@ def raw_files(wildcards):
 
 
 def drawn_files():
-    """What tells a preparation that the phantom is drawn anew; nothing for a dataset that no rule writes.
+    """A file that changes when the phantom is drawn anew; nothing for a dataset that no rule writes.
 
     Raw files that are known to be unchanged are ancient, so that touching one reruns nothing. Without another file of
     the rule that draws them, a new phantom would be prepared by the next run, and not by the one that draws it.
