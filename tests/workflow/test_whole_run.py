@@ -133,7 +133,7 @@ def test_snakemakes_own_report_holds_the_figures(copy):
     page = (copy.folder / "study.html").read_text()
     for name in ("froc.png", "training.png", "candidates.png", "accounting.csv", "evaluation.json"):
         assert name in page
-    assert "lungpipe turns the subsets" in page
+    assert "lungpipe resamples the scans of a dataset" in page
 
 
 def test_lint_finds_nothing(finished):
