@@ -2,9 +2,13 @@
 
 import json
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
+
+from lungpipe.geometry import Grid
+from lungpipe.phantom.metaimage import write_metaimage
 
 DELTA = "recipe: {recipe}\nfolds: [0]\ntracking: {{is_enabled: false}}\n"
 
@@ -56,6 +60,19 @@ def test_unchanged_scores_are_judged_and_no_scorer_is_trained(copy):
 def test_nothing_that_scores_is_refused(copy):
     delta = with_recipe(copy, "nothing", detector={"kind": "given"}, scorer={"kind": "unchanged"})
     assert "expected a trained scorer for given candidates" in copy.refuse(delta)
+
+
+def test_given_candidates_that_are_not_there_are_refused(fresh):
+    root = fresh.folder / "luna"
+    grid = Grid((20, 20, 20), (1.5, 1.5, 1.5))
+    for subset in range(4):
+        (root / f"subset{subset}").mkdir(parents=True)
+        write_metaimage(np.zeros(grid.shape_zyx, np.int16), grid, root / f"subset{subset}" / f"1.{subset}.mhd")
+    for name in ("annotations.csv", "annotations_excluded.csv"):
+        (root / name).write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n")
+    delta = "recipe: cnn3d\nfolds: [0]\ndataset: {kind: luna16, root: luna, name: luna}\n"
+    expected = "luna/candidates_V2.csv: expected candidates (or candidates.csv) for detector.kind 'given', found no"
+    assert expected in fresh.refuse(fresh.delta(delta))
 
 
 @pytest.mark.parametrize("recipe", ["centernet", "patch48"])

@@ -24,6 +24,8 @@ try:
     HAS_MASKS = STUDY.detector.kind == "trained" and STUDY.detector.sampling.mask == "annotated"
     if HAS_MASKS:
         RAW.require_masks()
+    if STUDY.detector.kind == "given":
+        RAW.require_candidates()
 except (SettingsError, DatasetError) as error:
     raise WorkflowError(str(error)) from None
 

@@ -3,7 +3,14 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from lungpipe.datasets.annotations import ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE, DatasetError
+from lungpipe.datasets.annotations import (
+    ANNOTATIONS_FILE,
+    EXCLUSIONS_FILE,
+    RATINGS_FILE,
+    SERIES_FILE,
+    DatasetError,
+    find_candidates,
+)
 from lungpipe.datasets.luna16 import LUNGS_FOLDER, MASKS_FOLDER, Listing, ScanFiles, check_dataset, find_mask
 from lungpipe.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import ConfigSettings, DatasetSettings
@@ -62,6 +69,13 @@ class RawScans:
             found = "none named by a series of the subsets" if folder.is_dir() else "no such folder"
             wanted = "masks (<series_uid>.mhd) for detector.sampling.mask 'annotated'"
             raise DatasetError(f"{folder}: expected {wanted}, found {found}; 'sphere' needs none")
+
+    def require_candidates(self) -> None:
+        """Raise DatasetError unless the dataset has, or the phantom will have, a table of candidates."""
+        path = find_candidates(self.root)
+        if not path.is_file() and path.as_posix() not in self.tables:
+            wanted = "candidates (or candidates.csv) for detector.kind 'given'"
+            raise DatasetError(f"{path}: expected {wanted}, found no such file; a trained detector needs none")
 
     def listing(self, subset: int, *, with_references: bool = False) -> list[list[str]]:
         """Return a subset's scans as texts, for the params of a job (see `ScanFiles.to_texts`)."""

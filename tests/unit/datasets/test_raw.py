@@ -90,6 +90,20 @@ def test_a_dataset_without_the_masks_that_a_recipe_asks_for_is_refused(luna16):
         raw.require_masks()
 
 
+@pytest.mark.parametrize("name", ["candidates_V2.csv", "candidates.csv"])
+def test_a_dataset_without_the_candidates_that_a_recipe_scores_is_refused(luna16, name):
+    raw = RawScans.of(study_of(luna16))
+    setting = r"candidates \(or candidates\.csv\) for detector\.kind 'given'"
+    with pytest.raises(DatasetError, match=rf"luna16/candidates_V2\.csv: expected {setting}, found no such file"):
+        raw.require_candidates()
+    (luna16 / name).write_text("seriesuid,coordX,coordY,coordZ,class\n")
+    raw.require_candidates()
+
+
+def test_the_phantom_will_have_candidates(tmp_path):
+    RawScans.of(phantom_study(tmp_path)).require_candidates()
+
+
 def test_tables_that_are_not_there_are_not_named(luna16):
     assert [Path(path).name for path in RawScans.of(study_of(luna16)).tables] == [
         "annotations.csv",

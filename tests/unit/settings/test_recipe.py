@@ -21,7 +21,7 @@ def root(request):
 
 def recipe_names(root):
     names = sorted(path.stem for path in (root / "recipes").glob("*.yaml"))
-    assert {"centernet", "flagship", "patch48"} <= set(names)
+    assert {"centernet", "cnn3d", "flagship", "patch48"} <= set(names)
     return names
 
 
