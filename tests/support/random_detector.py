@@ -1,15 +1,16 @@
-"""Detectors with random weights, which find something everywhere, as model files."""
+"""Detectors and scorers with random weights, which find something everywhere, as model files."""
 
 from pathlib import Path
 
 import torch
-from ball_parts import ball_detector
+from ball_parts import ball_detector, ball_scorer
 
-from lungpipe.models import Model, ModelCard, build_network, digest_of, save_model
-from lungpipe.settings.recipe import TrainedDetector
+from lungpipe.models import Model, ModelCard, Role, build_network, digest_of, save_model
+from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 
 SPACING_MM = (2.0, 2.0, 2.0)
 Triple = tuple[float, float, float]
+Part = TrainedDetector | TrainedScorer
 
 
 def write_random_detector(
@@ -17,6 +18,15 @@ def write_random_detector(
 ) -> Path:
     """Write a detector (a small centre network unless a part is given) that was trained on the series `saw`."""
     part = small_center_net() if part is None else part
+    return _write(path, "detector", part, saw, spacing_zyx_mm)
+
+
+def write_random_scorer(path: Path, *, saw: tuple[str, ...] = (), spacing_zyx_mm: Triple = SPACING_MM) -> Path:
+    """Write a tiny scorer that was trained on the series `saw`."""
+    return _write(path, "scorer", ball_scorer(), saw, spacing_zyx_mm)
+
+
+def _write(path: Path, role: Role, part: Part, saw: tuple[str, ...], spacing_zyx_mm: Triple) -> Path:
     torch.manual_seed(0)
     network = build_network(part.network).eval()
     for module in network.modules():
@@ -25,7 +35,7 @@ def write_random_detector(
             torch.nn.init.normal_(module.running_mean, std=0.1)
             torch.nn.init.uniform_(module.running_var, 0.02, 0.2)
     card = ModelCard(
-        role="detector",
+        role=role,
         recipe="random",
         settings=part.model_dump(mode="json"),
         spacing_zyx_mm=spacing_zyx_mm,

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.tables import PATIENTS
@@ -46,7 +47,7 @@ def aggregate_patients(
     columns = {
         "num_candidates": risk.size(),
         "malignancy_max": risk.agg(lambda values: values.max(skipna=False)),
-        "malignancy_noisy_or": risk.agg(lambda values: 1.0 - np.prod(1.0 - values.to_numpy())),
+        "malignancy_noisy_or": risk.agg(lambda values: noisy_or(values.to_numpy())),
         "diameter_max_mm": diameter.max(),
     }
     for name, values in columns.items():
@@ -59,3 +60,8 @@ def aggregate_patients(
     # a patient without annotated nodules has no malignant nodule
     patients.loc[~patients["patient_id"].isin(rated["series_uid"].map(patient_of)), "is_malignant"] = 0.0
     return PATIENTS.conform(patients)
+
+
+def noisy_or(risks: NDArray[np.float64]) -> float:
+    """Return 1 - product of (1 - risk): the probability of any, if the risks were independent; 0 without risks."""
+    return float(1.0 - np.prod(1.0 - risks))

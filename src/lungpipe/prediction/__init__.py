@@ -1,0 +1,1 @@
+"""One scan outside a study, from its files to nodules with masks: the room behind `lungpipe.predict`."""

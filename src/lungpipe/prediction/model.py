@@ -1,0 +1,131 @@
+"""The networks of a prediction, loaded once: a detector, and a scorer where there is one."""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+
+from lungpipe.inference.detector import Detector
+from lungpipe.inference.scorer import Scorer
+from lungpipe.models import Model, ModelCard, digest_of
+from lungpipe.models import load_model as read_model
+from lungpipe.models.hardware import Hardware, name_hardware
+from lungpipe.prediction.limits import Limits
+from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
+
+DETECTOR_FILE, SCORER_FILE = "detector.safetensors", "scorer.safetensors"
+NO_MODEL = (
+    "model: expected a trained model, found none: lungpipe ships no model yet; every study trains one for each of its "
+    "folds (snakemake --cores 8 writes results/phantom/flagship/fold0/detector.safetensors and scorer.safetensors)"
+)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class LoadedModel:
+    """A detector and a scorer (or none) on their hardware.
+
+    `digests` has the SHA-256 of each model file by role. `threads` is the number of CPU threads; `limits` are the scans
+    that the model may judge.
+    """
+
+    detector: Detector
+    scorer: Scorer | None
+    hardware: Hardware
+    threads: int
+    digests: dict[str, str]
+    limits: Limits = field(default_factory=Limits)
+
+    @property
+    def cards(self) -> tuple[ModelCard, ...]:
+        """The cards of detector and scorer."""
+        return (self.detector.card,) if self.scorer is None else (self.detector.card, self.scorer.card)
+
+    def has_seen(self, series_uid: str) -> bool:
+        """Return whether a network was trained or validated on the series."""
+        digest = digest_of(series_uid)
+        return any(digest in (*card.training_series, *card.validation_series) for card in self.cards)
+
+
+def load_model(
+    source: Path | str | Sequence[Path | str] | None = None, *, device: str = "auto", threads: int | None = None
+) -> LoadedModel:
+    """Load a model and keep it for any number of scans.
+
+    `source` is a folder with detector.safetensors and, if there is one, scorer.safetensors; or one model file, or
+    several. Without a scorer a candidate's probability is the detector's score, and its malignancy is unknown.
+    `device` is auto, cpu, gpu or gpu:<number>. `threads` is the number of CPU threads, by default one per core.
+
+    Raises:
+        ValueError: no model, no detector among the files, two files of one role, files of different spacings, a file
+            that is no model, a device that this machine does not have.
+        FileNotFoundError: no such file.
+    """
+    if source is None:
+        raise ValueError(NO_MODEL)
+    num_threads = threads or _count_cores()
+    hardware = name_hardware(device, num_threads)
+    models: dict[str, tuple[Path, Model]] = {}
+    for path in list_model_files(source):
+        model = read_model(path)
+        if model.card.role in models:
+            found = f"found two: {models[model.card.role][0]} and {path}"
+            raise ValueError(f"model: expected one {model.card.role}, {found}")
+        models[model.card.role] = (path, model)
+    if "detector" not in models:
+        listed = ", ".join(str(path) for path, _ in models.values())
+        raise ValueError(f"model: expected a detector, found none among {listed}")
+    detector, scorer = models["detector"][1], models["scorer"][1] if "scorer" in models else None
+    if scorer is not None and scorer.card.spacing_zyx_mm != detector.card.spacing_zyx_mm:
+        found = f"found {scorer.card.spacing_zyx_mm}"
+        raise ValueError(
+            f"{models['scorer'][0]}: expected the detector's spacing {detector.card.spacing_zyx_mm}, {found}"
+        )
+    return LoadedModel(
+        Detector(detector, TrainedDetector.model_validate(detector.card.settings).inference, hardware),
+        None if scorer is None else _place_scorer(scorer, hardware),
+        hardware,
+        num_threads,
+        {role: _digest(path) for role, (path, _) in models.items()},
+    )
+
+
+def list_model_files(source: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
+    """Return the model files that a source names; see `load_model`.
+
+    Raises:
+        ValueError: a folder without a detector, or no file at all.
+    """
+    named = [Path(source)] if isinstance(source, str | Path) else [Path(path) for path in source]
+    files: list[Path] = []
+    for path in named:
+        if not path.is_dir():
+            files.append(path)
+            continue
+        if not (path / DETECTOR_FILE).is_file():
+            raise ValueError(f"{path}: expected the file {DETECTOR_FILE} in the model's folder, found none")
+        files += [path / name for name in (DETECTOR_FILE, SCORER_FILE) if (path / name).is_file()]
+    if not files:
+        raise ValueError("model: expected at least one model file, found none")
+    return tuple(files)
+
+
+def describe_hardware(hardware: Hardware) -> dict[str, str]:
+    """Return the names of device and precision."""
+    name = torch.cuda.get_device_name(hardware.device) if hardware.device.type == "cuda" else "cpu"
+    return {"device": name, "precision": str(hardware.dtype).removeprefix("torch.")}
+
+
+def _place_scorer(model: Model, hardware: Hardware) -> Scorer:
+    return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def _count_cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
