@@ -83,7 +83,8 @@ def check_hu(scan: Scan, path: Path) -> Scan:
         ScanError: slices without content, no air or no tissue (offset, unsigned or windowed values), or values all
             over the range (another byte order or type).
     """
-    blank = [index for index, plane in enumerate(scan.hu) if not plane.any()]
+    # the middle line of nearly every slice answers at once
+    blank = [index for index, plane in enumerate(scan.hu) if not plane[len(plane) // 2].any() and not plane.any()]
     if len(blank) > MAX_BLANK_SHARE * len(scan.hu):
         found = f"{len(blank)} of {len(scan.hu)} with nothing but 0, the first at {blank[0]}"
         raise ScanError(f"{path}: expected HU in every slice, found {found}")

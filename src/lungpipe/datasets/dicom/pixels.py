@@ -58,6 +58,8 @@ def read_stored(path: Path, places: dict[int | None, int]) -> Iterator[tuple[int
     found = 0
     try:
         data = _read(path, is_single=None in places)
+        if "BitsAllocated" not in data:  # pydicom drops the elements of a file that ends within its compressed pixels
+            raise ScanError(f"{path}: expected decodable pixels, found the end of the file before theirs")
         is_encapsulated = data.file_meta.TransferSyntaxUID.is_encapsulated
         layout = StoredFormat.of(path, data, is_encapsulated=is_encapsulated)
         for frame, bits in enumerate(_read_bits(path, data, is_encapsulated)):

@@ -4,7 +4,7 @@ import numpy as np
 import pydicom
 import pytest
 from dicom_files import SYNTAXES, compress, encode, store
-from pydicom.encaps import encapsulate
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import ExplicitVRBigEndian, JPEGLSLossless
 
 from lungpipe.datasets.dicom import read_dicom
@@ -83,13 +83,28 @@ def test_jpeg_ls(series):
     np.testing.assert_array_equal(read_dicom(series.folder).hu, np.broadcast_to(expected - 1024, (6, 8, 10)))
 
 
-def test_compressed_pixels_of_another_size_are_refused(large_series):
+@pytest.mark.parametrize(("kind", "compressor"), [("JPEG 2000", "JPEG2000"), ("JPEG lossless", "JPEG")])
+def test_compressed_pixels_of_another_size_are_refused(large_series, kind, compressor):
+    path = large_series.write_all() / "3.dcm"
+    compress(path, kind)
+    data = pydicom.dcmread(path)
+    data.PixelData = encapsulate([encode(np.zeros((48, 63), np.uint16), compressor)])
+    data.save_as(path)
+    found = r"found a compressed stream of \(48, 63\) pixels \(yx\) where \(48, 64\) are expected"
+    with pytest.raises(ScanError, match=rf"3\.dcm: expected decodable pixels, {found}"):
+        read_dicom(large_series.folder)
+
+
+def test_size_of_a_stream_is_read_before_it_is_decoded(large_series):
+    """GDCM would ask for the memory of 4 billion columns, and not come back."""
     path = large_series.write_all() / "3.dcm"
     compress(path, "JPEG 2000")
     data = pydicom.dcmread(path)
-    data.PixelData = encapsulate([encode(np.zeros((48, 63), np.uint16), "JPEG2000")])
+    stream = bytearray(next(generate_frames(data.PixelData, number_of_frames=1)))
+    stream[8] = 0xF5
+    data.PixelData = encapsulate([bytes(stream)])
     data.save_as(path)
-    with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels"):
+    with pytest.raises(ScanError, match=r"found a compressed stream of \(48, 4110417984\) pixels"):
         read_dicom(large_series.folder)
 
 
@@ -98,8 +113,30 @@ def test_truncated_stream_is_refused_by_name(large_series, kind):
     path = large_series.write_all() / "3.dcm"
     compress(path, kind)
     path.write_bytes(path.read_bytes()[:-60])
-    with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels"):
+    with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels, found the end of the file before theirs"):
         read_dicom(large_series.folder)
+
+
+@pytest.mark.parametrize("kind", ["JPEG lossless", "JPEG 2000"])
+@pytest.mark.parametrize("share", [0.5, 0.9, 0.99])
+def test_cut_stream_in_a_whole_file_is_refused_by_name(large_series, kind, share):
+    path = large_series.write_all() / "3.dcm"
+    compress(path, kind)
+    data = pydicom.dcmread(path)
+    stream = next(generate_frames(data.PixelData, number_of_frames=1))
+    data.PixelData = encapsulate([stream[: int(share * len(stream))]])
+    data.save_as(path)
+    with pytest.raises(ScanError, match=r"3\.dcm: expected decodable pixels, found "):
+        read_dicom(large_series.folder)
+
+
+def test_bytes_behind_the_end_of_a_stream_are_no_error(large_series):
+    for path in large_series.write_all().iterdir():
+        compress(path, "JPEG 2000")
+        data = pydicom.dcmread(path)
+        data.PixelData = encapsulate([next(generate_frames(data.PixelData, number_of_frames=1)) + b"\0" * 4])
+        data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
 @pytest.mark.parametrize(

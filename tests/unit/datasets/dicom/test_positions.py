@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import SimpleITK
 from dicom_files import store
 
 from lungpipe.datasets.dicom import read_dicom
@@ -145,6 +146,51 @@ def test_even_tilt_is_resampled_to_an_upright_grid(series, name):
     assert (scan.hu[is_beyond] == -1024).all()
     # no slice loses a voxel
     assert is_inside.sum() >= COUNT * 119 * 149
+
+
+def write_shifted(series, planes, step_yx):
+    """Write planes of 1 mm pixels, 2 mm apart, each shifted sideways by `step_yx` mm against the one before."""
+    for index, plane in enumerate(planes):
+        rows, columns = plane.shape
+        at = [step_yx[1] * index, step_yx[0] * index, 2.0 * index]
+        elements = {"Rows": rows, "Columns": columns, "PixelSpacing": [1, 1], "ImagePositionPatient": at}
+        series.write(0, f"{index}.dcm", **elements, PixelData=store(plane))
+    return series.folder
+
+
+def test_tilted_slices_of_a_linear_body_are_exact_within_one_hu(series):
+    """HU that are linear in space have no curvature between pixels: half a HU is lost where stored, half where read."""
+    z, y, x = np.mgrid[:COUNT, :40, :50]
+    shift_y, shift_x = 0.71, -0.37
+
+    def body(z_mm, y_mm, x_mm):
+        return 2.7 * z_mm - 4.1 * y_mm + 3.3 * x_mm - 100
+
+    planes = np.rint(body(2 * z, y + shift_y * z, x + shift_x * z))
+    scan = read_dicom(write_shifted(series, planes, (shift_y, shift_x)))
+    index = np.stack(np.meshgrid(*(np.arange(size) for size in scan.hu.shape), indexing="ij"), axis=-1)
+    z_mm, y_mm, x_mm = np.moveaxis(scan.grid.to_world(index), -1, 0)
+    row, column = y_mm - shift_y * z_mm / 2, x_mm - shift_x * z_mm / 2
+    is_inside = (row >= 0) & (row <= 39) & (column >= 0) & (column <= 49)
+    assert is_inside.sum() >= COUNT * 39 * 49
+    assert np.abs(scan.hu - body(z_mm, y_mm, x_mm))[is_inside].max() <= 1 + 1e-3
+
+
+def test_tilted_slices_are_resampled_as_simpleitk_does(series):
+    """SimpleITK's linear interpolation within each slice, at the same places, differs by rounding alone."""
+    shift_y, shift_x = 0.71, -0.37
+    planes = np.random.default_rng(5).integers(-900, 400, (12, 30, 36)).astype(np.float64)
+    scan = read_dicom(write_shifted(series, planes, (shift_y, shift_x)))
+    for index, plane in enumerate(planes):
+        image = SimpleITK.GetImageFromArray(plane)
+        image.SetOrigin((shift_x * index, shift_y * index))
+        reference = SimpleITK.Image(scan.hu.shape[:0:-1], SimpleITK.sitkFloat64)
+        reference.SetOrigin(scan.grid.origin_xyz_mm[:2])
+        upright = SimpleITK.Resample(image, reference, SimpleITK.Transform(), SimpleITK.sitkLinear, -9999.0)
+        expected = SimpleITK.GetArrayFromImage(upright)
+        is_known = expected != -9999
+        assert is_known.sum() >= 29 * 35
+        assert np.abs(scan.hu[index] - expected)[is_known].max() <= 0.501
 
 
 def test_shift_by_whole_pixels_keeps_every_value(series):
