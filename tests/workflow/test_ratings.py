@@ -44,6 +44,10 @@ def ratings_of(checkout):
     return pd.read_parquet(checkout.folder / TARGETS)["malignancy_ratings"].tolist()
 
 
+def textures_of(checkout):
+    return pd.read_parquet(checkout.folder / "results/luna/targets/ratings.parquet")["texture_ratings"].tolist()
+
+
 def test_readings_rate_a_dataset_and_its_own_ratings_come_first(dataset):
     checkout, delta = dataset
     assert checkout.snakemake(TARGETS, delta=delta).names == {"collect_ratings", "collect_targets"}
@@ -54,3 +58,5 @@ def test_readings_rate_a_dataset_and_its_own_ratings_come_first(dataset):
     (checkout.folder / "luna/nodule_ratings.csv").write_text(own)
     assert checkout.snakemake(TARGETS, delta=delta).names == {"collect_targets"}
     assert ratings_of(checkout) == ["3;3;3"]
+    # the own table has no texture
+    assert textures_of(checkout) == ["5;5;5"]

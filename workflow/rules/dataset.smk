@@ -30,11 +30,11 @@ if RAW.readings is not None:
 
     rule collect_ratings:
         input:
-            readings=RAW.readings.as_posix(),
-            annotations=(RAW.root / "annotations.csv").as_posix(),
-            exclusions=(RAW.root / "annotations_excluded.csv").as_posix(),
+            readings=RAW.readings.path.as_posix(),
+            annotations=(RAW.readings.annotations_dir / "annotations.csv").as_posix(),
+            exclusions=(RAW.readings.annotations_dir / "annotations_excluded.csv").as_posix(),
         output:
-            ratings=f"{D}/targets/nodule_ratings.csv",
+            readings=f"{D}/targets/nodule_ratings.csv",
         log:
             f"{D}/logs/collect_ratings.log",
         benchmark:
@@ -51,10 +51,11 @@ if RAW.readings is not None:
 rule collect_targets:
     input:
         tables=RAW.tables,
-        ratings=[f"{D}/targets/nodule_ratings.csv"] if RAW.readings is not None else [],
+        readings=[f"{D}/targets/nodule_ratings.csv"] if RAW.readings is not None else [],
     output:
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",
+        ratings=f"{D}/targets/ratings.parquet",
         exclusions=f"{D}/targets/exclusions.parquet",
     log:
         f"{D}/logs/collect_targets.log",

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lungpipe.tables import CHARACTERISTICS, RATING_COLUMNS
 from lungpipe.tables.csv_input import parse_number, read_texts
 from lungpipe.tables.errors import InputError
 
@@ -20,6 +21,7 @@ SERIES_OF_LIDC_IDRI_0332 = (
 )
 """The one LUNA16 patient with two scans, in subsets 2 and 6; LUNA16's own files do not state this."""
 _CENTER = {"coordZ": "center_z_mm", "coordY": "center_y_mm", "coordX": "center_x_mm"}
+_OTHER_RATINGS = tuple(column for name, column in RATING_COLUMNS.items() if name != "malignancy")
 _UNKNOWN_DIAMETER = -1.0
 LARGEST_DIAMETER_MM = 200.0
 """Largest accepted diameter (mm); LUNA16's nodules reach 32.3 mm."""
@@ -59,15 +61,28 @@ def read_exclusions(root: Path) -> pd.DataFrame:
 
 
 def read_ratings(root: Path) -> pd.DataFrame:
-    """Return the readers' ratings: columns as the annotations' and malignancy_ratings ("4;3;1"); empty without file."""
+    """Return the readers' ratings: columns as the annotations' and malignancy_ratings ("4;3;1"); empty without file.
+
+    The columns of the other eight characteristics are returned where the file has them; their cells may be empty.
+    """
     path = _in_folder(root, RATINGS_FILE)
     if not path.is_file():
         columns = ["series_uid", *_CENTER.values(), "diameter_mm", "line", "malignancy_ratings"]
         return pd.DataFrame({name: pd.Series(dtype="str" if "_mm" not in name else "float64") for name in columns})
-    table = _read_marks(path, "malignancy_ratings")
-    given = table["malignancy_ratings"].str.fullmatch(r"[1-5](;[1-5])*")
-    _refuse(path, table, ~given.astype(bool), column="malignancy_ratings", expected="ratings 1-5 with ';' between")
+    table = _read_marks(path, "malignancy_ratings", optional=_OTHER_RATINGS)
+    for name, column in RATING_COLUMNS.items():
+        if column in table:
+            one = f"[1-{CHARACTERISTICS[name]}]"
+            is_wrong = ~table[column].str.fullmatch(f"{one}(;{one})*").astype(bool)
+            is_wrong &= (table[column] != "") | (column not in _OTHER_RATINGS)
+            expected = f"ratings 1-{CHARACTERISTICS[name]} with ';' between"
+            _refuse(path, table, is_wrong, column=column, expected=expected)
     return table
+
+
+def has_all_ratings(path: Path) -> bool:
+    """Return whether a table of ratings has the columns of all nine characteristics."""
+    return {*RATING_COLUMNS.values()} <= {*read_ratings(path).columns}
 
 
 def read_candidates(root: Path) -> pd.DataFrame:
@@ -108,21 +123,34 @@ def read_patients(root: Path) -> dict[str, str]:
     return known
 
 
+def read_sources(root: Path) -> dict[str, str]:
+    """Return for each series the series that it was cut from (source_seriesuid of series.csv); empty without column."""
+    path = Path(root) / SERIES_FILE
+    if not path.is_file():
+        return {}
+    table = _read_texts(path, ("seriesuid",), ("source_seriesuid",))
+    if "source_seriesuid" not in table:
+        return {}
+    return {uid: source for uid, source in zip(table["seriesuid"], table["source_seriesuid"], strict=True) if source}
+
+
 def _in_folder(root: Path, name: str) -> Path:
     return Path(root) if Path(root).is_file() else Path(root) / name
 
 
-def _read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def _read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
     if not path.is_file():
         raise DatasetError(f"{path}: expected a table with the columns {', '.join(columns)}, found no file")
     try:
-        return read_texts(path, columns)
+        return read_texts(path, columns, optional)
     except InputError as error:
         raise DatasetError(str(error)) from None
 
 
-def _read_marks(path: Path, *further: str, diameter: tuple[str, ...] = ("diameter_mm",)) -> pd.DataFrame:
-    table = _read_texts(path, ("seriesuid", *_CENTER, *diameter, *further))
+def _read_marks(
+    path: Path, *further: str, diameter: tuple[str, ...] = ("diameter_mm",), optional: tuple[str, ...] = ()
+) -> pd.DataFrame:
+    table = _read_texts(path, ("seriesuid", *_CENTER, *diameter, *further), optional)
     table = table.rename(columns={"seriesuid": "series_uid"})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
     for name in (*_CENTER, *diameter):

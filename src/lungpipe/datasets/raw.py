@@ -10,10 +10,19 @@ from lungpipe.datasets.annotations import (
     SERIES_FILE,
     DatasetError,
     find_candidates,
+    has_all_ratings,
 )
 from lungpipe.datasets.luna16 import LUNGS_FOLDER, MASKS_FOLDER, Listing, ScanFiles, check_dataset, find_mask
 from lungpipe.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import ConfigSettings, DatasetSettings
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """Reading XML, and the folder of the annotations and excluded findings that locate its outlines."""
+
+    path: Path
+    annotations_dir: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +32,7 @@ class RawScans:
     root: Path
     by_subset: Listing
     tables: tuple[str, ...]
-    readings: Path | None = None
+    readings: Readings | None = None
 
     @classmethod
     def of(cls, study: ConfigSettings) -> "RawScans":
@@ -92,13 +101,13 @@ def paths_of(scan: ScanFiles) -> tuple[Path, ...]:
     return tuple(dict.fromkeys((scan.header_path, scan.data_path)))
 
 
-def _find_readings(dataset: DatasetSettings, root: Path) -> Path | None:
-    if dataset.lidc_xml is None or (root / RATINGS_FILE).is_file():
+def _find_readings(dataset: DatasetSettings, root: Path) -> Readings | None:
+    if dataset.lidc_xml is None or has_all_ratings(root):
         return None
     path = Path(dataset.lidc_xml)
     if not path.exists():
         raise DatasetError(f"dataset.lidc_xml: expected a folder or zip archive of readings, found no {path}")
-    return path
+    return Readings(path, Path(dataset.lidc_annotations or root))
 
 
 def _pair(paths: list[Path], lungs: Path) -> tuple[ScanFiles, ...]:

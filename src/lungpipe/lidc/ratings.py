@@ -12,10 +12,10 @@ from lungpipe.geometry import Grid
 from lungpipe.lidc.match import NoduleGroup, group_nodules, match_groups, match_heights
 from lungpipe.lidc.pixel_map import PixelMap, fit_pixel_map
 from lungpipe.lidc.xml import CHARACTERISTICS, Reading
-from lungpipe.tables import CENTER_COLUMNS, replacing
+from lungpipe.tables import CENTER_COLUMNS, RATING_COLUMNS, replacing
 
-RATING_COLUMNS = {name: re.sub(r"([A-Z])", r"_\1", name).lower() + "_ratings" for name in CHARACTERISTICS}
-"""Column of each characteristic in the table: malignancy_ratings, internal_structure_ratings and so on."""
+_COLUMN_OF = {name: RATING_COLUMNS[re.sub(r"([A-Z])", r"_\1", name).lower()] for name in CHARACTERISTICS}
+"""Column of each characteristic by its name in the XML."""
 _REASONS = {
     "scan": "no reader rated a nodule there",
     "exclusions": "no reader rated a nodule there",
@@ -82,7 +82,7 @@ def ratings_table(rated: RatedNodules) -> pd.DataFrame:
     }
     groups = [group for group, is_kept in zip(rated.groups, has_row, strict=True) if group is not None and is_kept]
     for name in ("malignancy", *(other for other in CHARACTERISTICS if other != "malignancy")):
-        columns[RATING_COLUMNS[name]] = [";".join(map(str, group.ratings(name))) for group in groups]
+        columns[_COLUMN_OF[name]] = [";".join(map(str, group.ratings(name))) for group in groups]
     columns["position_source"] = [source for source, is_kept in zip(rated.sources, has_row, strict=True) if is_kept]
     return pd.DataFrame(columns).reset_index(drop=True)
 

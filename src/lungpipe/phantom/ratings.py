@@ -1,4 +1,4 @@
-"""Draw the traits of nodules and readers' ratings of malignancy."""
+"""Draw the traits of nodules and readers' ratings of their malignancy and other characteristics."""
 
 from dataclasses import dataclass
 from typing import Literal, TypeVar
@@ -61,6 +61,27 @@ def draw_ratings(appearance: Appearance, rng: np.random.Generator) -> tuple[int,
     shared = rng.normal(0, 0.25)
     noisy = 3 + risk(appearance) + shared + rng.normal(0, 0.55, num_readers)
     return tuple(int(v) for v in np.clip(np.round(noisy), 1, 5))
+
+
+def rate_traits(appearance: Appearance, num_readers: int) -> dict[str, tuple[int, ...]]:
+    """Return the ratings of the eight characteristics beside malignancy; all readers agree about them.
+
+    The scales are LIDC-IDRI's: subtlety 1 (hard to see) to 5, internal structure 1 (soft tissue), calcification 3
+    (solid) or 6 (none), sphericity 5 (round), margin 1 (poorly defined) to 5, lobulation and spiculation 1 (none) to 5,
+    texture 1 (ground glass), 3 (part-solid) or 5 (solid).
+    """
+    is_clear = appearance.texture == "solid"
+    traits = {
+        "subtlety": int(np.clip(round(appearance.diameter_mm / 2.5) + (1 if is_clear else 0), 1, 5)),
+        "internal_structure": 1,
+        "calcification": 3 if appearance.is_calcified else 6,
+        "sphericity": 4 if appearance.margin == "smooth" else 3,
+        "margin": (5 if appearance.margin == "smooth" else 4) if is_clear else 2,
+        "lobulation": 4 if appearance.margin == "lobulated" else 1,
+        "spiculation": 5 if appearance.margin == "spiculated" else 1,
+        "texture": {"solid": 5, "part_solid": 3, "ground_glass": 1}[appearance.texture],
+    }
+    return {name: (value,) * num_readers for name, value in traits.items()}
 
 
 def _choose(options: tuple[Trait, ...], weights: tuple[float, ...], rng: np.random.Generator) -> Trait:

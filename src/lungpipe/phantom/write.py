@@ -15,11 +15,13 @@ import numpy as np
 from lungpipe.phantom.acquisition import Acquisition, draw_acquisition
 from lungpipe.phantom.candidates import draw_candidates
 from lungpipe.phantom.metaimage import write_metaimage
+from lungpipe.phantom.nodules import Nodule
 from lungpipe.phantom.patient import Patient, draw_patient
 from lungpipe.phantom.plan import LABELS_FOLDER, PHANTOM_TABLES, PlannedScan, plan_scans
+from lungpipe.phantom.ratings import rate_traits
 from lungpipe.phantom.render import render
 from lungpipe.settings import PhantomSettings
-from lungpipe.tables import write_text
+from lungpipe.tables import RATING_COLUMNS, write_text
 
 _log = logging.getLogger(__name__).info
 
@@ -29,7 +31,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "annotations.csv": (*POSITION, "diameter_mm"),
     "annotations_excluded.csv": (*POSITION, "diameter_mm"),
     "candidates_V2.csv": (*POSITION, "class"),
-    "nodule_ratings.csv": (*POSITION, "diameter_mm", "malignancy_ratings"),
+    "nodule_ratings.csv": (*POSITION, "diameter_mm", *RATING_COLUMNS.values()),
     "series.csv": ("seriesuid", "patient_id", "subset"),
 }
 
@@ -84,15 +86,21 @@ def _rows(planned: PlannedScan, patient: Patient, scan: Acquisition, rng: np.ran
         return (planned.series_uid, x, y, z)
 
     nodules = [(*at(n.center_zyx_mm), n.appearance.diameter_mm) for n in patient.nodules]
-    ratings = [";".join(str(r) for r in n.malignancy_ratings) for n in patient.nodules]
+    ratings = [_rating_cells(nodule) for nodule in patient.nodules]
     points, classes = draw_candidates(patient, rng)
     return {
         "annotations.csv": nodules,
         "annotations_excluded.csv": [(*at(d.center_zyx_mm), d.diameter_mm) for d in patient.decoys],
         "candidates_V2.csv": [(*at(point), kind) for point, kind in zip(points, classes, strict=True)],
-        "nodule_ratings.csv": [(*row, rated) for row, rated in zip(nodules, ratings, strict=True)],
+        "nodule_ratings.csv": [(*row, *rated) for row, rated in zip(nodules, ratings, strict=True)],
         "series.csv": [(planned.series_uid, planned.patient_id, planned.subset)],
     }
+
+
+def _rating_cells(nodule: Nodule) -> list[str]:
+    rated = {"malignancy": nodule.malignancy_ratings}
+    rated |= rate_traits(nodule.appearance, len(nodule.malignancy_ratings))
+    return [";".join(map(str, rated[name])) for name in RATING_COLUMNS]
 
 
 def _in_parallel(

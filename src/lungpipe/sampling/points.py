@@ -73,6 +73,7 @@ def _assemble(volumes: Mapping[str, Path], tables: ScorerTables, lung_points: in
     labels = label_candidates(points, nodules, tables.exclusions)
     hit = labels.is_nodule
     nodule_row = labels.nodule_row[hit]
+    points["nodule_id"] = pd.Series(nodules["nodule_id"].to_numpy()[nodule_row], np.flatnonzero(hit), dtype="str")
     points["diameter_mm"] = _where(hit, nodules["diameter_mm"].to_numpy()[nodule_row])
     points["is_nodule"] = np.where(labels.is_ignored, np.nan, hit.astype(float))
     points["malignancy"] = _where(hit, tables.malignancy[nodules["nodule_id"]].to_numpy()[nodule_row])

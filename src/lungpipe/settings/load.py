@@ -36,7 +36,7 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
             "scale.scorer"
         )
     dataset = merged.get("dataset")
-    for key in ("root", "lidc_xml"):
+    for key in ("root", "lidc_xml", "lidc_annotations"):
         if isinstance(dataset, dict) and isinstance(dataset.get(key), str):
             dataset[key] = expand_variables(dataset[key])
     parts = scaled(recipe, _read_scale(merged.get("scale")))

@@ -40,7 +40,9 @@ class DatasetSettings(Settings):
     root: str | None = None
     """folder with subset0..9 and the CSVs; `${VARIABLE:-default}` is filled from the environment"""
     lidc_xml: str | None = None
-    """LIDC-IDRI reading XML (folder or zip): source of the ratings if `root` has no nodule_ratings.csv"""
+    """LIDC-IDRI reading XML (folder or zip): source of the ratings that nodule_ratings.csv in `root` does not have"""
+    lidc_annotations: str | None = None
+    """folder with annotations.csv and annotations_excluded.csv of the scans that `lidc_xml` describes; null: `root`"""
     num_subsets: PositiveInt = 10
     """number of subset folders, which is the number of cross-validation folds"""
     phantom: PhantomSettings = PhantomSettings()

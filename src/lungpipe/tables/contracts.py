@@ -6,6 +6,8 @@ from typing import Literal
 import numpy as np
 import pandas as pd
 
+from lungpipe.tables.characteristics import CHARACTERISTICS, RATING_COLUMNS
+
 Kind = Literal["string", "int64", "float64", "bool"]
 
 
@@ -104,6 +106,18 @@ NODULES = Contract(
     ("nodule_id",),
 )
 
+RATINGS = Contract(
+    "ratings",
+    {
+        "nodule_id": Column("string", "nodule, as in the table of nodules"),
+        **{
+            RATING_COLUMNS[name]: Column("string", f"1-{highest}, one per reader, ';' between; missing: unknown", True)
+            for name, highest in CHARACTERISTICS.items()
+        },
+    },
+    ("nodule_id",),
+)
+
 EXCLUSIONS = Contract(
     "exclusions", {"series_uid": _SERIES, **_CENTER, "diameter_mm": Column("float64", "mm; -1 where unknown")}
 )
@@ -180,6 +194,7 @@ POINTS = Contract(
         "series_uid": _SERIES,
         **_CENTER,
         "kind": Column("string", "why the point is there: nodule, lung (random) or candidate"),
+        "nodule_id": Column("string", "the nodule around the point; missing outside nodules", True),
         "diameter_mm": Column("float64", "of the nodule around the point, mm; missing outside nodules", True),
         "is_nodule": Column("float64", "1 inside a nodule, 0 not; missing on an excluded finding", True),
         "malignancy": Column("float64", "label of the nodule around the point; missing if unknown", True),

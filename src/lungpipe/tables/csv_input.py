@@ -74,14 +74,17 @@ def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
     return _read_slowly(path, header, present)
 
 
-def read_texts(path: Path, columns: tuple[str, ...]) -> pd.DataFrame:
+def read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
     """Return the given columns in their order as stripped texts, and `line` (from 1, int64).
+
+    Of the `optional` columns those follow that the file has.
 
     Raises:
         InputError: as `read_csv`, apart from what a cell holds.
     """
     path = Path(path)
-    header = _read_header(path, CsvFormat(columns, ()))
+    header = _read_header(path, CsvFormat(columns, (), optional))
+    columns = (*columns, *(name for name in optional if name in header))
     places = [header.index(name) for name in columns]
     rows = [[*(cells[place].strip() for place in places), line] for _, line, cells in _rows_below(path, header)]
     return pd.DataFrame(rows, columns=[*columns, "line"]).astype({**dict.fromkeys(columns, "str"), "line": "int64"})

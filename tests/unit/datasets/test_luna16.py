@@ -85,7 +85,7 @@ def test_targets_come_back_from_disk(root, tmp_path):
     targets = collect_targets(root, subsets_of(root, 3))
     write_targets(targets, tmp_path / "targets")
     again = read_targets(tmp_path / "targets")
-    for name in ("series", "nodules", "exclusions"):
+    for name in ("series", "nodules", "ratings", "exclusions"):
         pd.testing.assert_frame_equal(getattr(again, name), getattr(targets, name))
 
 
@@ -102,7 +102,27 @@ def test_the_nearest_annotation_takes_the_ratings(root):
     nodules = pd.DataFrame(marks, columns=["series_uid", "center_z_mm", "center_y_mm", "center_x_mm"])
     path = root / "nodule_ratings.csv"
     path.write_text(RATED + "1.1,1.007,2,3,4,5\n1.1,1,2,3,4,1\n")
-    assert match_ratings(nodules, read_ratings(path), path).tolist() == ["1", "5"]
+    assert match_ratings(nodules, read_ratings(path), path)["malignancy_ratings"].tolist() == ["1", "5"]
+
+
+def test_a_dataset_of_crops_takes_what_its_own_ratings_lack_from_those_of_the_whole_scans(root, tmp_path):
+    (root / "series.csv").write_text("seriesuid,source_seriesuid,patient_id\n1.1,9.1,A\n1.3,9.3,B\n")
+    (root / "nodule_ratings.csv").write_text(RATED + "1.1,10,20,30,5.65,4;3;1\n")
+    header = MARKS.replace("\n", ",malignancy_ratings,texture_ratings,calcification_ratings\n")
+    rows = (
+        "9.1,10.004,20,30,5,1;1,5;4,6;6",
+        "9.1,99,20,30,5,2;2,1;1,",
+        "9.3,-128.6994211,5,6,7,5,3,",
+        "7.7,1,2,3,4,5,5,5",
+    )
+    (tmp_path / "whole.csv").write_text(header + "\n".join(rows))
+    targets = collect_targets(root, subsets_of(root, 3), tmp_path / "whole.csv")
+    columns = ["malignancy_ratings", "texture_ratings", "calcification_ratings"]
+    ratings = targets.ratings.set_index("nodule_id")
+    assert ratings.loc["1.1#1", columns].tolist() == ["4;3;1", "5;4", "6;6"]
+    assert ratings.loc["1.3#0", columns].isna().tolist() == [True, False, True]
+    assert ratings.loc["1.1#0"].isna().all()
+    assert targets.nodules["malignancy_ratings"].tolist()[2] == "4;3;1"
 
 
 BROKEN_TABLES = {
@@ -120,6 +140,11 @@ BROKEN_TABLES = {
     "empty file": ("annotations.csv", "", "found an empty file"),
     "rating of six": ("nodule_ratings.csv", RATED + "1.1,1,2,3,4,6\n", "malignancy_ratings: expected ratings 1-5"),
     "no rating": ("nodule_ratings.csv", RATED + "1.1,1,2,3,4,\n", "malignancy_ratings: expected ratings 1-5"),
+    "texture of six": (
+        "nodule_ratings.csv",
+        RATED.replace("\n", ",texture_ratings\n") + "1.1,1,2,3,4,5,6\n",
+        "texture_ratings: expected ratings 1-5",
+    ),
     "patient without name": ("series.csv", "seriesuid,patient_id\n1.1,\n", "expected series and patient"),
 }
 

@@ -6,9 +6,10 @@ import pytest
 
 from lungpipe.datasets.annotations import DatasetError
 from lungpipe.datasets.luna16 import ScanFiles
-from lungpipe.datasets.raw import RawScans, paths_of
+from lungpipe.datasets.raw import RawScans, Readings, paths_of
 from lungpipe.phantom import PHANTOM_TABLES
 from lungpipe.settings import ConfigSettings, DatasetSettings, PhantomSettings
+from lungpipe.tables import RATING_COLUMNS
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 
@@ -185,6 +186,9 @@ def test_readings_make_up_for_missing_ratings_only(luna16, tmp_path):
         RawScans.of(study_of(luna16, lidc_xml=readings))
     readings.mkdir()
     assert RawScans.of(study_of(luna16)).readings is None
-    assert RawScans.of(study_of(luna16, lidc_xml=readings)).readings == readings
+    assert RawScans.of(study_of(luna16, lidc_xml=readings)).readings == Readings(readings, luna16)
+    # a table of malignancy alone leaves eight characteristics to the readings
     (luna16 / "nodule_ratings.csv").write_text(MARKS.replace("\n", ",malignancy_ratings\n"))
+    assert RawScans.of(study_of(luna16, lidc_xml=readings)).readings == Readings(readings, luna16)
+    (luna16 / "nodule_ratings.csv").write_text(MARKS.replace("\n", f",{','.join(RATING_COLUMNS.values())}\n"))
     assert RawScans.of(study_of(luna16, lidc_xml=readings)).readings is None

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from lungpipe.phantom.ratings import MIN_DIAMETER_MM, Appearance, draw_appearance, draw_ratings, risk
+from lungpipe.phantom.ratings import MIN_DIAMETER_MM, Appearance, draw_appearance, draw_ratings, rate_traits, risk
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +51,19 @@ def test_three_or_four_readers_rate_from_1_to_5(drawn):
     ratings = drawn[1]
     assert {len(r) for r in ratings} == {3, 4}
     assert {v for r in ratings for v in r} == {1, 2, 3, 4, 5}
+
+
+def test_the_traits_are_rated_on_lidcs_scales():
+    calcified = rate_traits(Appearance(8.0, "solid", "smooth", "isolated", is_calcified=True), 3)
+    faint = rate_traits(Appearance(6.0, "ground_glass", "lobulated", "isolated", is_calcified=False), 4)
+    assert calcified == {
+        "subtlety": (4,) * 3, "internal_structure": (1,) * 3, "calcification": (3,) * 3, "sphericity": (4,) * 3,
+        "margin": (5,) * 3, "lobulation": (1,) * 3, "spiculation": (1,) * 3, "texture": (5,) * 3,
+    }  # fmt: skip
+    assert {name: values[0] for name, values in faint.items() if values[0] != calcified[name][0]} == {
+        "subtlety": 2, "calcification": 6, "sphericity": 3, "margin": 2, "lobulation": 4, "texture": 1,
+    }  # fmt: skip
+    assert {len(values) for values in faint.values()} == {4}
 
 
 def test_diameter_alone_predicts_malignancy_fairly_and_the_look_much_better(drawn):

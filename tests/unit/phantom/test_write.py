@@ -10,6 +10,7 @@ from lungpipe.datasets.raw import RawScans
 from lungpipe.geometry import Grid, hits
 from lungpipe.phantom import PHANTOM_TABLES, planned_files, write_phantom
 from lungpipe.settings import ConfigSettings, DatasetSettings, PhantomSettings
+from lungpipe.tables import CHARACTERISTICS, RATING_COLUMNS, parse_ratings
 
 POSITION = ["coordZ", "coordY", "coordX"]
 SMALL = PhantomSettings(scans_per_subset=1, in_plane_spacing_mm=(1.4, 1.6), slice_spacing_mm=(2.0, 2.4))
@@ -64,18 +65,20 @@ def test_the_tables_have_luna16s_columns(tables):
         "annotations.csv": [*position, "diameter_mm"],
         "annotations_excluded.csv": [*position, "diameter_mm"],
         "candidates_V2.csv": [*position, "class"],
-        "nodule_ratings.csv": [*position, "diameter_mm", "malignancy_ratings"],
+        "nodule_ratings.csv": [*position, "diameter_mm", *RATING_COLUMNS.values()],
         "series.csv": ["seriesuid", "patient_id", "subset"],
     }
 
 
 def test_ratings_stand_beside_the_annotations(tables):
     ratings = tables["nodule_ratings.csv"]
-    assert ratings.drop(columns="malignancy_ratings").equals(tables["annotations.csv"])
-    for text in ratings.malignancy_ratings:
-        values = [int(v) for v in text.split(";")]
-        assert len(values) in (3, 4)
-        assert all(1 <= v <= 5 for v in values)
+    assert ratings.drop(columns=RATING_COLUMNS.values()).equals(tables["annotations.csv"])
+    for name, column in RATING_COLUMNS.items():
+        for text, malignancy in zip(ratings[column], ratings.malignancy_ratings, strict=True):
+            values = parse_ratings(text)
+            assert len(values) == len(parse_ratings(malignancy)) in (3, 4)
+            assert all(1 <= value <= CHARACTERISTICS[name] for value in values)
+    assert ratings.texture_ratings.nunique() > 1
 
 
 def test_scans_hold_air_lung_fat_tissue_and_bone(scans):

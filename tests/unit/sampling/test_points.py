@@ -57,6 +57,7 @@ def test_every_point_of_a_scorer_has_its_labels_and_excluded_findings_are_left_o
     np.testing.assert_array_equal(points["malignancy"], [1, 0, np.nan, 1, np.nan, np.nan])
     # of the nodule that the point lies in, not as the detector measured it
     np.testing.assert_array_equal(points["diameter_mm"], [4, 6, 5, 4, np.nan, np.nan])
+    assert points["nodule_id"].fillna("").tolist() == ["1.1#0", "1.1#1", "1.1#2", "1.1#0", "", ""]
     assert set(points["series_uid"]) == {"1.1"}
     assert points["weight"].tolist() == [1.0] * 6
 
