@@ -21,6 +21,7 @@ _ORIGIN_KEYS = ("Offset", "Position", "Origin")
 _DIRECTION_KEYS = ("TransformMatrix", "Rotation", "Orientation")
 _BYTE_ORDER_KEYS = ("BinaryDataByteOrderMSB", "ElementByteOrderMSB")
 _RESCALE_KEYS = {"ElementToIntensityFunctionSlope": 1.0, "ElementToIntensityFunctionOffset": 0.0}
+_FLAGS = {"true": True, "false": False, "1": True, "0": False}
 _LOCAL = "LOCAL"
 DTYPES = {
     "MET_SHORT": "<i2",
@@ -28,11 +29,13 @@ DTYPES = {
     "MET_CHAR": "i1",
     "MET_UCHAR": "u1",
     "MET_INT": "<i4",
+    "MET_LONG": "<i4",
+    "MET_LONG_LONG": "<i8",
     "MET_FLOAT": "<f4",
     "MET_DOUBLE": "<f8",
 }
-"""NumPy dtype of each readable voxel type, little-endian."""
-HU_TYPES = frozenset({"MET_SHORT", "MET_INT", "MET_FLOAT", "MET_DOUBLE"})
+"""NumPy dtype of each readable voxel type, little-endian; MetaImage's MET_LONG has four bytes on every machine."""
+HU_TYPES = frozenset({"MET_SHORT", "MET_INT", "MET_LONG", "MET_LONG_LONG", "MET_FLOAT", "MET_DOUBLE"})
 LABEL_TYPES = frozenset({"MET_SHORT", "MET_USHORT", "MET_CHAR", "MET_UCHAR"})
 _SPACING_KEYS = ("ElementSpacing", "ElementSize")
 """The distance of voxels; the voxel size is used if the distance is missing."""
@@ -96,12 +99,13 @@ def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
     _expect(path, fields, "NDims", {"3"})
     _expect(path, fields, "ElementType", element_types)
     _expect(path, fields, "ElementNumberOfChannels", {"1"}, default="1")
-    _expect(path, fields, "BinaryData", {"True"}, default="True")
+    if not _flag(path, fields, "BinaryData", default="True"):
+        raise ScanError(f"{path}: BinaryData: expected True, found {fields['BinaryData']}")
     _expect(path, fields, "Modality", {"MET_MOD_CT", "MET_MOD_OTHER", "MET_MOD_UNKNOWN"}, default="MET_MOD_CT")
     _expect(path, fields, "DistanceUnits", {"mm", "?"}, default="mm")
     _check_plain(path, fields)
     data_path = find_data(path, fields)
-    is_renamed = data_path != path and data_path.name != fields["ElementDataFile"]
+    is_renamed = data_path != path and data_path.name != Path(fields["ElementDataFile"]).name
     header = Header(
         path=path,
         grid=_read_grid(path, fields),
@@ -150,7 +154,7 @@ def read_fields(path: Path) -> tuple[dict[str, str], int]:
 
 def find_data(path: Path, fields: dict[str, str]) -> Path:
     """Return the file that holds the voxels: one in the header's own folder, or the header's file itself (LOCAL)."""
-    name = fields["ElementDataFile"]
+    name = fields["ElementDataFile"].removeprefix("./")
     if name.upper() == _LOCAL:
         return path
     if not name or name.upper().startswith("LIST") or "%" in name:
@@ -198,9 +202,12 @@ def _expect(path: Path, fields: dict[str, str], key: str, allowed: Set[str], *, 
         raise ScanError(f"{path}: {key}: expected {' or '.join(sorted(allowed))}, found {value or 'nothing'}")
 
 
-def _flag(path: Path, fields: dict[str, str], key: str) -> bool:
-    _expect(path, fields, key, {"True", "False"}, default="False")
-    return fields.get(key) == "True"
+def _flag(path: Path, fields: dict[str, str], key: str, default: str = "False") -> bool:
+    """Return a flag that is True or False in any case, or 1 or 0."""
+    word = fields.get(key, default)
+    if word.lower() not in _FLAGS:
+        raise ScanError(f"{path}: {key}: expected False or True, found {word or 'nothing'}")
+    return _FLAGS[word.lower()]
 
 
 def _is_big_endian(path: Path, fields: dict[str, str]) -> bool:

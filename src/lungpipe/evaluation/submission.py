@@ -21,6 +21,8 @@ _FINDINGS = CsvFormat(
 
 _SERIES_COLUMNS = frozenset({"seriesuid", "series_uid", "seriesinstanceuid", "series_instance_uid", "uid"})
 _UID = re.compile(r"\d+(\.\d+)+")
+_COMMENT = ("#", "//", ";", "%")
+"""A row that begins like this is a note, which would count as a scan."""
 _FILE_ENDINGS = (".mhd", ".mha", ".raw", ".zraw", ".nii", ".nii.gz", ".dcm", ".zip", ".zarr")
 
 
@@ -63,6 +65,9 @@ def read_series_list(path: Path) -> list[str]:
     named = [cell for cell in map(str.strip, first[1]) if cell.lower() in _SERIES_COLUMNS]
     if len(named) == 1:
         series = [uid.strip() for uid in read_csv(path, CsvFormat((named[0],), ()))[named[0]]]
+        comments = [uid for uid in series if uid.startswith(_COMMENT)]
+        if comments:
+            raise InputError(f"{path}: expected series UIDs, found {comments[0]!r} ({len(comments)} such rows)")
     else:
         series = [_only_cell(path, line, cells) for line, cells in (first, *rows)]
     files = [uid for uid in series if uid.lower().endswith(_FILE_ENDINGS)]

@@ -97,7 +97,7 @@ def test_names_with_spaces_and_umlauts(tmp_path):
 
 PACKED = zlib.compress(HU.tobytes())
 ZIPPED = {"CompressedData": "True", "CompressedDataSize": str(len(PACKED))}
-TYPES = "ElementType: expected MET_DOUBLE or MET_FLOAT or MET_INT or MET_SHORT"
+TYPES = "ElementType: expected MET_DOUBLE or MET_FLOAT or MET_INT or MET_LONG or MET_LONG_LONG or MET_SHORT"
 MALFORMED = {
     "no dimensions": ({"NDims": None}, None, "NDims: expected 3, found nothing"),
     "two dimensions": ({"NDims": "2"}, None, "NDims: expected 3, found 2"),

@@ -84,6 +84,10 @@ def test_a_table_that_names_its_column_may_hold_names_that_are_no_uids(written):
         ("1.2\nseriesuid\n1.3\n", "line 2: expected one series UID"),
         ("1.2.mhd\n1.3.mhd\n", r"expected series UIDs, found '1\.2\.mhd', the name of a file \(2 such rows\)"),
         ("seriesuid\n1.2\n1.3.nii.gz\n", r"expected series UIDs, found '1\.3\.nii\.gz', the name of a file"),
+        (
+            "seriesuid\n# ten scans\n1.2\n",
+            r"expected series UIDs, found '# ten scans' \(1 such rows\)",
+        ),
     ],
 )
 def test_a_wrong_list_of_scans_is_refused(written, text, message):

@@ -77,7 +77,7 @@ def _is_scan(items: Sequence[Slice]) -> bool:
 
 def _is_localizer(item: Slice) -> bool:
     kinds = item.header.get("ImageType") or []
-    return not _LOCALIZERS.isdisjoint([kinds] if isinstance(kinds, str) else kinds)
+    return not _LOCALIZERS.isdisjoint(kind.upper() for kind in ([kinds] if isinstance(kinds, str) else kinds))
 
 
 def _is_other(item: Slice) -> bool:

@@ -7,17 +7,27 @@ from numpy.typing import NDArray
 
 MAX_DECIMALS = 2
 """Positions with more decimals are not treated as rounded."""
+SINGLE_PRECISION = 2.0**-23
+"""Relative error of a number that was kept in single precision."""
 
 
 def rounding_error(numbers: Iterable[object]) -> float:
-    """Return by how much DICOM's decimal numbers may be rounded: half a unit of their last decimal.
+    """Return by how much numbers may be rounded: half a unit of their last decimal.
 
-    0 if a number has more than two decimals or none (whole numbers may be exact), or is not decimal text.
+    Zeros behind the last decimal and the error of single precision (0.60000002) do not count as decimals. 0 if a number
+    has more than two decimals, if all are whole (they may be exact), or if one is no number.
     """
-    texts = [str(getattr(number, "original_string", "")).strip().lower() for number in numbers]
-    decimals = max((len(text.partition(".")[2]) for text in texts), default=0)
-    is_plain = all(text and "e" not in text for text in texts)
-    return 0.5 * 10.0**-decimals if is_plain and 1 <= decimals <= MAX_DECIMALS else 0.0
+    try:
+        values = np.array([float(number) for number in numbers])  # type: ignore[arg-type]
+    except (TypeError, ValueError):
+        return 0.0
+    if not np.isfinite(values).all():
+        return 0.0
+    single = np.maximum(np.abs(values) * SINGLE_PRECISION, 1e-9)
+    for decimals in range(MAX_DECIMALS + 1):
+        if (np.abs(values - np.round(values, decimals)) <= single).all():
+            return 0.5 * 10.0**-decimals + float(single.max()) if decimals else 0.0
+    return 0.0
 
 
 def fit_steps(values: NDArray[np.float64], reach: float) -> tuple[float, float] | None:

@@ -71,9 +71,10 @@ def test_bystanders_between_slices_without_ending(series):
     np.testing.assert_array_equal(read_scan(series.folder).hu, series.hu)
 
 
-def test_localizer_in_the_series_is_left_out_and_named(series):
+@pytest.mark.parametrize("kind", ["LOCALIZER", "Scout"])
+def test_localizer_in_the_series_is_left_out_and_named(series, kind):
     series.write_all()
-    series.write(0, "scout.dcm", **LOCALIZER)
+    series.write(0, "scout.dcm", **LOCALIZER | {"ImageType": ["ORIGINAL", "PRIMARY", kind]})
     scan = read_scan(series.folder)
     np.testing.assert_array_equal(scan.hu, series.hu)
     assert scan.remarks == ("left out, no slice but a localizer or a screenshot: scout.dcm",)

@@ -46,6 +46,19 @@ def test_rounding_is_said_and_the_spacing_is_the_round_number(series):
     assert scan.remarks == ("slice positions are rounded: distances from 0.6 to 0.7 mm read as 0.625 mm",)
 
 
+@pytest.mark.parametrize("written", ["{:.6f}", "{:e}", "{:.1f}0"])
+def test_rounding_is_found_behind_zeros(series, written):
+    folder = write(series, lambda k: ("0", "0", written.format(round(0.625 * k, 1))))
+    assert read_dicom(folder).grid.spacing_zyx_mm[0] == 0.625
+
+
+def test_rounding_is_found_behind_the_error_of_single_precision(series):
+    numbers = [float(np.float32(round(0.625 * k - 145.3, 1))) for k in range(COUNT)]
+    assert any(len(repr(number)) > 10 for number in numbers)
+    scan = read_dicom(write(series, lambda k: ("0", "0", repr(numbers[k])[:16])))
+    assert scan.grid.spacing_zyx_mm[0] == 0.625
+
+
 def test_regular_positions_need_no_remark(series):
     scan = read_dicom(write(series, lambda k: ("0", "0", fixed(0.7 * k, 1))))
     assert scan.remarks == ()
@@ -55,7 +68,7 @@ def test_regular_positions_need_no_remark(series):
 IRREGULAR = {
     "a slice missing": lambda k: ("0", "0", fixed(0.625 * (k + (k > 17)), 1)),
     "one slice a unit off": lambda k: ("0", "0", fixed(0.625 * k + 0.15 * (k == 17), 1)),
-    "more decimals than rounding leaves": lambda k: ("0", "0", fixed(round(0.625 * k, 1), 3)),
+    "more decimals than rounding leaves": lambda k: ("0", "0", fixed(round(0.625 * k, 1) + 0.001 * (k % 2), 3)),
     "whole numbers": lambda k: ("0", "0", fixed(2.5 * k, 0)),
 }
 

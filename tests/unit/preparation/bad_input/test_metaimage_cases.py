@@ -12,7 +12,7 @@ PACKED = zlib.compress(PLAIN)
 ZIPPED = {"CompressedData": "True", "CompressedDataSize": str(len(PACKED))}
 PADDED = np.where(np.arange(480).reshape(6, 8, 10) % 3 == 0, -2000, HU + 1024)
 UNWRITTEN = np.where(np.arange(6)[:, None, None] < 4, HU, 0)
-TYPES = "ElementType: expected MET_DOUBLE or MET_FLOAT or MET_INT or MET_SHORT"
+TYPES = "ElementType: expected MET_DOUBLE or MET_FLOAT or MET_INT or MET_LONG or MET_LONG_LONG or MET_SHORT"
 AIR = "expected HU with air (voxels from -1500 to -200)"
 TISSUE = "expected HU with tissue (voxels from -199 to 4095)"
 
