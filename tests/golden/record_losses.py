@@ -10,11 +10,14 @@ import os
 import platform
 import sys
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import torch
 from ball_scans import write_ball_scans
+from numpy.typing import NDArray
 from torch import nn
 
 from lungpipe.models import choose_hardware
@@ -25,6 +28,7 @@ from lungpipe.settings.recipe import (
     DetectorInference,
     DetectorSampling,
     DetectorTraining,
+    RatingNetSettings,
     ResNetSettings,
     ScorerInference,
     ScorerSampling,
@@ -34,6 +38,7 @@ from lungpipe.settings.recipe import (
     UNetSettings,
 )
 from lungpipe.settings.recipe.detector import CenterObjectiveSettings, MaskObjectiveSettings
+from lungpipe.settings.recipe.scorer import RatingObjectiveSettings, ScoreObjectiveSettings
 from lungpipe.training.members import TrainingJob, feed_plan, train_members
 
 PINS = {
@@ -50,6 +55,7 @@ COMPATIBLE branch is the same on processors of all makers.
 NUM_STEPS = 20
 SCHEDULE = {"num_steps": NUM_STEPS, "num_checks": NUM_STEPS, "batch_size": 4, "learning_rate": 0.01}
 WINDOWS = ((-1000, 400), (-160, 240))
+SCORES = ScoreObjectiveSettings()
 
 
 def make_detector(network: UNetSettings | CenterNetSettings) -> TrainedDetector:
@@ -62,11 +68,14 @@ def make_detector(network: UNetSettings | CenterNetSettings) -> TrainedDetector:
     )
 
 
-def make_scorer(network: ResNetSettings | Cnn3dSettings) -> TrainedScorer:
+def make_scorer(
+    network: ResNetSettings | RatingNetSettings | Cnn3dSettings,
+    objective: ScoreObjectiveSettings | RatingObjectiveSettings = SCORES,
+) -> TrainedScorer:
     return TrainedScorer(
         network=network,
         sampling=ScorerSampling(patch_size_vox=20),
-        training=ScorerTraining(**SCHEDULE),
+        training=ScorerTraining(**SCHEDULE, objective=objective),
         inference=ScorerInference(),
     )
 
@@ -77,6 +86,7 @@ PARTS = {
     "unet_stride_4": make_detector(UNetSettings(channels=(4, 6), stem_stride=4, windows_hu=WINDOWS)),
     "center_net": make_detector(CenterNetSettings(channels=(6, 8))),
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
+    "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),
     "cnn3d": make_scorer(Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS)),
 }
 
@@ -90,17 +100,27 @@ def record(folder: Path) -> dict[str, dict[str, object]]:
         for name, count, seed in (("training", 6, 1), ("validation", 3, 2))
     )
     for side in material:
-        # so that the malignancy head learns, too
+        # so that the heads of malignancy and ratings learn, too
         is_nodule = side.points["is_nodule"].to_numpy() == 1
         side.points.loc[is_nodule, "malignancy"] = np.arange(is_nodule.sum()) % 2.0
+    rated = tuple(replace(side, labels=draw_labels(side.points)) for side in material)
     figures: dict[str, dict[str, object]] = {}
     for name, part in PARTS.items():
         job = TrainingJob(hardware=hardware, seed=7, log=lambda step, metrics: None)
-        trained = train_members(part, material, job, feed_plan(part, job, (1.0, 1.0, 1.0)))
+        sides = rated if "ratings" in part.network.heads else material
+        trained = train_members(part, sides, job, feed_plan(part, job, (1.0, 1.0, 1.0)))
         losses = [value for _, metric, value in trained.outcomes[0].rows if metric == "training_loss"]
         scores = [value for _, metric, value in trained.outcomes[0].rows if metric == "score"]
         figures[name] = {"losses": losses, "scores": scores, "weights": checksum(trained.members[0])}
     return figures
+
+
+def draw_labels(points: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """Return shares of readers for the nodules' nine ratings, in turn, and the diameters."""
+    ratings = np.full((len(points), 9, 6), np.nan, dtype=np.float32)
+    for row in np.flatnonzero(points["is_nodule"] == 1):
+        ratings[row] = np.roll([0.75, 0.25, 0, 0, 0, 0], row % 4)
+    return {"ratings": ratings, "diameter_mm": points["diameter_mm"].to_numpy(np.float32)}
 
 
 def checksum(network: nn.Module) -> str:

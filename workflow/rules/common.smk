@@ -122,6 +122,13 @@ def learned_masks(wildcards):
     return [file for subset in subsets for file in RAW.mask_files(subset)]
 
 
+def learned_candidates(wildcards):
+    """The candidates for training fold k's scorer; none for a recipe whose scorer learns without a detector."""
+    return (
+        [f"{R}/fold{wildcards.fold}/mined.parquet"] if STUDY.scorer.sampling.has_candidates else []
+    )
+
+
 def validation_subset(wildcards):
     """The subset on which fold k chooses weights and thresholds."""
     return (int(wildcards.fold) + 1) % len(SUBSETS)

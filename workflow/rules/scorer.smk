@@ -4,10 +4,11 @@ if STUDY.scorer.kind == "trained":
 
     rule train_scorer:
         input:
-            mined=f"{R}/fold{{fold}}/mined.parquet",
+            mined=learned_candidates,
             manifests=lambda wildcards: manifests(learning_subsets(wildcards)),
             series=f"{D}/targets/series.parquet",
             nodules=f"{D}/targets/nodules.parquet",
+            ratings=f"{D}/targets/ratings.parquet",
             exclusions=f"{D}/targets/exclusions.parquet",
         output:
             model=f"{R}/fold{{fold}}/scorer.safetensors",

@@ -15,9 +15,10 @@ part = TrainedScorer.model_validate({**params.settings, "inference": params.infe
 num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake, fold=fold) as job:
-    tables, mined = FoldTables.read(snakemake.input, fold, params.num_subsets), Path(snakemake.input.mined)
-    findings = read_findings(tables, mined, params.malignancy_rule)
-    digest = file_digest([mined, *map(Path, snakemake.input.manifests)])
+    tables = FoldTables.read(snakemake.input, fold, params.num_subsets)
+    mined, ratings = next(map(Path, snakemake.input.mined), None), Path(snakemake.input.ratings)
+    findings = read_findings(tables, params.malignancy_rule, ratings=ratings, mined=mined)
+    digest = file_digest([*map(Path, snakemake.input.mined), ratings, *map(Path, snakemake.input.manifests)])
     volumes = FoldVolumes(locate_stores(map(Path, snakemake.input.manifests)), tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     run = TrainingJob(hardware, params.seed, job.log, fold, num_threads=num_threads, say=job.say, **resume)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from lungpipe.inference.tiles import Box, Tile, box_around, lay_tiles
-from lungpipe.models import Hardware
+from lungpipe.models import Hardware, apply_network
 from lungpipe.settings.recipe import DetectorInference
 from lungpipe.volumes.volume import Volume
 
@@ -80,13 +80,19 @@ def predict_maps(
 
 
 @torch.inference_mode()
-def mean_logits(members: Sequence[nn.Module], hu_BCZYX: Tensor, hardware: Hardware) -> dict[str, Tensor]:
-    """Return every head's logits (float32) for HU on the CPU, averaged over the members."""
+def mean_logits(
+    members: Sequence[nn.Module], hu_BCZYX: Tensor, hardware: Hardware, diameter_mm_B: Tensor | None = None
+) -> dict[str, Tensor]:
+    """Return every head's logits (float32) for HU on the CPU, averaged over the members.
+
+    Diameters (mm, float32; NaN: unknown) are used by networks that take them.
+    """
     hu = hu_BCZYX.to(hardware.device, memory_format=hardware.memory_format)
+    diameters = None if diameter_mm_B is None else diameter_mm_B.to(hardware.device)
     outputs: list[Mapping[str, Tensor]] = []
     for member in members:
         with hardware.autocast():
-            outputs.append(member(hu))
+            outputs.append(apply_network(member, hu, diameters))
     return {head: torch.stack([output[head].float() for output in outputs]).mean(dim=0) for head in outputs[0]}
 
 

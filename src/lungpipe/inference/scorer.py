@@ -1,9 +1,9 @@
-"""Score candidates with a trained scorer: nodule or not, and malignant or not."""
+"""Score candidates with a trained scorer: nodule or not, malignant or not, and the readers' nine ratings."""
 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from itertools import islice, product
+from itertools import islice
 
 import numpy as np
 import torch
@@ -13,37 +13,62 @@ from torch import Tensor
 from lungpipe.geometry import window_around
 from lungpipe.inference.folding import fold_batch_norm
 from lungpipe.inference.maps import mean_logits
+from lungpipe.inference.views import NUM_FLIPS, patch_views
 from lungpipe.models import Hardware
 from lungpipe.models.model import Model
 from lungpipe.settings.recipe import ScorerInference
+from lungpipe.tables import CHARACTERISTICS, MAX_RATING
 from lungpipe.volumes.volume import Volume
 
 Patch = NDArray[np.int16]
+FloatArray = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores of N centres: the logit of being a nodule, and the probability of malignancy given a nodule."""
+    """Scores of N centres: the logit of being a nodule, the probability of malignancy given a nodule, and ratings.
 
-    nodule_logits: NDArray[np.float64]
-    malignancy: NDArray[np.float64]
+    `ratings` (N, 9, 6) are the probabilities of the readers' ratings 1 to 6 of the nine CHARACTERISTICS, given a
+    nodule; None for a network that does not rate.
+    """
+
+    nodule_logits: FloatArray
+    malignancy: FloatArray
+    ratings: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.nodule_logits)
+
+    @property
+    def expected_ratings(self) -> FloatArray | None:
+        """Expected rating (N, 9) of each characteristic, 1 to 5 (calcification: 6); None without ratings."""
+        return None if self.ratings is None else self.ratings @ np.arange(1.0, MAX_RATING + 1)
 
 
 class Scorer:
     """A trained scorer on its hardware."""
 
     def __init__(self, model: Model, inference: ScorerInference, hardware: Hardware) -> None:
-        """Copy the model's networks for inference; the model is not changed."""
+        """Copy the model's networks for inference; the model is not changed.
+
+        Raises:
+            ValueError: more views than flips for voxels that are no cubes.
+        """
         self.card, self.inference, self.hardware = model.card, inference, hardware
         self.patch_size_vox = int(model.card.settings["sampling"]["patch_size_vox"])
         self.members = tuple(hardware.place(fold_batch_norm(member)) for member in model.members)
+        most = max(inference.num_views, inference.num_small_views or 1)
+        if most > NUM_FLIPS and len(set(self.card.spacing_zyx_mm)) > 1:
+            found = f"{most} for a spacing of {self.card.spacing_zyx_mm} mm (zyx)"
+            expected = f"at most {NUM_FLIPS} where voxels are no cubes"
+            raise ValueError(f"inference.num_views: expected {expected}, found {found}")
 
-    def score(self, volume: Volume, centers_zyx_mm: ArrayLike) -> Scores:
-        """Return the scores of world centres (N, 3) zyx mm of a volume, in their order."""
-        return self.score_patches(self.cut(volume, centers_zyx_mm))
+    def score(self, volume: Volume, centers_zyx_mm: ArrayLike, diameters_mm: ArrayLike | None = None) -> Scores:
+        """Return the scores of world centres (N, 3) zyx mm of a volume, in their order.
+
+        `diameters_mm` (N,) are the candidates' diameters; NaN where unknown.
+        """
+        return self.score_patches(self.cut(volume, centers_zyx_mm), diameters_mm)
 
     def cut(self, volume: Volume, centers_zyx_mm: ArrayLike) -> Iterator[Patch]:
         """Yield the patch (int16 HU, zyx) whose middle is nearest to each world centre; air outside the volume."""
@@ -51,27 +76,49 @@ class Scorer:
         for index in volume.grid.to_index(np.reshape(centers_zyx_mm, (-1, 3))):
             yield volume.read_hu(window_around(index, (side, side, side)))
 
-    def score_patches(self, patches: Iterable[Patch]) -> Scores:
+    def score_patches(self, patches: Iterable[Patch], diameters_mm: ArrayLike | None = None) -> Scores:
         """Return the scores of patches, `patches_per_batch` at once; a thread reads the next batch at the same time."""
-        logits = [np.zeros((2, 0))]
-        logits += [self._logits(hu) for hu in _read_ahead(patches, self.inference.patches_per_batch)]
-        nodule, malignancy = np.concatenate(logits, axis=1)
-        return Scores(nodule, torch.from_numpy(malignancy).sigmoid().numpy())
+        known = None if diameters_mm is None else torch.from_numpy(np.array(diameters_mm, dtype=np.float32))
+        outputs: list[dict[str, FloatArray]] = []
+        first = 0
+        for hu in _read_ahead(patches, self.inference.patches_per_batch):
+            last = first + len(hu)
+            outputs.append(self._logits(hu, torch.full((len(hu),), torch.nan) if known is None else known[first:last]))
+            first = last
+        if not outputs:
+            return Scores(np.zeros(0), np.zeros(0), self._no_ratings())
+        heads = {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
+        malignancy = torch.from_numpy(heads["malignancy"]).sigmoid().numpy()
+        ratings = torch.from_numpy(heads["ratings"]).softmax(dim=-1).numpy() if "ratings" in heads else None
+        return Scores(heads["nodule"], malignancy, ratings)
 
-    def _logits(self, hu_BCZYX: Tensor) -> NDArray[np.float64]:
-        """Return the logits (2, B) of nodule and malignancy, the mean over members and flipped views."""
+    def _no_ratings(self) -> FloatArray | None:
+        has_ratings = "ratings" in self.card.part.network.heads
+        return np.zeros((0, len(CHARACTERISTICS), MAX_RATING)) if has_ratings else None
+
+    def _logits(self, hu_BCZYX: Tensor, diameter_mm_B: Tensor) -> dict[str, FloatArray]:
+        """Return every head's logits (B, ...), the mean over members and views."""
+        inference = self.inference
+        num_views, num_small = inference.num_views, inference.num_small_views or inference.num_views
+        sums = self._sum_of_views(hu_BCZYX, diameter_mm_B, (0, num_views))
+        counts = np.full(len(hu_BCZYX), float(num_views))
+        small = (diameter_mm_B < inference.small_mm).nonzero()[:, 0]
+        if num_small > num_views and len(small):
+            more = self._sum_of_views(hu_BCZYX[small], diameter_mm_B[small], (num_views, num_small))
+            for name, values in more.items():
+                sums[name][small.numpy()] += values
+            counts[small.numpy()] = num_small
+        return {name: values / counts.reshape(-1, *[1] * (values.ndim - 1)) for name, values in sums.items()}
+
+    def _sum_of_views(self, hu_BCZYX: Tensor, diameter_mm_B: Tensor, part: tuple[int, int]) -> dict[str, FloatArray]:
         count = len(hu_BCZYX)
         # oneDNN sums in another order for a single patch, so the score would depend on the batch size
-        patches = hu_BCZYX if count > 1 else hu_BCZYX.expand(2, -1, -1, -1, -1)
-        views = [mean_logits(self.members, v, self.hardware) for v in flipped_views(patches, self.inference.num_views)]
-        heads = [torch.stack([view[head] for view in views]).mean(dim=0) for head in ("nodule", "malignancy")]
-        return np.asarray(torch.stack(heads).cpu().numpy(), dtype=np.float64)[:, :count]
-
-
-def flipped_views(patches_BCZYX: Tensor, num_views: int) -> Iterator[Tensor]:
-    """Yield the patches flipped along `num_views` of the 8 combinations of axes: none first, then one, two, three."""
-    for flips in sorted(product((False, True), repeat=3), key=sum)[:num_views]:
-        yield torch.flip(patches_BCZYX, [axis + 2 for axis, is_flipped in enumerate(flips) if is_flipped])
+        patches, diameters = hu_BCZYX, diameter_mm_B
+        if count == 1:
+            patches, diameters = hu_BCZYX.expand(2, -1, -1, -1, -1), diameter_mm_B.expand(2)
+        views = [mean_logits(self.members, view, self.hardware, diameters) for view in patch_views(patches, *part)]
+        heads = {name: torch.stack([view[name] for view in views]).sum(dim=0) for name in views[0]}
+        return {name: np.asarray(values.cpu().numpy(), dtype=np.float64)[:count] for name, values in heads.items()}
 
 
 def _read_ahead(patches: Iterable[Patch], size: int) -> Iterator[Tensor]:

@@ -32,9 +32,10 @@ def score_candidates(
     scorer.card.expect_fold(fold)
     ordered = candidates.reset_index(drop=True)
     rows = ordered.groupby("series_uid").indices
-    scores = scorer.score_patches(_patches(scorer, stores, ordered, rows))
     # patches are read series by series; the table keeps its order
     places = np.concatenate([np.zeros(0, dtype=np.intp), *rows.values()])
+    diameters = ordered["diameter_mm"].to_numpy()[places]
+    scores = scorer.score_patches(_patches(scorer, stores, ordered, rows), diameters)
     logits, malignancy = np.empty(len(ordered)), np.empty(len(ordered))
     logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy
     if scorer.inference.has_detector_odds:

@@ -4,12 +4,14 @@ from lungpipe.models.build import build_network, resolve
 from lungpipe.models.card import ModelCard, Role, digest_of
 from lungpipe.models.hardware import Hardware, choose_hardware
 from lungpipe.models.model import Model, join_models, load_model, read_card, save_model
+from lungpipe.models.side_inputs import apply_network, takes_diameter
 
 __all__ = [
     "Hardware",
     "Model",
     "ModelCard",
     "Role",
+    "apply_network",
     "build_network",
     "choose_hardware",
     "digest_of",
@@ -18,4 +20,5 @@ __all__ = [
     "read_card",
     "resolve",
     "save_model",
+    "takes_diameter",
 ]

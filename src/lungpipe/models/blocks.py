@@ -93,6 +93,21 @@ def voxel_shuffle(features_BCZYX: Tensor, factor: int) -> Tensor:
     return split.permute(0, 1, 5, 2, 6, 3, 7, 4).reshape(batch, -1, z * factor, y * factor, x * factor)
 
 
+def pool_with_middle(features_BCZYX: Tensor) -> Tensor:
+    """Return (B, 2 C): the mean over the map, then the mean over its middle.
+
+    The middle is two positions along an axis of even length, and one of odd length. A candidate sits in the middle, and
+    a mean over the whole map alone drowns a nodule of a few voxels (docs/decisions/0004).
+    """
+    z, y, x = (_middle(size) for size in features_BCZYX.shape[2:])
+    middle = features_BCZYX[..., z, y, x]
+    return torch.cat([features_BCZYX.mean(dim=(2, 3, 4)), middle.mean(dim=(2, 3, 4))], dim=1)
+
+
+def _middle(size: int) -> slice:
+    return slice((size - 1) // 2, size // 2 + 1)
+
+
 def check_sides(features_BCZYX: Tensor, total_stride: int, network: str) -> None:
     """Raise ValueError for sides (zyx) that are not multiples of the network's total stride."""
     if any(side % total_stride for side in features_BCZYX.shape[2:]):

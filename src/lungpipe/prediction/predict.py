@@ -109,7 +109,7 @@ def _prepare(opened: Scan | MemoryVolume, model: LoadedModel, stages: Stages, *,
 def _score(model: LoadedModel, volume: MemoryVolume, found: Detections) -> _Scores:
     if model.scorer is None or not len(found):
         return _Scores(found.scores, None if model.scorer is None else np.zeros(0))
-    scores = model.scorer.score(volume, found.centers_zyx_mm)
+    scores = model.scorer.score(volume, found.centers_zyx_mm, found.diameters_mm)
     logits = scores.nodule_logits
     if model.scorer.inference.has_detector_odds:
         logits = with_detector_odds(logits, found.scores)

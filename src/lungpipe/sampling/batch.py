@@ -23,7 +23,7 @@ class Batch:
     mask_BZYX: uint8 0/1, the annotated mask of the window's own nodule, or None.
     findings_BK5: float32 z, y, x (mm from the centre of the window's voxel array), diameter (mm), kind (0 padding,
         1 nodule, 2 excluded finding).
-    labels: float32 (B,) by name (`is_nodule`, `malignancy`); NaN where unknown.
+    labels: float32 (B, ...) by name (`is_nodule`, `malignancy`, and those that a role adds); NaN where unknown.
     weight_B: float32, weight of the row in the loss.
     draws: float32 (B, ...) by name, see `draw_augmentation`.
     rows: row of each window in the points table; `series`: the series UID of each window, for messages.

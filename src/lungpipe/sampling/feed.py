@@ -72,7 +72,8 @@ class Feed:
     """Cuts batches from volumes: in any order (`batch`), ahead in threads (`stream`), or all points (`fixed_batches`).
 
     `findings` are the tables NODULES and EXCLUSIONS; they may hold other series too. `masks` reads the nodule masks
-    for mask="annotated". `waited_seconds` is the total time that the reader of a stream has waited for batches.
+    for mask="annotated". `labels` are further labels by name, (points, ...) each. `waited_seconds` is the total time
+    that the reader of a stream has waited for batches.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Feed:
         plan: FeedPlan,
         *,
         masks: MaskReader | None = None,
+        labels: Mapping[str, NDArray[np.float32]] | None = None,
     ) -> None:
         """Open the volumes of all points and compute the positions of their blocks; no voxel is read.
 
@@ -97,7 +99,7 @@ class Feed:
         self.plan, self.waited_seconds = plan, 0.0
         points = POINTS.conform(points)
         self._series = points["series_uid"].to_numpy(dtype=object)
-        self._labels = {name: points[name].to_numpy(np.float32) for name in LABELS}
+        self._labels = {name: points[name].to_numpy(np.float32) for name in LABELS} | dict(labels or {})
         self._weight = points["weight"].to_numpy(np.float32)
         self._shelf = VolumeShelf(volumes)
         self.spacing_zyx_mm = self._one_spacing()

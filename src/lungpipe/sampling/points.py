@@ -3,7 +3,7 @@
 import zlib
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from lungpipe.candidates import label_candidates
 from lungpipe.settings.recipe import DetectorSampling, ScorerSampling
-from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, POINTS
+from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, POINTS, RATINGS
 from lungpipe.volumes.store import open_volume
 
 _COLUMNS = ["series_uid", *CENTER_COLUMNS]
@@ -22,12 +22,16 @@ NUM_READERS = 4
 
 @dataclass(frozen=True, slots=True)
 class ScorerTables:
-    """Training data of a scorer: nodules, exclusions, mined candidates, malignancy by nodule_id (NaN: unknown)."""
+    """Training data of a scorer: nodules, exclusions, mined candidates, malignancy by nodule_id (NaN: unknown).
+
+    `ratings` is the table RATINGS.
+    """
 
     nodules: pd.DataFrame
     exclusions: pd.DataFrame
     mined: pd.DataFrame
     malignancy: pd.Series
+    ratings: pd.DataFrame = field(default_factory=RATINGS.empty)
 
 
 def detector_points(

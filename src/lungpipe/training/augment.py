@@ -21,7 +21,7 @@ class TrainingPatches:
     findings_BK5: float32 z, y, x (mm from the centre of the patch's voxel array), diameter (mm), kind (0 padding,
         1 nodule, 2 excluded finding).
     mask_BZYX: uint8 0/1, the annotated mask of the patch's own nodule, or none.
-    labels: float32 (B,) by name; NaN where unknown. weight_B: float32.
+    labels: float32 (B, ...) by name; NaN where unknown. weight_B: float32.
     """
 
     hu_BCZYX: Tensor

@@ -3,13 +3,15 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pandas as pd
 import torch
+from numpy.typing import NDArray
 from torch import nn
 
 from lungpipe.models import Hardware, build_network, resolve
@@ -30,7 +32,8 @@ Part = TrainedDetector | TrainedScorer
 class Material:
     """Training or validation data: points (contract POINTS), stores by series, nodules and exclusions.
 
-    `masks` reads nodule masks, which `sampling.mask: annotated` needs.
+    `masks` reads nodule masks, which `sampling.mask: annotated` needs. `labels` are labels by name beside those of the
+    points, (points, ...) float32 each.
     """
 
     points: pd.DataFrame
@@ -38,6 +41,7 @@ class Material:
     nodules: pd.DataFrame
     exclusions: pd.DataFrame
     masks: MaskReader | None = None
+    labels: Mapping[str, NDArray[np.float32]] = field(default_factory=dict)
 
     @property
     def num_nodule_points(self) -> int:
@@ -164,6 +168,7 @@ def open_feeds(material: tuple[Material, Material], plan: FeedPlan) -> tuple[Fee
             (side.nodules, side.exclusions),
             replace(plan, cache_bytes=share),
             masks=side.masks,
+            labels=side.labels,
         )
         for side, share in zip(material, shares, strict=True)
     )

@@ -4,21 +4,32 @@ from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.sampling.points import ScorerTables, scorer_points
+from lungpipe.sampling.rating_labels import rating_labels, reader_weights
 from lungpipe.settings.recipe import TrainedScorer
+from lungpipe.settings.recipe.scorer import RatingObjectiveSettings
 from lungpipe.settings.study import MalignancyRule
-from lungpipe.tables import CANDIDATES, read_table
+from lungpipe.tables import CANDIDATES, RATINGS, read_table
 from lungpipe.training.fold_model import FoldModel, FoldTables, FoldVolumes, RoleTraining, train_fold
 from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan, train_members
 
 
-def read_findings(tables: FoldTables, mined: Path, rule: MalignancyRule) -> ScorerTables:
-    """Return the training data of a scorer: the fold's tables, mined candidates, and malignancy labels by the rule."""
+def read_findings(
+    tables: FoldTables, rule: MalignancyRule, *, ratings: Path, mined: Path | None = None
+) -> ScorerTables:
+    """Return the training data of a scorer: the fold's tables, ratings, and malignancy labels by the rule.
+
+    `ratings` and `mined` are the files of the tables RATINGS and CANDIDATES; without `mined` there are no candidates.
+    """
     labels = pd.Series(malignancy_labels(tables.nodules["malignancy_ratings"], rule), tables.nodules["nodule_id"])
-    return ScorerTables(tables.nodules, tables.exclusions, read_table(mined, CANDIDATES), labels.astype(float))
+    candidates = CANDIDATES.empty() if mined is None else read_table(mined, CANDIDATES)
+    return ScorerTables(
+        tables.nodules, tables.exclusions, candidates, labels.astype(float), read_table(ratings, RATINGS)
+    )
 
 
 def train_fold_scorer(
@@ -34,7 +45,14 @@ def train_fold_scorer(
 
     def gather(stores: Mapping[str, Path]) -> Material:
         points = scorer_points(stores, findings, part.sampling, seed=job.seed)
-        return Material(points, stores, tables.nodules, tables.exclusions)
+        objective = part.training.objective
+        if isinstance(objective, RatingObjectiveSettings) and objective.has_consensus_weights:
+            points = points.assign(weight=reader_weights(points, findings.ratings))
+        labels = {
+            "ratings": rating_labels(points, findings.ratings),
+            "diameter_mm": points["diameter_mm"].to_numpy(np.float32),
+        }
+        return Material(points, stores, tables.nodules, tables.exclusions, labels=labels)
 
     train = partial(train_scorer, part, job=job, spacing_zyx_mm=volumes.spacing_zyx_mm)
     return train_fold(part, tables, volumes, RoleTraining("scorer", gather, train), recipe=recipe)

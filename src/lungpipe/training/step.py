@@ -7,7 +7,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from lungpipe.models import Hardware
+from lungpipe.models import Hardware, apply_network
 from lungpipe.sampling.batch import Batch
 from lungpipe.settings.recipe import TrainingSettings
 from lungpipe.training.augment import TrainingPatches, augment
@@ -52,7 +52,7 @@ class TrainingStep:
 
     def _backward(self, patches: TrainingPatches, counts: Tensor | None) -> Tensor:
         with self.hardware.autocast():
-            outputs = self.network(patches.hu_BCZYX)
+            outputs = apply_network(self.network, patches.hu_BCZYX, patches.labels.get("diameter_mm"))
         loss = self.objective.loss(outputs, patches, counts)
         torch.autograd.backward(loss)
         return loss.detach()

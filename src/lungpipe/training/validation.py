@@ -3,7 +3,7 @@
 import torch
 from torch import Tensor, nn
 
-from lungpipe.models import Hardware
+from lungpipe.models import Hardware, apply_network
 from lungpipe.sampling.feed import Feed
 from lungpipe.training.augment import centre_crop
 from lungpipe.training.distributed import processes, sum_over_processes
@@ -28,7 +28,7 @@ def validate(
             continue
         patches = centre_crop(batch.to(hardware.device), patch_size_vox)
         with hardware.autocast():
-            outputs = network(patches.hu_BCZYX)
+            outputs = apply_network(network, patches.hu_BCZYX, patches.labels.get("diameter_mm"))
         for name, value in objective.measure(outputs, patches).items():
             counted = value if is_mine else torch.zeros_like(value)
             totals[name] = totals[name] + counted if name in totals else counted

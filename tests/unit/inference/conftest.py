@@ -16,6 +16,7 @@ from lungpipe.settings.recipe import (
     DetectorTraining,
     LumpDecoding,
     PeakDecoding,
+    RatingNetSettings,
     ResNetSettings,
     ScorerInference,
     ScorerSampling,
@@ -25,6 +26,7 @@ from lungpipe.settings.recipe import (
     UNetSettings,
 )
 from lungpipe.settings.recipe.detector import CenterObjectiveSettings
+from lungpipe.settings.recipe.scorer import RatingObjectiveSettings
 from lungpipe.volumes.volume import MemoryVolume
 
 GRID = Grid((36, 52, 46), (1.5, 1.0, 1.0), (-40.0, 12.0, 7.0))
@@ -97,6 +99,17 @@ class Networks:
             network=network,
             sampling=ScorerSampling(patch_size_vox=patch),
             training=ScorerTraining(**LENGTH),
+            inference=ScorerInference(**inference),
+        )
+        return Model(make_card(part), build_members(network, num_members))
+
+    @staticmethod
+    def rating_scorer(*, num_members=1, **inference):
+        network = RatingNetSettings(channels=(3, 4))
+        part = TrainedScorer(
+            network=network,
+            sampling=ScorerSampling(patch_size_vox=20),
+            training=ScorerTraining(**LENGTH, objective=RatingObjectiveSettings()),
             inference=ScorerInference(**inference),
         )
         return Model(make_card(part), build_members(network, num_members))

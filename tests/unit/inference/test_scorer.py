@@ -1,5 +1,6 @@
 """Scores: windows around centres, the mean of views and members."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -7,8 +8,9 @@ import pytest
 import torch
 
 from lungpipe.geometry import Grid
-from lungpipe.inference.scorer import Scorer, flipped_views
+from lungpipe.inference.scorer import Scorer
 from lungpipe.models import Model
+from lungpipe.tables import CHARACTERISTICS
 from lungpipe.terms import AIR_HU
 from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.volume import MemoryVolume
@@ -59,14 +61,6 @@ def test_a_patch_and_its_mirror_image_score_the_same_with_all_views_only(models,
         assert (np.abs(one - other).max() < 1e-5) == is_same
 
 
-def test_views_are_eight_different_flips_the_plain_one_first():
-    hu = torch.arange(8.0).reshape(1, 1, 2, 2, 2)
-    views = [tuple(view.flatten().tolist()) for view in flipped_views(hu, 8)]
-    assert len(set(views)) == 8
-    assert views[0] == tuple(range(8))
-    assert views[1:4] == [tuple(np.flip(hu.numpy(), axis).ravel()) for axis in (4, 3, 2)]
-
-
 def test_the_logits_of_an_ensemble_are_the_mean_of_its_members(models, cpu):
     scorer, members = scorer_of(models, cpu, num_members=2, num_views=1)
     first, second = (plain(member, patches())[0] for member in members)
@@ -115,3 +109,57 @@ def test_dropout_is_off_whatever_mode_the_network_comes_in(models, cpu):
     scorer = Scorer(trained, model.card.part.inference, cpu)
     one, other = scorer.score_patches(patches()), scorer.score_patches(patches())
     np.testing.assert_array_equal(one.nodule_logits, other.nodule_logits)
+
+
+def rating_scorer(models, cpu, **settings):
+    """A scorer that rates; untrained heads rate everything alike, so their weights are made larger."""
+    model = models.rating_scorer(**settings)
+    for member in model.members:
+        torch.nn.init.normal_(member.ratings.weight, std=1.0)
+    return Scorer(model, model.card.part.inference, cpu)
+
+
+def test_ratings_are_probabilities_on_each_characteristics_scale(models, cpu):
+    scores = rating_scorer(models, cpu).score_patches(patches(), [4.0, 9.0, np.nan])
+    assert scores.ratings.shape == (3, 9, 6)
+    np.testing.assert_allclose(scores.ratings.sum(axis=-1), 1.0)
+    calcification = list(CHARACTERISTICS).index("calcification")
+    assert (np.delete(scores.ratings[..., 5], calcification, axis=1) < 1e-6).all()
+    assert (scores.ratings[:, calcification, 5] > 1e-6).all()
+    by_hand = sum(rating * scores.ratings[..., rating - 1] for rating in range(1, 7))
+    np.testing.assert_allclose(scores.expected_ratings, by_hand)
+
+
+def test_a_scorer_without_ratings_has_none(models, cpu):
+    scores = scorer_of(models, cpu)[0].score_patches(patches(), [4.0, 9.0, np.nan])
+    assert scores.ratings is None
+    assert scores.expected_ratings is None
+
+
+def test_each_diameter_goes_with_its_own_patch(models, cpu):
+    scorer = rating_scorer(models, cpu, patches_per_batch=2)
+    together = scorer.score_patches(patches(), [4.0, 9.0, np.nan])
+    alone = scorer.score_patches(patches()[1:2], [9.0])
+    np.testing.assert_allclose(together.ratings[1:2], alone.ratings, atol=1e-5)
+    np.testing.assert_allclose(together.ratings[2:], scorer.score_patches(patches()[2:]).ratings, atol=1e-5)
+    assert np.abs(scorer.score_patches(patches()[1:2], [20.0]).ratings - alone.ratings).max() > 1e-3
+
+
+def test_no_patches_have_no_ratings(models, cpu):
+    assert rating_scorer(models, cpu).score_patches([]).ratings.shape == (0, 9, 6)
+
+
+def test_small_candidates_have_more_views(models, cpu):
+    few, many = (scorer_of(models, cpu, num_views=views)[0].score_patches(patches()) for views in (2, 24))
+    mixed, _ = scorer_of(models, cpu, num_views=2, num_small_views=24, small_mm=6.0)
+    found = mixed.score_patches(patches(), [5.9, 6.0, np.nan])
+    np.testing.assert_allclose(found.nodule_logits[0], many.nodule_logits[0], atol=1e-5)
+    np.testing.assert_allclose(found.nodule_logits[1:], few.nodule_logits[1:], atol=1e-5)
+    assert np.abs(few.nodule_logits[0] - many.nodule_logits[0]) > 1e-4
+
+
+def test_turned_views_need_cubic_voxels(models, cpu):
+    model = models.scorer(num_views=16)
+    flat = Model(replace(model.card, spacing_zyx_mm=(2.0, 1.0, 1.0)), model.members)
+    with pytest.raises(ValueError, match="num_views: expected at most 8 where voxels are no cubes, found 16"):
+        Scorer(flat, model.card.part.inference, cpu)

@@ -62,7 +62,8 @@ POINT_ROWS = (("1.1", (10, 25, 16), 1.0, 6.0), ("1.2", (15, 16, 17), 0.0, np.nan
 
 @pytest.fixture
 def feed(volumes, findings):
-    feed = Feed(points(*POINT_ROWS), volumes, findings, PLAN)
+    further = {"ratings": np.arange(12, dtype=np.float32).reshape(3, 2, 2)}
+    feed = Feed(points(*POINT_ROWS), volumes, findings, PLAN, labels=further)
     yield feed
     feed.close()
 
@@ -117,6 +118,7 @@ def test_labels_weights_and_draws_belong_to_their_windows(feed):
         assert batch.weight_B[place] == expected[int(row)][1]
         np.testing.assert_equal(float(batch.labels["is_nodule"][place]), expected[int(row)][0])
     assert torch.isnan(batch.labels["malignancy"]).all()
+    assert torch.equal(batch.labels["ratings"][:, 0, 0], torch.from_numpy(4.0 * batch.rows).float())
     assert batch.draws["symmetry"].shape == (10, 3, 3)
     assert sorted(batch.draws) == ["hu_scale", "hu_shift", "symmetry", "zoom"]
     assert len({float(value) for value in batch.draws["zoom"]}) == 10

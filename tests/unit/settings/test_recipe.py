@@ -119,10 +119,18 @@ def with_unet(content):
             both(put("detector", value={"kind": "given"}), put("scorer", value={"kind": "unchanged"})),
             "scorer: expected a trained scorer for given candidates",
         ),
+        (
+            put("scorer", "training", "objective", value={"kind": "ratings"}),
+            "scorer.training.objective ratings: expected .* malignancy, nodule, ratings, found network resnet without "
+            "ratings",
+        ),
         (put("detector", "network", "channels", value=[0]), "detector.network.channels.0: .* found 0"),
         (put("detector", "network", "chanels", value=[4]), "unknown key 'detector.network.chanels'"),
         (put("detector", "network", "kind", value="vnet"), "detector.network.kind: .* unet, center_net, found 'vnet'"),
-        (drop("scorer", "network", "kind"), "scorer.network.kind: expected one of resnet, cnn3d, found none"),
+        (
+            drop("scorer", "network", "kind"),
+            "scorer.network.kind: expected one of resnet, rating_net, cnn3d, found none",
+        ),
         (put("scorer", "kind", value="best"), "scorer.kind: expected one of trained, unchanged, found 'best'"),
         (put("scorer", value={"kind": "unchanged", "network": 1}), "unknown key 'scorer.network'"),
         (drop("detector", "training", "num_steps"), "detector.training.num_steps: expected a value, found none"),

@@ -16,6 +16,7 @@ from lungpipe.settings.recipe import (
     DetectorInference,
     DetectorSampling,
     DetectorTraining,
+    RatingNetSettings,
     ResNetSettings,
     ScorerInference,
     ScorerSampling,
@@ -24,7 +25,19 @@ from lungpipe.settings.recipe import (
     TrainedScorer,
     UNetSettings,
 )
-from lungpipe.tables import CANDIDATES, EXCLUSIONS, HISTORY, NODULES, POINTS, SERIES, read_table, write_table
+from lungpipe.settings.recipe.scorer import RatingObjectiveSettings
+from lungpipe.tables import (
+    CANDIDATES,
+    EXCLUSIONS,
+    HISTORY,
+    NODULES,
+    POINTS,
+    RATING_COLUMNS,
+    RATINGS,
+    SERIES,
+    read_table,
+    write_table,
+)
 from lungpipe.training.detector import train_fold_detector
 from lungpipe.training.fold_model import FoldTables, FoldVolumes
 from lungpipe.training.members import TrainingJob
@@ -48,6 +61,12 @@ SUBSETS = {"1.0": 0, "1.1": 1, "1.2": 2, "1.3": 3, "1.4": 0}
 """1.4 is a second scan of the patient of 1.2."""
 
 
+def ratings_of(nodules):
+    """Ratings of malignancy and of a texture that four readers agree about; the other characteristics are unrated."""
+    table = nodules[["nodule_id", "malignancy_ratings"]].assign(texture_ratings="5;5;5;5")
+    return RATINGS.conform(table.reindex(columns=["nodule_id", *RATING_COLUMNS.values()]))
+
+
 @pytest.fixture
 def folder(tmp_path, make_nodules, make_exclusions):
     rows = [(uid, "p2" if uid == "1.4" else f"p{subset}", subset) for uid, subset in SUBSETS.items()]
@@ -56,6 +75,7 @@ def folder(tmp_path, make_nodules, make_exclusions):
     tables = {
         "series": (pd.DataFrame(rows, columns=list(SERIES.columns)), SERIES),
         "nodules": (nodules, NODULES),
+        "ratings": (ratings_of(nodules), RATINGS),
         "exclusions": (make_exclusions(), EXCLUSIONS),
         "mined": (pd.DataFrame(mined, columns=list(CANDIDATES.columns)), CANDIDATES),
     }
@@ -66,7 +86,7 @@ def folder(tmp_path, make_nodules, make_exclusions):
 
 @pytest.fixture
 def paths(folder):
-    return {name: str(folder / f"{name}.parquet") for name in ("series", "nodules", "exclusions", "mined")}
+    return {name: str(folder / f"{name}.parquet") for name in ("series", "nodules", "ratings", "exclusions", "mined")}
 
 
 @pytest.fixture
@@ -89,7 +109,7 @@ def train(part, paths, volumes, job):
     tables = FoldTables.read(paths, 1, 4)
     if part is DETECTOR:
         return train_fold_detector(part, tables, volumes, job, recipe="small")
-    findings = read_findings(tables, Path(paths["mined"]), "mean_gt_3")
+    findings = read_findings(tables, "mean_gt_3", ratings=Path(paths["ratings"]), mined=Path(paths["mined"]))
     return train_fold_scorer(part, tables, volumes, job, findings=findings, recipe="small")
 
 
@@ -124,6 +144,29 @@ def test_a_scorer_learns_from_mined_candidates_and_labels(cpu, paths, volumes):
     assert nodules["malignancy"].to_dict() == {"1.0": 0.0, "1.2": 0.0, "1.3": 1.0}
 
 
+def test_a_scorer_may_learn_the_ratings_without_a_detector(cpu, paths, volumes):
+    update = {"network": RatingNetSettings(channels=(3, 4))}
+    update["training"] = SCORER.training.model_copy(update={"objective": RatingObjectiveSettings()})
+    part = SCORER.model_copy(update=update)
+    tables = FoldTables.read(paths, 1, 4)
+    findings = read_findings(tables, "mean_gt_3", ratings=Path(paths["ratings"]))
+    trained = train_fold_scorer(part, tables, volumes, job(cpu), findings=findings, recipe="small")
+    assert set(trained.points["kind"]) == {"nodule", "lung"}
+    entropy = trained.history.loc[trained.history["metric"] == "validation_ratings_entropy", "value"]
+    # of nine characteristics malignancy and texture are rated, on scales of 5
+    assert (entropy.between(0.5 * 2 / 9 * np.log(5), 1.5 * 2 / 9 * np.log(5))).all()
+    other = part.model_copy(update={"training": weighted(part.training)})
+    again = train_fold_scorer(other, tables, volumes, job(cpu), findings=findings, recipe="small")
+    # two of four readers rated
+    weights = again.points[again.points["kind"] == "nodule"]["weight"]
+    assert weights.tolist() == [0.5] * 3
+    assert not again.history["value"].equals(trained.history["value"])
+
+
+def weighted(training):
+    return training.model_copy(update={"objective": RatingObjectiveSettings(has_consensus_weights=True)})
+
+
 def test_a_scan_without_a_volume_is_left_out(cpu, paths, volumes):
     stores = {uid: path for uid, path in volumes.stores.items() if uid != "1.0"}
     fewer = FoldVolumes(stores, volumes.spacing_zyx_mm, "d2")
@@ -136,7 +179,8 @@ def test_a_scorers_nodules_are_labelled_by_the_rule(paths):
     nodules = tables.nodules.assign(malignancy_ratings=["4;4;1;1", None, "3;4", "5;5;1;1", "1"])
     named = replace(tables, nodules=nodules)
     by_mean, by_two = (
-        read_findings(named, Path(paths["mined"]), rule) for rule in ("mean_gt_3", "at_least_two_readers_ge_4")
+        read_findings(named, rule, ratings=Path(paths["ratings"]), mined=Path(paths["mined"]))
+        for rule in ("mean_gt_3", "at_least_two_readers_ge_4")
     )
     assert by_mean.malignancy.index.tolist() == nodules["nodule_id"].tolist()
     np.testing.assert_array_equal(by_mean.malignancy, [0, np.nan, 1, 0, 0])

@@ -117,7 +117,7 @@ def test_training_may_keep_three_quarters_of_the_windows(ball_scans, cpu, monkey
     from lungpipe.training import members
 
     plans = []
-    monkeypatch.setattr(members, "Feed", lambda points, volumes, tables, plan, masks: plans.append(plan))
+    monkeypatch.setattr(members, "Feed", lambda points, volumes, tables, plan, masks, labels: plans.append(plan))
     open_feeds(ball_scans, feed_plan(ball_detector(), job_of(cpu)[0], SPACING))
     assert [plan.cache_bytes for plan in plans] == [3 * 2**30, 2**30]
 

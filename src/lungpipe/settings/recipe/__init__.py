@@ -15,6 +15,7 @@ from lungpipe.settings.recipe.networks import (
     Cnn3dSettings,
     NetworkSettings,
     Normalisation,
+    RatingNetSettings,
     ResNetSettings,
     UNetSettings,
 )
@@ -44,6 +45,7 @@ __all__ = [
     "Normalisation",
     "PatientSettings",
     "PeakDecoding",
+    "RatingNetSettings",
     "RecipeSettings",
     "ResNetSettings",
     "ScorerInference",

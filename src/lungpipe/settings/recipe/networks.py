@@ -113,3 +113,28 @@ class Cnn3dSettings(NetworkSettings):
     def smallest_patch_vox(self) -> int:
         """Smallest patch side that leaves a voxel after three poolings, voxels."""
         return 8
+
+
+class RatingNetSettings(NetworkSettings):
+    """3D ResNet with heads for nodule, malignancy, and the distributions of the readers' nine ratings."""
+
+    builds: ClassVar[str] = "lungpipe.models.rating_net:RatingNet"
+    heads: ClassVar[frozenset[str]] = frozenset({"nodule", "malignancy", "ratings"})
+
+    kind: Literal["rating_net"] = "rating_net"
+    """3D ResNet that also rates the nine characteristics"""
+    channels: Channels = (16, 32, 64)
+    """channels per stage; each stage halves the resolution"""
+    dropout: Fraction = 0.2
+    """dropout before the heads"""
+    num_scales: Literal[1, 2] = 1
+    """2 sees the patch's middle half and, beside it, the whole patch at half the resolution"""
+    has_diameter: bool = True
+    """whether the ratings also depend on the candidate's diameter"""
+    diameter_jitter: float = Field(default=0.15, ge=0)
+    """standard deviation of the random relative error of the diameter in training"""
+
+    @property
+    def smallest_patch_vox(self) -> int:
+        """Smallest patch side for which the last stage has a middle, voxels."""
+        return int(self.num_scales * (2 ** (len(self.channels) + 1) + 1))

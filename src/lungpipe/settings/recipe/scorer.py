@@ -4,11 +4,12 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from lungpipe.settings.base import Fraction, PositiveInt, Settings
-from lungpipe.settings.recipe.networks import Cnn3dSettings, ResNetSettings
+from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
+from lungpipe.settings.recipe.networks import Cnn3dSettings, RatingNetSettings, ResNetSettings
 from lungpipe.settings.recipe.training import TrainingSettings
 
-ScorerNetwork = Annotated[ResNetSettings | Cnn3dSettings, Field(discriminator="kind")]
+ScorerNetwork = Annotated[ResNetSettings | RatingNetSettings | Cnn3dSettings, Field(discriminator="kind")]
+NumViews = Literal[1, 2, 4, 8, 16, 24, 48]
 
 
 class ScorerSampling(Settings):
@@ -22,6 +23,8 @@ class ScorerSampling(Settings):
     """random points in the lungs of every scan, in addition to the detector's false positives"""
     nodule_fraction: Fraction = 0.5
     """share of a batch drawn around nodules"""
+    has_candidates: bool = True
+    """whether the detector's candidates are learned from; without them a scorer needs no detector"""
 
 
 class ScoreObjectiveSettings(Settings):
@@ -36,18 +39,41 @@ class ScoreObjectiveSettings(Settings):
     """weight of the malignancy loss relative to the nodule loss"""
 
 
+class RatingObjectiveSettings(Settings):
+    """Cross-entropy of nodule or not and of malignancy, and of the distributions of the readers' nine ratings."""
+
+    builds: ClassVar[str] = "lungpipe.training.rating_objective:RatingObjective"
+    needs: ClassVar[frozenset[str]] = frozenset({"nodule", "malignancy", "ratings"})
+
+    kind: Literal["ratings"] = "ratings"
+    """cross-entropy of nodule, malignancy and the nine ratings"""
+    malignancy_weight: float = Field(default=0.5, ge=0)
+    """weight of the malignancy loss relative to the nodule loss"""
+    ratings_weight: float = Field(default=0.5, ge=0)
+    """weight of the mean loss over the nine ratings relative to the nodule loss"""
+    has_consensus_weights: bool = False
+    """weigh each nodule by the share of readers who rated it"""
+
+
+ScorerObjective = Annotated[ScoreObjectiveSettings | RatingObjectiveSettings, Field(discriminator="kind")]
+
+
 class ScorerTraining(TrainingSettings):
     """Training of a scorer."""
 
-    objective: ScoreObjectiveSettings = ScoreObjectiveSettings()
+    objective: ScorerObjective = ScoreObjectiveSettings()
     """loss and validation score"""
 
 
 class ScorerInference(Settings):
     """How a scorer is applied to a candidate."""
 
-    num_views: Literal[1, 2, 4, 8] = 8
-    """flipped views averaged at test time"""
+    num_views: NumViews = 8
+    """views averaged at test time: flips, then also turns of the axes (above 8, for cubic voxels)"""
+    num_small_views: NumViews | None = None
+    """views of candidates with a diameter below `small_mm`; null: `num_views`"""
+    small_mm: PositiveFloat = 6.0
+    """diameter below which `num_small_views` are averaged, mm"""
     patches_per_batch: PositiveInt = 32
     """patches on the device at once"""
     has_detector_odds: bool = True
@@ -71,7 +97,12 @@ class TrainedScorer(Settings):
     """scoring"""
 
     @model_validator(mode="after")
-    def _patch_fits(self) -> "TrainedScorer":
+    def _parts_fit(self) -> "TrainedScorer":
+        objective = self.training.objective
+        if missing := sorted(objective.needs - self.network.heads):
+            expected = f"a network with the heads {', '.join(sorted(objective.needs))}"
+            without = f"network {self.network.kind} without {', '.join(missing)}"
+            raise ValueError(f"training.objective {objective.kind}: expected {expected}, found {without}")
         smallest, found = self.network.smallest_patch_vox, self.sampling.patch_size_vox
         if found < smallest:
             expected = f"at least {smallest} for the network {self.network.kind}"
