@@ -57,13 +57,13 @@ def findings(make_nodules, make_exclusions):
     return make_nodules(("1.1", (10, 25, 16), 6.0, None)), make_exclusions(("1.2", (12, 14, 18), 5.0))
 
 
+FURTHER = {"ratings": np.arange(12, dtype=np.float32).reshape(3, 2, 2)}
 POINT_ROWS = (("1.1", (10, 25, 16), 1.0, 6.0), ("1.2", (15, 16, 17), 0.0, np.nan), ("1.2", (2, 3, 31), np.nan, np.nan))
 
 
 @pytest.fixture
 def feed(volumes, findings):
-    further = {"ratings": np.arange(12, dtype=np.float32).reshape(3, 2, 2)}
-    feed = Feed(points(*POINT_ROWS), volumes, findings, PLAN, labels=further)
+    feed = Feed(points(*POINT_ROWS), volumes, findings, PLAN, labels=FURTHER)
     yield feed
     feed.close()
 
@@ -127,10 +127,10 @@ def test_labels_weights_and_draws_belong_to_their_windows(feed):
 
 def test_a_step_is_the_same_whatever_was_drawn_before(volumes, findings, feed):
     expected = [feed.batch(step) for step in range(4)]
-    other = Feed(points(*POINT_ROWS), volumes, findings, PLAN)
+    other = Feed(points(*POINT_ROWS), volumes, findings, PLAN, labels=FURTHER)
     assert all(same(other.batch(step), expected[step]) for step in (3, 1, 0, 2, 3))
     assert not same(expected[0], expected[1])
-    changed = Feed(points(*POINT_ROWS), volumes, findings, replace(PLAN, seed=6))
+    changed = Feed(points(*POINT_ROWS), volumes, findings, replace(PLAN, seed=6), labels=FURTHER)
     assert not same(changed.batch(0), expected[0])
     for opened in (other, changed):
         opened.close()
