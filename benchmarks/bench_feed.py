@@ -23,7 +23,8 @@ from rounds import print_table
 from scans import SEED, find_real_series, num_cores, read_resampled, write_scan
 
 from lungpipe.sampling.batch import Batch
-from lungpipe.sampling.feed import Feed, FeedPlan
+from lungpipe.sampling.feed import Feed
+from lungpipe.sampling.plan import FeedPlan
 from lungpipe.sampling.points import detector_points
 from lungpipe.settings.recipe import AugmentationSettings, DetectorSampling
 from lungpipe.tables import CENTER_COLUMNS, EXCLUSIONS, NODULES

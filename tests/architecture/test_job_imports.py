@@ -39,6 +39,7 @@ ALLOWED = {
     "detect_candidates": NETWORKS,
     "draw_figures": READ | {"matplotlib"},
     "evaluate_study": SETTINGS,
+    "import_whole_scans": TABLES,
     "mine_candidates": NETWORKS,
     "keep_scores": TABLES,
     "prepare_subset": SETTINGS | READ | {"cc3d"},

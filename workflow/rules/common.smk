@@ -8,7 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from lungpipe.datasets.annotations import DatasetError, find_candidates
-from lungpipe.datasets.read import METAIMAGE
+from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint, script_fingerprint
@@ -87,7 +87,11 @@ def raw_files(wildcards):
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
     unchanged = {path.as_posix() for path in unchanged_files(RAW.by_subset[subset], folder)}
-    return [ancient(file) if file in unchanged else file for file in RAW.files(subset)]
+    written = set(RAW.whole_files())
+    return [
+        ancient(file) if file in unchanged and file not in written else file
+        for file in RAW.files(subset)
+    ]
 
 
 def drawn_files():
@@ -97,6 +101,11 @@ def drawn_files():
     the rule that draws them, a new phantom would be prepared by the next run, and not by the one that draws it.
     """
     return [(RAW.root / "annotations.csv").as_posix()] if STUDY.dataset.kind == "phantom" else []
+
+
+def whole_scans(wildcards):
+    """The whole scans beside the dataset in a subset: their lungs are found, even where a crop's are its whole volume."""
+    return sorted(RAW.whole_subset_of(int(wildcards.subset)))
 
 
 def reference_files(wildcards):

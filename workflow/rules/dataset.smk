@@ -26,6 +26,30 @@ if STUDY.dataset.kind == "phantom":
             "../scripts/write_phantom.py"
 
 
+if RAW.whole_scans:
+
+    rule import_whole_scans:
+        input:
+            sources=[file for one in RAW.whole_scans for file in one.source_files()],
+        output:
+            scans=RAW.whole_files(),
+        log:
+            f"{D}/logs/import_whole_scans.log",
+        benchmark:
+            f"{D}/benchmarks/import_whole_scans.tsv"
+        conda:
+            "../../envs/runtime.yaml"
+        params:
+            run=f"{D}/tracking/run.json",
+            code=code_of("import_whole_scans", DICOM, METAIMAGE, NIFTI, ZIPPED),
+            scans=[
+                (one.source.as_posix(), one.scan.series_uid, one.scan.header_path.as_posix())
+                for one in RAW.whole_scans
+            ],
+        script:
+            "../scripts/import_whole_scans.py"
+
+
 if RAW.readings is not None:
 
     rule collect_ratings:
@@ -51,6 +75,7 @@ if RAW.readings is not None:
 rule collect_targets:
     input:
         tables=RAW.tables,
+        whole_tables=RAW.whole_tables,
         readings=[f"{D}/targets/nodule_ratings.csv"] if RAW.readings is not None else [],
     output:
         series=f"{D}/targets/series.parquet",
@@ -68,5 +93,6 @@ rule collect_targets:
         code=code_of("collect_targets"),
         root=lambda wildcards, input: os.path.dirname(input.tables[0]),
         subsets=RAW.subset_of(),
+        whole_scans=RAW.whole_subset_of(),
     script:
         "../scripts/collect_targets.py"

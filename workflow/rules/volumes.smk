@@ -30,6 +30,7 @@ rule prepare_subset:
         volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
+        whole_scans=whole_scans,
         settings=STUDY.preprocessing.model_dump(
             mode="json", exclude=SURROUNDINGS | {"lung_margin_mm"}
         ),
@@ -64,6 +65,7 @@ rule check_subset:
         scans=lambda wildcards: RAW.listing(int(wildcards.subset), with_references=True),
         margin_mm=STUDY.preprocessing.lung_margin_mm,
         is_whole=STUDY.preprocessing.lung_mask == "whole",
+        whole_scans=whole_scans,
     script:
         "../scripts/check_subset.py"
 

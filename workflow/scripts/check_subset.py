@@ -15,7 +15,7 @@ with open_job(snakemake, subset=subset) as job:
     scans, folder = [ScanFiles.from_texts(texts) for texts in params.scans], Path(snakemake.input.manifest).parent
     failures = read_table(Path(snakemake.input.failures), FAILURES)
     nodules = read_table(Path(snakemake.input.nodules), NODULES)
-    request = QcRequest(subset, nodules, params.margin_mm, params.is_whole)
+    request = QcRequest(subset, nodules, params.margin_mm, params.is_whole, frozenset(params.whole_scans))
     write_table(check_volumes(scans, folder, failures, request, threads=num_threads), Path(snakemake.output.qc), QC)
     workers = Workers(num_threads, min(worker_mib, granted_mib) * 2**20)
     table = compare_lungs(scans, folder, CompareRequest(subset, params.is_whole), workers, log=job.say)

@@ -1,28 +1,27 @@
+from dataclasses import replace
 from pathlib import Path
-
-import pandas as pd
 
 from lungpipe.evaluation.evaluate_study import evaluate_study, headline, write_study
 from lungpipe.evaluation.study_tables import StudyTables
+from lungpipe.evaluation.whole_scans import whole_scan_figures, whole_scan_table
 from lungpipe.patients.aggregate import aggregate_folds
 from lungpipe.services.job import open_job
 from lungpipe.settings import EvaluationSettings
-from lungpipe.tables import EXCLUSIONS, NODULES, SCORED, SERIES, read_table
+from lungpipe.tables import replacing
 
 settings = EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
 params = snakemake.params
 with open_job(snakemake) as job:
-    scored, validation = (
-        pd.concat([read_table(Path(path), SCORED) for path in snakemake.input[name]], ignore_index=True)
-        for name in ("scored", "validation")
-    )
-    truth = {"series": SERIES, "nodules": NODULES, "exclusions": EXCLUSIONS}
-    truth = {name: read_table(Path(snakemake.input[name]), contract) for name, contract in truth.items()}
+    read = StudyTables.read(snakemake.input)
+    whole, tables = whole_scan_table(read, params.whole_scans, params.folds), read.without(params.whole_scans)
     rule = settings.malignancy_rule
-    patients = aggregate_folds(scored, truth["series"], truth["nodules"], folds=params.folds, rule=rule)
-    tables = StudyTables(scored=scored, patients=patients, validation=validation, **truth)
+    patients = aggregate_folds(tables.scored, tables.series, tables.nodules, folds=params.folds, rule=rule)
+    tables = replace(tables, patients=patients)
     evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
     write_study(evaluation, patients, Path(snakemake.output.evaluation).parent)
+    with replacing(Path(snakemake.output.whole_scans)) as temporary:
+        whole.to_csv(temporary, index=False)
     data = [Path(snakemake.input.series), Path(snakemake.input.nodules)]
     # not evaluation.json: its warnings name series, and no identifier leaves the results folder
-    job.log_result(headline(evaluation.summary), [Path(snakemake.output.froc)], data)
+    figures = headline(evaluation.summary) | whole_scan_figures(whole)
+    job.log_result(figures, [Path(snakemake.output.froc)], data)

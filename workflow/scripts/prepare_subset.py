@@ -15,6 +15,7 @@ request = PrepareRequest(
     settings=PreprocessingSettings.model_validate(params.settings | surroundings),
     subset=subset,
     code=params.volume_code,
+    whole_scans=frozenset(params.whole_scans),
 )
 with open_job(snakemake, subset=subset) as job:
     scans = [ScanFiles.from_texts(texts) for texts in params.scans]

@@ -13,6 +13,7 @@ from lungpipe.datasets.annotations import (
     has_all_ratings,
 )
 from lungpipe.datasets.luna16 import LUNGS_FOLDER, MASKS_FOLDER, Listing, ScanFiles, check_dataset, find_mask
+from lungpipe.datasets.whole_scans import WholeScan, find_whole_scans
 from lungpipe.phantom import PHANTOM_TABLES, planned_files
 from lungpipe.settings import ConfigSettings, DatasetSettings
 
@@ -27,12 +28,18 @@ class Readings:
 
 @dataclass(frozen=True, slots=True)
 class RawScans:
-    """Root folder, scans by subset, the tables beside them, and the readings that make up for missing ratings."""
+    """Root folder, scans by subset, the tables beside them, and the readings that make up for missing ratings.
+
+    `by_subset` includes the whole scans beside a dataset of crops, as the MetaImage files that a rule writes;
+    `whole_scans` are the same scans with their sources, and `whole_tables` their tables.
+    """
 
     root: Path
     by_subset: Listing
     tables: tuple[str, ...]
     readings: Readings | None = None
+    whole_scans: tuple[WholeScan, ...] = ()
+    whole_tables: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, study: ConfigSettings) -> "RawScans":
@@ -49,12 +56,15 @@ class RawScans:
             return cls(root, scans, tuple((root / name).as_posix() for name in PHANTOM_TABLES))
         root = Path(str(dataset.root))
         listing = check_dataset(root, dataset.num_subsets)
-        names = (ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE)
+        whole = find_whole_scans(dataset, study.dataset_dir / "whole_scans", listing) if dataset.whole_scans else ()
+        beside = {subset: tuple(one.scan for one in whole if one.subset == subset) for subset in listing}
         return cls(
             root,
-            listing,
-            tuple((root / name).as_posix() for name in names if (root / name).is_file()),
+            {subset: (*scans, *beside[subset]) for subset, scans in listing.items()},
+            _tables_in(root),
             _find_readings(dataset, root),
+            whole,
+            _tables_in(Path(str(dataset.whole_scan_tables))) if whole else (),
         )
 
     def files(self, subset: int) -> list[str]:
@@ -92,13 +102,28 @@ class RawScans:
         return [(scan if with_references else replace(scan, reference=None)).to_texts() for scan in scans]
 
     def subset_of(self) -> dict[str, int]:
-        """Return the subset of every series."""
-        return {scan.series_uid: subset for subset, scans in self.by_subset.items() for scan in scans}
+        """Return the subset of every series of the dataset itself, without whole scans beside it."""
+        beside = self.whole_subset_of()
+        listed = {scan.series_uid: subset for subset, scans in self.by_subset.items() for scan in scans}
+        return {uid: subset for uid, subset in listed.items() if uid not in beside}
+
+    def whole_subset_of(self, subset: int | None = None) -> dict[str, int]:
+        """Return the subset of every whole scan beside the dataset, or of those of one subset."""
+        return {one.scan.series_uid: one.subset for one in self.whole_scans if subset in (None, one.subset)}
+
+    def whole_files(self) -> list[str]:
+        """Return the MetaImage files of the whole scans beside the dataset."""
+        return [path.as_posix() for one in self.whole_scans for path in paths_of(one.scan)]
 
 
 def paths_of(scan: ScanFiles) -> tuple[Path, ...]:
     """Return the one or two files of a scan, without those of its reference lung mask."""
     return tuple(dict.fromkeys((scan.header_path, scan.data_path)))
+
+
+def _tables_in(root: Path) -> tuple[str, ...]:
+    names = (ANNOTATIONS_FILE, EXCLUSIONS_FILE, RATINGS_FILE, SERIES_FILE)
+    return tuple((root / name).as_posix() for name in names if (root / name).is_file())
 
 
 def _find_readings(dataset: DatasetSettings, root: Path) -> Readings | None:

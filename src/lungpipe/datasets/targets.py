@@ -47,20 +47,29 @@ class Targets:
     exclusions: pd.DataFrame
 
 
-def collect_targets(root: Path, subsets: Mapping[str, int], readings_path: Path | None = None) -> Targets:
+def collect_targets(
+    root: Path, subsets: Mapping[str, int], readings_path: Path | None = None, *, is_partial: bool = False
+) -> Targets:
     """Return the targets of a dataset whose tables are in `root`; `subsets` gives the subset of every series.
 
     The ratings are those of the dataset's nodule_ratings.csv. Columns that this file does not have are taken from
     `readings_path`, a table of `lungpipe ratings`; its series are those that the dataset's series were cut from.
+    `is_partial`: the tables may hold other series too, whose rows are left out.
 
     Raises:
         DatasetError: tables that contradict each other or the subset folders.
     """
     root = Path(root)
-    nodules = _read_known(root, ANNOTATIONS_FILE, read_annotations, subsets)
-    exclusions = _read_known(root, EXCLUSIONS_FILE, read_exclusions, subsets)
-    own = read_ratings(root / RATINGS_FILE)
-    check_known(root / RATINGS_FILE, own, subsets)
+
+    def read_known(name: str, read: Callable[[Path], pd.DataFrame]) -> pd.DataFrame:
+        table = read(root / name)
+        if not is_partial:
+            check_known(root / name, table, subsets)
+        return table[table["series_uid"].isin(list(subsets))].reset_index(drop=True)
+
+    nodules = read_known(ANNOTATIONS_FILE, read_annotations)
+    exclusions = read_known(EXCLUSIONS_FILE, read_exclusions)
+    own = read_known(RATINGS_FILE, read_ratings)
     rated = match_ratings(nodules, own, root / RATINGS_FILE)
     if readings_path is not None:
         rated = _fill(rated, find_ratings(nodules, read_ratings(readings_path), read_sources(root)))
@@ -143,14 +152,6 @@ def read_targets(folder: Path) -> Targets:
 
 
 _FILES: dict[str, Contract] = {"series": SERIES, "nodules": NODULES, "ratings": RATINGS, "exclusions": EXCLUSIONS}
-
-
-def _read_known(
-    root: Path, name: str, read: Callable[[Path], pd.DataFrame], subsets: Mapping[str, int]
-) -> pd.DataFrame:
-    table = read(root)
-    check_known(root / name, table, subsets)
-    return table
 
 
 def _series_table(subsets: Mapping[str, int], patients: dict[str, str]) -> pd.DataFrame:

@@ -30,12 +30,19 @@ class PrepareRequest:
 
     `code` is the fingerprint of the code that makes a volume (`prepare_volume` and the reader); `reader` names the
     reader of the scans' format. Annotations are not used, so a change of annotations prepares nothing again.
+    `whole_scans` are the series whose lungs are found even where `lung_mask` is `whole`: whole scans beside crops.
     """
 
     settings: PreprocessingSettings
     code: str
     subset: int
     reader: str = METAIMAGE
+    whole_scans: frozenset[str] = frozenset()
+
+    def settings_of(self, series_uid: str) -> PreprocessingSettings:
+        """Return the settings of one series."""
+        is_beside = series_uid in self.whole_scans
+        return self.settings.model_copy(update={"lung_mask": "threshold"}) if is_beside else self.settings
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -109,7 +116,10 @@ def _list_tasks(scans: Sequence[ScanFiles], folder: Path, request: PrepareReques
     doubles = [uid for uid, count in Counter(scan.series_uid for scan in scans).items() if count > 1]
     if doubles:
         raise ValueError(f"subset {request.subset}: expected every series once, found {doubles[0]} twice")
-    return [ScanTask(scan, folder, request.settings, request.code, reader=request.reader) for scan in scans]
+    return [
+        ScanTask(scan, folder, request.settings_of(scan.series_uid), request.code, reader=request.reader)
+        for scan in scans
+    ]
 
 
 def _need(task: ScanTask, limit_bytes: int) -> int:

@@ -24,13 +24,14 @@ ReadLungs = Callable[[Window], NDArray[Any]]
 class QcRequest:
     """The inputs of a check besides the volumes: annotated nodules (contract NODULES), and the margin of the lungs.
 
-    `is_whole`: the masks are whole volumes, which have no sides.
+    `is_whole`: the masks are whole volumes, which have no sides, except those of the series `whole_scans`.
     """
 
     subset: int
     nodules: pd.DataFrame
     margin_mm: float
     is_whole: bool
+    whole_scans: frozenset[str] = frozenset()
 
 
 def check_volumes(
@@ -82,7 +83,7 @@ def prepared_row(
     row = qc_row(entry.series_uid, request.subset, source, counts)
     row["remarks"] = "; ".join(entry.remarks)
     measured = {"lungs_ml": entry.lungs_ml, "min_hu": float(entry.min_hu), "max_hu": float(entry.max_hu)}
-    if request.is_whole:
+    if request.is_whole and entry.series_uid not in request.whole_scans:
         return {**row, **measured}
     left_ml, right_ml = side_volumes(lungs, grid)
     return {**row, **measured, "left_lung_ml": round(left_ml, 3), "right_lung_ml": round(right_ml, 3)}

@@ -4,10 +4,9 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -19,7 +18,8 @@ from lungpipe.sampling.batch import Batch
 from lungpipe.sampling.blocks import BlockCache, VolumeShelf
 from lungpipe.sampling.draws import draw_augmentation
 from lungpipe.sampling.near import list_near
-from lungpipe.settings.recipe import AugmentationSettings
+from lungpipe.sampling.plan import FeedPlan
+from lungpipe.sampling.pools import Pools
 from lungpipe.tables import CENTER_COLUMNS, POINTS
 from lungpipe.volumes.store import VolumeError
 
@@ -27,45 +27,6 @@ MaskReader = Callable[[str, Window], NDArray[np.uint8]]
 """Returns the annotated mask (0/1, zyx) of a series' nodules in a window of its stored volume."""
 
 LABELS = ("is_nodule", "malignancy")
-
-
-@dataclass(frozen=True, slots=True)
-class FeedPlan:
-    """How batches are drawn and windows cut.
-
-    A window is a patch and `margin_vox` on each side; the window's centre is up to `max_offset_vox` from the point
-    along each axis. `nodule_fraction` of a batch (`batch_size` windows, over all processes) is drawn from the points
-    inside nodules, in proportion to diameter ** -small_nodule_power; the others from all points, or (`rest="others"`)
-    from points outside nodules. Process `rank` of `world_size` gets every world_size-th window. Without `augmentation`
-    a batch has no draws. `cache_bytes` bounds the blocks that are kept in memory. `is_pinned` puts batches into
-    page-locked memory, for CUDA.
-    """
-
-    patch_size_vox: int
-    batch_size: int
-    seed: int
-    max_offset_vox: int = 0
-    margin_vox: int = 0
-    nodule_fraction: float = 0.5
-    small_nodule_power: float = 0.0
-    rest: Literal["all", "others"] = "all"
-    mask: Literal["sphere", "annotated"] = "sphere"
-    augmentation: AugmentationSettings | None = None
-    rank: int = 0
-    world_size: int = 1
-    cache_bytes: int = 2**31
-    num_threads: int = 1
-    is_pinned: bool = False
-
-    @property
-    def window_vox(self) -> int:
-        """Side of a window, voxels."""
-        return self.patch_size_vox + 2 * self.margin_vox
-
-    @property
-    def block_vox(self) -> int:
-        """Side of the block kept around a point, voxels: a window and the largest offset on both sides."""
-        return self.window_vox + 2 * self.max_offset_vox
 
 
 class Feed:
@@ -104,7 +65,7 @@ class Feed:
         self._shelf = VolumeShelf(volumes)
         self.spacing_zyx_mm = self._one_spacing()
         self._place_blocks(points, findings)
-        self._positives, self._shares, self._rest = _split(points, plan)
+        self._pools = Pools.of(points, plan)
         self._blocks, self._mask_blocks = self._open_caches(masks)
         self._threads = ThreadPoolExecutor(max(plan.num_threads, 1), thread_name_prefix="feed")
 
@@ -119,11 +80,7 @@ class Feed:
         """
         plan = self.plan
         rng = np.random.default_rng([plan.seed, step])
-        num_positive = round(plan.nodule_fraction * plan.batch_size) if len(self._positives) else 0
-        chosen = np.searchsorted(self._shares, rng.random(num_positive), side="right")
-        rest = self._rest[rng.integers(0, len(self._rest), plan.batch_size - num_positive)]
-        # shuffled, so that every part of the batch has nodules and other points
-        rows = rng.permutation(np.concatenate([self._positives[chosen], rest]))
+        rows = self._pools.draw(rng)
         offsets = rng.integers(0, 2 * plan.max_offset_vox + 1, (plan.batch_size, 3))
         draws = {} if plan.augmentation is None else draw_augmentation(rng, plan.batch_size, plan.augmentation)
         own = slice(plan.rank, None, plan.world_size)
@@ -223,21 +180,6 @@ class Feed:
 
     def _read_mask(self, masks: MaskReader, row: int) -> NDArray[np.uint8]:
         return masks(self._series[row], self._window(row))
-
-
-def _split(points: pd.DataFrame, plan: FeedPlan) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.int64]]:
-    """Return the rows inside nodules, the upper ends of their shares of 1, and the rows of the rest of a batch."""
-    is_positive = points["is_nodule"].to_numpy() == 1
-    positives = np.flatnonzero(is_positive)
-    rest = np.arange(len(points)) if plan.rest == "all" else np.flatnonzero(~is_positive)
-    if not len(rest) and plan.nodule_fraction < 1:
-        raise ValueError("feed: expected points outside nodules, found none")
-    diameters = points["diameter_mm"].to_numpy()[positives]
-    share = np.where(diameters > 0, diameters, 10.0) ** -plan.small_nodule_power
-    ends = np.cumsum(share) / share.sum() if len(share) else share
-    # rounding must not leave the last end below 1
-    ends[-1:] = 1.0
-    return positives, ends, rest
 
 
 def _cut_windows(blocks: list[NDArray[Any]], corners: list[list[int]], size: int) -> NDArray[Any]:

@@ -3,7 +3,7 @@
 import copy
 import os
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,10 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
             "scale.scorer"
         )
     dataset = merged.get("dataset")
-    for key in ("root", "lidc_xml", "lidc_annotations"):
-        if isinstance(dataset, dict) and isinstance(dataset.get(key), str):
-            dataset[key] = expand_variables(dataset[key])
+    if isinstance(dataset, dict):
+        _expand_paths(dataset, ("root", "lidc_xml", "lidc_annotations", "whole_scan_tables"))
+        if isinstance(whole_scans := dataset.get("whole_scans"), dict):
+            _expand_paths(whole_scans, tuple(whole_scans))
     parts = scaled(recipe, _read_scale(merged.get("scale")))
     try:
         study = StudySettings.model_validate(merged | parts)
@@ -107,6 +108,12 @@ def overlay(base: Mapping[str, Any], delta: Mapping[str, Any]) -> dict[str, Any]
         else:
             merged[key] = copy.deepcopy(value)
     return merged
+
+
+def _expand_paths(section: dict[str, Any], keys: Iterable[str]) -> None:
+    for key in keys:
+        if isinstance(section.get(key), str):
+            section[key] = expand_variables(section[key])
 
 
 def expand_variables(text: str) -> str:

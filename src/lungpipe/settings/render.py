@@ -130,6 +130,8 @@ def type_words(entry: dict[str, Any]) -> str:
         parts = {type_words(part) for part in entry.get("prefixItems", [entry.get("items", {})])}
         length = f"{entry['maxItems']} x " if "maxItems" in entry else ""
         return f"list of {length}{' or '.join(sorted(parts))}"
+    if entry["type"] == "object":
+        return f"mapping of text to {type_words(entry['additionalProperties'])}"
     words = {"integer": "integer", "number": "number", "string": "text", "boolean": "true or false"}[entry["type"]]
     bounds = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
     limits = [f"{sign} {entry[key]:g}" for key, sign in bounds.items() if key in entry]

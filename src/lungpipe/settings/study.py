@@ -43,6 +43,10 @@ class DatasetSettings(Settings):
     """LIDC-IDRI reading XML (folder or zip): source of the ratings that nodule_ratings.csv in `root` does not have"""
     lidc_annotations: str | None = None
     """folder with annotations.csv and annotations_excluded.csv of the scans that `lidc_xml` describes; null: `root`"""
+    whole_scans: dict[str, str] = Field(default={})
+    """whole scans beside a dataset of crops: series UID and file or DICOM folder; trained on, and evaluated apart"""
+    whole_scan_tables: str | None = None
+    """folder with annotations.csv, annotations_excluded.csv and series.csv (patient, subset) of `whole_scans`"""
     num_subsets: PositiveInt = 10
     """number of subset folders, which is the number of cross-validation folds"""
     phantom: PhantomSettings = PhantomSettings()
@@ -52,6 +56,11 @@ class DatasetSettings(Settings):
     def _root_where_needed(self) -> "DatasetSettings":
         if self.kind == "luna16" and not self.root:
             raise ValueError("root: expected the LUNA16 folder for dataset.kind 'luna16', found nothing")
+        if self.whole_scans and self.kind != "luna16":
+            found = f"found {len(self.whole_scans)}"
+            raise ValueError(f"whole_scans: expected none for dataset.kind {self.kind!r}, {found}")
+        if self.whole_scans and not self.whole_scan_tables:
+            raise ValueError("whole_scan_tables: expected the folder of the tables of whole_scans, found nothing")
         return self
 
 

@@ -198,6 +198,7 @@ POINTS = Contract(
         "diameter_mm": Column("float64", "of the nodule around the point, mm; missing outside nodules", True),
         "is_nodule": Column("float64", "1 inside a nodule, 0 not; missing on an excluded finding", True),
         "malignancy": Column("float64", "label of the nodule around the point; missing if unknown", True),
+        "is_crop": Column("bool", "whether the volume is a crop, all of which counts as lung"),
         "weight": Column("float64", "weight of the point in the loss"),
     },
 )

@@ -15,7 +15,8 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lungpipe.models import Hardware, build_network, resolve
-from lungpipe.sampling.feed import Feed, FeedPlan, MaskReader
+from lungpipe.sampling.feed import Feed, MaskReader
+from lungpipe.sampling.plan import FeedPlan
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.tables import HISTORY
 from lungpipe.training.augment import margin_for
@@ -143,6 +144,7 @@ def feed_plan(part: Part, job: TrainingJob, spacing_zyx_mm: tuple[float, float, 
         margin_vox=margin_for(training.augmentation, size, spacing_zyx_mm),
         batch_size=training.batch_size,
         nodule_fraction=part.sampling.nodule_fraction,
+        whole_scan_fraction=part.sampling.whole_scan_fraction,
         augmentation=training.augmentation,
         seed=job.seed,
         rank=mine.rank,

@@ -135,6 +135,22 @@ def test_whole_mask_labels_every_voxel(subset, tmp_path):
     assert (open_volume(tmp_path / "out" / result.entries[0].store).read_lungs() == 1).all()
 
 
+def test_the_lungs_of_a_whole_scan_beside_crops_are_found(subset, tmp_path):
+    files, _ = subset
+    whole = SETTINGS.model_copy(update={"lung_mask": "whole"})
+    request = PrepareRequest(whole, "v1", 0, whole_scans=frozenset({"1.2.1"}))
+    result = prepare_subset(files, tmp_path / "out", request, num_workers=1, log=[].append)
+    assert [bool(open_volume(tmp_path / "out" / entry.store).read_lungs().all()) for entry in result.entries] == [
+        True,
+        False,
+        True,
+    ]
+    alone = run(subset, tmp_path / "alone")
+    assert alone.entries[1].content_sha256 == result.entries[1].content_sha256
+    # a scan that becomes a whole scan is prepared again, the others are kept
+    assert counts(run(subset, tmp_path / "out", settings=whole)) == (2, 1, 0, 0)
+
+
 @pytest.mark.parametrize("damage", ["missing", "truncated", "gone"])
 def test_damaged_store_is_computed_again(subset, tmp_path, damage):
     first = run(subset, tmp_path / "out")

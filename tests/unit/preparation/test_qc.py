@@ -89,6 +89,8 @@ def test_a_mask_that_is_the_whole_volume_has_no_sides(check):
     qc = check(settings={"lung_mask": "whole"}, is_whole=True)
     assert qc[["left_lung_ml", "right_lung_ml"]].isna().all(axis=None)
     assert (qc["lungs_ml"] > 0).all()
+    qc = check(settings={"lung_mask": "whole"}, is_whole=True, whole_scans=frozenset({"1.2.1"}))
+    assert qc["left_lung_ml"].notna().tolist() == [False, True, False]
 
 
 def test_nodules_count_where_they_are_annotated(check, subset):

@@ -10,7 +10,8 @@ import pytest
 import torch
 
 from lungpipe.sampling.batch import NODULE
-from lungpipe.sampling.feed import Feed, FeedPlan
+from lungpipe.sampling.feed import Feed
+from lungpipe.sampling.plan import FeedPlan
 from lungpipe.sampling.points import detector_points
 from lungpipe.sampling.targets import paint_masks
 from lungpipe.settings.recipe import AugmentationSettings, DetectorSampling
@@ -39,6 +40,7 @@ def points(*rows):
             diameter_mm=[row[3] for row in rows],
             is_nodule=[row[2] for row in rows],
             malignancy=np.nan,
+            is_crop=False,
             weight=[1.0 + row for row in range(len(rows))],
         )
     )

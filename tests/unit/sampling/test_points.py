@@ -132,3 +132,24 @@ def test_random_voxels_are_drawn_evenly_from_the_mask_alone():
 
 def test_an_empty_mask_has_no_voxels():
     assert random_voxels(np.zeros((2, 2, 2), np.uint8), 5, np.random.default_rng(0)).shape == (0, 3)
+
+
+def test_whole_scans_beside_crops_get_as_many_points_per_litre_as_the_crops(write_store, make_nodules, make_exclusions):
+    lungs = np.zeros(SHAPE)
+    lungs[:, :, 2:] = 1
+    small, whole = write_store("1.1", HU[:8]), write_store("1.2", HU, lungs=lungs)
+    sampling = DetectorSampling(lung_points_per_scan=10)
+
+    def look(volumes):
+        return detector_points(volumes, make_nodules(), make_exclusions(), sampling, seed=1)
+
+    points = look({"1.1": small, "1.2": whole})
+    counts = points.groupby("series_uid").size().to_dict()
+    # 16 x 18 x 18 voxels of lung against 8 x 18 x 20 of a crop
+    assert counts == {"1.1": 10, "1.2": 18}
+    assert points.groupby("series_uid")["is_crop"].first().to_dict() == {"1.1": True, "1.2": False}
+    # the first ten are those that the scan has alone
+    alone = look({"1.2": whole})
+    assert len(alone) == 10
+    assert centers(points)[10:20] == centers(alone)
+    assert all(center[2] >= 2 for center in centers(points)[10:])

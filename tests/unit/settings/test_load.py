@@ -171,3 +171,17 @@ def test_a_variable_without_a_value_is_named(monkeypatch, recipes):
     assert config["dataset"]["root"] == "${ABSENT}/raw"
     config["dataset"]["lidc_xml"] = "${ABSENT}/xml.zip"
     assert load_study(config, recipes).dataset.lidc_xml == "/data/xml.zip"
+
+
+def test_whole_scans_need_tables_and_a_dataset_of_files(recipes, monkeypatch):
+    monkeypatch.setenv("SCANS", "/data")
+    dataset = {"kind": "luna16", "root": "/data/crops", "whole_scan_tables": "${SCANS}/tables"}
+    config = {"dataset": {**dataset, "whole_scans": {"1.2": "${SCANS}/dicom/a"}}}
+    study = load_study(config, recipes)
+    assert study.dataset.whole_scans == {"1.2": "/data/dicom/a"}
+    assert study.dataset.whole_scan_tables == "/data/tables"
+    del config["dataset"]["whole_scan_tables"]
+    with pytest.raises(SettingsError, match=r"dataset\.whole_scan_tables: expected the folder of the tables"):
+        load_study(config, recipes)
+    with pytest.raises(SettingsError, match=r"dataset\.whole_scans: expected none for .*'phantom', found 1"):
+        load_study({"dataset": {"whole_scans": {"1.2": "a"}, "whole_scan_tables": "b"}}, recipes)

@@ -24,6 +24,8 @@ class DetectorSampling(Settings):
     """random points in the lungs of every scan, with or without nodules"""
     small_nodule_power: float = Field(default=1.0, ge=0)
     """nodules are drawn in proportion to diameter ** -power; 1 draws 4 mm five times as often as 20 mm"""
+    whole_scan_fraction: Fraction = 0.25
+    """in a dataset of crops and whole scans: share of a batch drawn in whole scans outside nodules"""
     mask: Literal["sphere", "annotated"] = "sphere"
     """`sphere` paints balls of the annotated diameter; `annotated` uses nodule masks, balls without a mask"""
 

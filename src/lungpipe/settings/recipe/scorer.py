@@ -23,6 +23,8 @@ class ScorerSampling(Settings):
     """random points in the lungs of every scan, in addition to the detector's false positives"""
     nodule_fraction: Fraction = 0.5
     """share of a batch drawn around nodules"""
+    whole_scan_fraction: Fraction = 0.25
+    """in a dataset of crops and whole scans: share of a batch drawn in whole scans outside nodules"""
     has_candidates: bool = True
     """whether the detector's candidates are learned from; without them a scorer needs no detector"""
 
