@@ -4,16 +4,19 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from lungpipe.datasets.annotations import SERIES_FILE, DatasetError, read_annotations, read_exclusions, read_patients
 from lungpipe.datasets.luna16 import Listing, ScanFiles
 from lungpipe.datasets.targets import Targets, collect_targets
-from lungpipe.settings import DatasetSettings
 from lungpipe.tables import EXCLUSIONS, NODULES, RATINGS, SERIES
 from lungpipe.tables.csv_input import parse_number, read_texts
 from lungpipe.tables.errors import InputError
+
+if TYPE_CHECKING:
+    from lungpipe.settings import DatasetSettings
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class WholeScan:
         return [path.as_posix() for path in files if path.is_file()]
 
 
-def find_whole_scans(dataset: DatasetSettings, folder: Path, listing: Listing) -> tuple[WholeScan, ...]:
+def find_whole_scans(dataset: "DatasetSettings", folder: Path, listing: Listing) -> tuple[WholeScan, ...]:
     """Return the whole scans of the settings, with MetaImage files in `folder`, after checking them and their tables.
 
     The subset of a scan is that of series.csv in `dataset.whole_scan_tables`.
@@ -91,7 +94,7 @@ def add_whole_scans(
     )
 
 
-def _read_subsets(path: Path, dataset: DatasetSettings) -> dict[str, int]:
+def _read_subsets(path: Path, dataset: "DatasetSettings") -> dict[str, int]:
     if not path.is_file():
         raise DatasetError(f"{path}: expected the patient and subset of every whole scan, found no file")
     try:
