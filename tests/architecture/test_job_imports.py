@@ -39,7 +39,7 @@ ALLOWED = {
     "detect_candidates": NETWORKS,
     "draw_figures": READ | {"matplotlib"},
     "evaluate_study": SETTINGS,
-    "import_whole_scans": TABLES,
+    "import_whole_scans": SETTINGS | {"scipy"},
     "mine_candidates": NETWORKS,
     "keep_scores": TABLES,
     "prepare_subset": SETTINGS | READ | {"cc3d"},
