@@ -112,9 +112,11 @@ def _opened(path: Path) -> safe_open:
 
 def _refuse_other_files(path: Path) -> None:
     with Path(path).open("rb") as stream:
-        start = stream.read(8)
-        if start.startswith(PICKLE_STARTS):
+        start, first = stream.read(8), stream.read(1)
+        # the length of a safetensors header may begin with the same byte; its JSON follows at once
+        if start.startswith(PICKLE_STARTS) and first != b"{":
             raise ValueError(f"{path}: expected a model in safetensors, found a pickle, which could run any code")
+        stream.seek(8)
         length = int.from_bytes(start, "little")
         size = Path(path).stat().st_size
         try:

@@ -199,6 +199,16 @@ class Trap:
         return Path.touch, (Path("sprung"),)
 
 
+def test_a_header_whose_length_begins_as_a_pickle_does_is_no_pickle(tmp_path):
+    path = tmp_path / "m.safetensors"
+    for length in range(0, 256, 8):
+        save_model(path, make_model(num_members=1, recipe="r" * (length + 1)))
+        if path.read_bytes()[0] == 0x80:
+            break
+    assert path.read_bytes()[0] == 0x80
+    assert load_model(path).card.recipe == "r" * (length + 1)
+
+
 @pytest.mark.parametrize("write", [torch.save, lambda trap, path: path.write_bytes(pickle.dumps(trap))])
 def test_a_pickle_is_refused_and_not_run(tmp_path, monkeypatch, write):
     monkeypatch.chdir(tmp_path)
