@@ -32,8 +32,9 @@ test-gpu: $(VENV)/.installed-test  ## the tests that need a CUDA device
 bench: $(VENV)/.installed-bench  ## install the peers, then run every benchmark
 	set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; python "$$file"; done
 
-generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, envs/ and docs/reruns.md
+generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, envs/, docs/reruns.md and docs/result.schema.json
 	python -m lungpipe.settings.generate
+	python -m lungpipe.prediction.schema docs/result.schema.json
 	python tests/support/edit_matrix.py
 
 golden: $(VENV)/.installed-test  ## record the losses of every network again, after a change of computation

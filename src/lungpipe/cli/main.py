@@ -9,19 +9,20 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import detect, evaluate, fetch, phantom, prepare, ratings
+from lungpipe.cli import detect, evaluate, fetch, phantom, predict, prepare, ratings
 
 app = typer.Typer(
     name="lungpipe",
-    help="Lung nodules in CT: prepare scans, detect nodules, download LUNA16, evaluate submissions by official rules.",
+    help="Lung nodules in CT: find nodules, prepare scans, download LUNA16, evaluate submissions by official rules.",
     epilog="Exit codes: 0 done, 1 unexpected error or scans that failed, 2 bad input or wrong command line, "
-    "130 interrupted.",
+    "3 a scan that must not be judged, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 evaluate.register(app)
 prepare.register(app)
+predict.register(app)
 detect.register(app)
 phantom.register(app)
 ratings.register(app)
@@ -40,4 +41,4 @@ def main(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Lung nodules in CT: prepare scans, detect nodules, download LUNA16, evaluate submissions by official rules."""
+    """Lung nodules in CT: find nodules, prepare scans, download LUNA16, evaluate submissions by official rules."""

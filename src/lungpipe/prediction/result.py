@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Final, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -13,7 +13,7 @@ from lungpipe.prediction.paint import paint_nodules
 from lungpipe.resampling.resample import resample_labels
 from lungpipe.volumes.volume import MemoryVolume
 
-NOTICE = "Research use only, not a medical device"
+NOTICE: Final = "Research use only, not a medical device"
 """Part of every output."""
 Side = Literal["left", "right"]
 

@@ -19,8 +19,10 @@ from lungpipe.volumes.store import open_volume
 IMAGE_ENDINGS = (".nii.gz", ".nii", ".mhd", ".mha")
 
 
-def write_image(path: Path, array: NDArray[np.generic], grid: Grid) -> None:
+def write_image(path: Path, array: NDArray[np.generic], grid: Grid, *, note: str | None = None) -> None:
     """Write an array (zyx) on its grid as MetaImage or NIfTI by the path's ending, compressed and whole.
+
+    `note` is kept in the header of a NIfTI file (`descrip`, at most 79 characters).
 
     Raises:
         ValueError: another ending.
@@ -34,7 +36,10 @@ def write_image(path: Path, array: NDArray[np.generic], grid: Grid) -> None:
     folder.mkdir()
     try:
         is_uncompressed = path.name.endswith(".nii")
-        SimpleITK.WriteImage(to_image(array, grid), str(folder / path.name), not is_uncompressed)
+        image = to_image(array, grid)
+        if note is not None:
+            image.SetMetaData("ITK_FileNotes", note)
+        SimpleITK.WriteImage(image, str(folder / path.name), not is_uncompressed)
         # the header last: a header without its voxels must never exist
         for written in sorted(folder.iterdir(), key=lambda item: item.name == path.name):
             os.replace(written, path.with_name(written.name))

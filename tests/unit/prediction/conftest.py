@@ -1,29 +1,21 @@
-"""A small drawn chest and models with random weights, which find something in it."""
+"""A small drawn chest and models with random weights."""
 
 import pytest
-from random_detector import write_random_detector, write_random_scorer
+from chest_models import draw_chests, write_models
 
-from lungpipe.datasets.luna16 import list_scans
-from lungpipe.phantom import write_phantom
 from lungpipe.prediction.model import load_model
-from lungpipe.settings import PhantomSettings
 
 
 @pytest.fixture(scope="session")
 def chest(tmp_path_factory):
     """The header of a scan of the phantom."""
-    root = tmp_path_factory.mktemp("chest")
-    write_phantom(root, PhantomSettings(scans_per_subset=1), 1, 3, num_workers=1)
-    return list_scans(root, 0)[0].header_path
+    return draw_chests(tmp_path_factory.mktemp("chest"))[0]
 
 
 @pytest.fixture(scope="session")
 def model_folder(tmp_path_factory):
     """A folder with a detector and a scorer for 2 mm voxels."""
-    folder = tmp_path_factory.mktemp("model")
-    write_random_detector(folder / "detector.safetensors")
-    write_random_scorer(folder / "scorer.safetensors")
-    return folder
+    return write_models(tmp_path_factory.mktemp("model"))
 
 
 @pytest.fixture(scope="session")

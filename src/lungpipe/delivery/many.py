@@ -1,0 +1,120 @@
+"""Predict many scans one after the other: a row each, and a second call goes on where the first was stopped."""
+
+import shutil
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from pydantic import ValidationError
+
+from lungpipe import __version__
+from lungpipe.delivery.outputs import CANDIDATES_FILE, RESULT_FILE, Wanted, write_prediction
+from lungpipe.delivery.scans import Input
+from lungpipe.prediction.document import Refusal, Result
+from lungpipe.prediction.limits import RefusedScanError
+from lungpipe.prediction.model import LoadedModel
+from lungpipe.prediction.predict import predict
+from lungpipe.prediction.privacy import without_identifiers
+from lungpipe.prediction.result import NOTICE
+from lungpipe.prediction.tables import write_candidates
+from lungpipe.tables import replacing, write_text
+
+SCANS_FILE, SIGNATURE_FILE = "scans.csv", ".signature"
+COLUMNS = ("folder", "source", "status", "reason", "message", "num_candidates", "malignancy_max", "notice")
+"""Columns of scans.csv: the outputs' folder, the scan's path within the input, done or refused or failed, why, the
+number of candidates, the patient's malignancy (empty without a scorer), and the notice."""
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """How each scan is searched (see `predict`), and what is written of it."""
+
+    threshold: float
+    is_whole: bool
+    wanted: Wanted
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What became of one scan; `is_kept` if an earlier call had finished it."""
+
+    scan: Input
+    document: Result | Refusal
+    is_kept: bool = False
+
+
+def predict_many(
+    scans: Sequence[Input], out: Path, model: LoadedModel, search: Search, *, on_done: Callable[[int, Outcome], None]
+) -> tuple[Outcome, ...]:
+    """Predict every scan into a folder of its own below `out`, and write scans.csv and candidates.csv.
+
+    A scan that is refused or fails is a row with the reason; the others go on. A scan whose outputs are there, by the
+    same model, search and version, of unchanged files, is kept. scans.csv is written again after every scan, so that it
+    is right if the call is stopped. `on_done` is called with the position (from 1) and outcome of each scan.
+    """
+    out.mkdir(parents=True, exist_ok=True)
+    for leftover in out.glob(".scan-*"):
+        shutil.rmtree(leftover, ignore_errors=True)  # of a call that was killed
+    outcomes: list[Outcome] = []
+    for number, scan in enumerate(scans, start=1):
+        outcomes.append(_predict(scan, out / scan.out_name, model, search))
+        _write_scans(outcomes, out / SCANS_FILE)
+        on_done(number, outcomes[-1])
+    done = [outcome for outcome in outcomes if isinstance(outcome.document, Result)]
+    tables = [pd.read_csv(out / outcome.scan.out_name / CANDIDATES_FILE, dtype=str) for outcome in done]
+    write_candidates(tables, out / CANDIDATES_FILE)
+    return tuple(outcomes)
+
+
+def _predict(scan: Input, folder: Path, model: LoadedModel, search: Search) -> Outcome:
+    try:
+        # before the scan is read: a change while it is read must not go unnoticed
+        signature = scan.signature()
+        if (kept := _kept(folder, signature, model, search)) is not None:
+            return Outcome(scan, kept, is_kept=True)
+        shutil.rmtree(folder, ignore_errors=True)
+        found = predict(scan.path, model=model, threshold=search.threshold, is_whole=search.is_whole)
+        document = write_prediction(found, folder, model, search.wanted)
+        write_text(folder / SIGNATURE_FILE, signature)
+    except RefusedScanError as error:
+        return Outcome(scan, _refusal(error.reason, error, scan))
+    except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row has the reason
+        return Outcome(scan, _refusal("failed", error, scan))
+    return Outcome(scan, document)
+
+
+def _refusal(reason: str, error: Exception, scan: Input) -> Refusal:
+    message = without_identifiers(str(error) or type(error).__name__, scan.path)
+    return Refusal.model_validate({"reason": reason, "message": message})
+
+
+def _kept(folder: Path, signature: str, model: LoadedModel, search: Search) -> Result | None:
+    """Return the result of an earlier call if it still holds."""
+    try:
+        if (folder / SIGNATURE_FILE).read_text(encoding="utf-8") != signature:
+            return None
+        result = Result.model_validate_json((folder / RESULT_FILE).read_text(encoding="utf-8"))
+    except (OSError, ValidationError):
+        return None
+    expected = (model.digests, search.threshold, search.is_whole, __version__)
+    found = (result.model.files, result.threshold, result.is_whole, result.lungpipe_version)
+    is_complete = all((folder / name).is_file() for name in result.files)
+    return result if expected == found and is_complete else None
+
+
+def _write_scans(outcomes: Sequence[Outcome], path: Path) -> None:
+    rows = []
+    for outcome in outcomes:
+        document = outcome.document
+        row: dict[str, object] = {"source": outcome.scan.name, "status": document.status, "notice": NOTICE}
+        if isinstance(document, Result):
+            row |= {"folder": outcome.scan.out_name, "num_candidates": len(document.candidates)}
+            row |= {"malignancy_max": document.patient.malignancy_max}
+        else:
+            row |= {"reason": document.reason, "message": document.message}
+            row |= {"status": "failed"} if document.reason == "failed" else {}
+        rows.append(row)
+    table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"num_candidates": "Int64"})
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")

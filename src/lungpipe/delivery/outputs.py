@@ -1,0 +1,107 @@
+"""Write a prediction into a folder: tables, masks and pictures, all of them or nothing."""
+
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from lungpipe.prediction.document import Result, to_document
+from lungpipe.prediction.model import LoadedModel
+from lungpipe.prediction.result import NOTICE, Prediction
+from lungpipe.prediction.stages import Stages
+from lungpipe.prediction.tables import candidate_table, write_candidates
+from lungpipe.preparation.image_files import write_image
+from lungpipe.reporting.overlays import draw_overlays
+from lungpipe.tables import write_text
+
+RESULT_FILE, CANDIDATES_FILE = "result.json", "candidates.csv"
+LUNGS_FILE, NODULES_FILE, OVERLAYS_FOLDER = "lungs.nii.gz", "nodules.nii.gz", "overlays"
+IMAGE_NOTE = f"lungpipe: {NOTICE[0].lower()}{NOTICE[1:]}"
+"""Kept in the NIfTI header (`descrip`)."""
+
+
+class OutputError(ValueError):
+    """A folder that must not be written to; the message names the folder."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What is written beside candidates.csv and result.json, and how.
+
+    source: path of the scan, which is left out of all texts. is_forced: replace the folder of an earlier prediction.
+    on_stage: called with the name of each stage when it begins.
+    """
+
+    has_masks: bool = True
+    has_overlays: bool = True
+    is_forced: bool = False
+    source: Path | None = None
+    on_stage: Callable[[str], None] | None = field(default=None, compare=False)
+
+
+def write_prediction(prediction: Prediction, folder: Path, model: LoadedModel, wanted: Wanted | None = None) -> Result:
+    """Write a prediction into a new or an empty folder and return the content of its result.json.
+
+    Everything is written into a hidden folder beside `folder`, which is then renamed: a call that is stopped or fails
+    leaves no `folder`, or the earlier one.
+
+    Raises:
+        OutputError: the folder must not be written to (see `check_output`).
+    """
+    wanted = wanted or Wanted()
+    stages = Stages(wanted.on_stage)
+    with replacing_folder(Path(folder), is_forced=wanted.is_forced) as draft:
+        write_candidates([candidate_table(prediction)], draft / CANDIDATES_FILE)
+        if wanted.has_masks:
+            with stages.stage("write masks"):
+                write_image(draft / LUNGS_FILE, prediction.lung_mask(), prediction.scan_grid, note=IMAGE_NOTE)
+                write_image(draft / NODULES_FILE, prediction.nodule_mask(), prediction.scan_grid, note=IMAGE_NOTE)
+        if wanted.has_overlays:
+            with stages.stage("draw pictures"):
+                draw_overlays(prediction, draft / OVERLAYS_FOLDER)
+        files = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
+        timed = replace(prediction, times_s={**prediction.times_s, **stages.times_s})
+        document = to_document(timed, model, source=wanted.source, files=tuple(files))
+        write_text(draft / RESULT_FILE, document.model_dump_json(indent=2) + "\n")
+    return document
+
+
+@contextmanager
+def replacing_folder(folder: Path, *, is_forced: bool = False) -> Iterator[Path]:
+    """Yield a hidden folder beside `folder`; rename the hidden folder to `folder` on success, remove it on error.
+
+    Raises:
+        OutputError: `folder` must not be written to (see `check_output`).
+    """
+    check_output(folder, is_forced=is_forced)
+    draft, old = (folder.with_name(f".{folder.name}.{kind}-{os.getpid()}") for kind in ("partial", "old"))
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+        if folder.is_dir():
+            os.replace(folder, old)
+        os.replace(draft, folder)
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)
+        shutil.rmtree(old, ignore_errors=True)
+
+
+def check_output(folder: Path, *, is_forced: bool = False) -> None:
+    """Refuse a folder that is not ours to write to.
+
+    Raises:
+        OutputError: a file; or a folder with content, unless it is forced and holds an earlier prediction.
+    """
+    if not folder.exists():
+        return
+    if not folder.is_dir():
+        raise OutputError(f"{folder}: expected a folder, found a file")
+    if not any(folder.iterdir()):
+        return
+    if not is_forced:
+        raise OutputError(f"{folder}: expected a new or an empty folder, found files; --force replaces a prediction")
+    if not (folder / RESULT_FILE).is_file():
+        raise OutputError(f"{folder}: expected an earlier prediction to replace, found files without {RESULT_FILE}")

@@ -1,0 +1,22 @@
+"""A small drawn chest, and models with random weights, which find something in the chest."""
+
+from pathlib import Path
+
+from random_detector import write_random_detector, write_random_scorer
+
+from lungpipe.datasets.luna16 import list_scans
+from lungpipe.phantom import write_phantom
+from lungpipe.settings import PhantomSettings
+
+
+def draw_chests(root: Path, count: int = 1) -> list[Path]:
+    """Write scans of the phantom into one subset folder and return their headers."""
+    write_phantom(root, PhantomSettings(scans_per_subset=count), 1, 3, num_workers=1)
+    return [scan.header_path for scan in list_scans(root, 0)]
+
+
+def write_models(folder: Path) -> Path:
+    """Write a detector and a scorer for 2 mm voxels, and return the folder."""
+    write_random_detector(folder / "detector.safetensors")
+    write_random_scorer(folder / "scorer.safetensors")
+    return folder
