@@ -21,9 +21,15 @@ def write_random_detector(
     return _write(path, "detector", part, saw, spacing_zyx_mm)
 
 
-def write_random_scorer(path: Path, *, saw: tuple[str, ...] = (), spacing_zyx_mm: Triple = SPACING_MM) -> Path:
-    """Write a tiny scorer that was trained on the series `saw`."""
-    return _write(path, "scorer", ball_scorer(), saw, spacing_zyx_mm)
+def write_random_scorer(
+    path: Path, *, saw: tuple[str, ...] = (), spacing_zyx_mm: Triple = SPACING_MM, is_rating: bool = False
+) -> Path:
+    """Write a tiny scorer that was trained on the series `saw`; one that also rates with `is_rating`."""
+    part = ball_scorer().model_dump()
+    if is_rating:
+        part["network"] = {"kind": "rating_net", "channels": [4, 8]}
+        part["training"] |= {"objective": {"kind": "ratings"}}
+    return _write(path, "scorer", TrainedScorer.model_validate(part), saw, spacing_zyx_mm)
 
 
 def _write(path: Path, role: Role, part: Part, saw: tuple[str, ...], spacing_zyx_mm: Triple) -> Path:

@@ -110,6 +110,8 @@ class CandidateFacts(_Part):
     """probability of malignancy given a nodule, as readers would rate it; null without a scorer"""
     side: Side | None
     """the lung that holds the centre or is nearest; null where no lung is near"""
+    ratings: dict[str, float] | None
+    """expected rating by a reader (1 to 5, calcification to 6) of LIDC-IDRI's characteristics; null if not rated"""
 
 
 class PatientFacts(_Part):

@@ -1,6 +1,6 @@
 """Find the nodules of one scan with a loaded model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -24,6 +24,7 @@ from lungpipe.prediction.stages import Stages, peak_memory_mib
 from lungpipe.preparation.volume import find_lungs
 from lungpipe.resampling.resample import resample
 from lungpipe.settings import PreprocessingSettings
+from lungpipe.tables import CHARACTERISTICS
 from lungpipe.volumes.volume import MemoryVolume
 
 DEFAULT_THRESHOLD = 0.5
@@ -34,6 +35,7 @@ DEFAULT_THRESHOLD = 0.5
 class _Scores:
     probability: NDArray[np.float64]
     malignancy: NDArray[np.float64] | None
+    ratings: NDArray[np.float64] | None = None
 
 
 def predict(
@@ -113,7 +115,7 @@ def _score(model: LoadedModel, volume: MemoryVolume, found: Detections) -> _Scor
     logits = scores.nodule_logits
     if model.scorer.inference.has_detector_odds:
         logits = with_detector_odds(logits, found.scores)
-    return _Scores(1.0 / (1.0 + np.exp(-logits)), scores.malignancy)
+    return _Scores(1.0 / (1.0 + np.exp(-logits)), scores.malignancy, scores.expected_ratings)
 
 
 def _measure(
@@ -162,7 +164,12 @@ def _candidate(
         probability=float(scores.probability[row]),
         malignancy=None if scores.malignancy is None else float(scores.malignancy[row]),
         side=side,
+        ratings=None if scores.ratings is None else _named_ratings(scores.ratings[row]),
     )
+
+
+def _named_ratings(ratings: NDArray[np.float64]) -> Mapping[str, float]:
+    return {name: float(value) for name, value in zip(CHARACTERISTICS, ratings, strict=True)}
 
 
 def _summarise(found: Detections, scores: _Scores) -> PatientSummary:

@@ -28,7 +28,8 @@ class Candidate:
     mask. has_mask: whether the network gave a mask; without one the mask is a ball of the diameter. detector_score,
     probability: of being a nodule, by the detector alone and by detector and scorer. malignancy: probability of
     malignancy given a nodule, None without a scorer. side: the lung that holds the centre or is nearest to it, None
-    where no lung is near.
+    where no lung is near. ratings: expected rating by a reader (1 to 5, calcification to 6) of each of LIDC-IDRI's nine
+    characteristics, given a nodule; None if the scorer does not rate.
     """
 
     number: int
@@ -43,6 +44,7 @@ class Candidate:
     probability: float
     malignancy: float | None
     side: Side | None
+    ratings: Mapping[str, float] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,9 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.prediction.result import NOTICE, Prediction
-from lungpipe.tables import replacing
+from lungpipe.tables import CHARACTERISTICS, replacing
 
-COLUMNS = (
+_COLUMNS = (
     "seriesuid",
     "coordX",
     "coordY",
@@ -24,9 +24,11 @@ COLUMNS = (
     "detector_score",
     "number",
     "has_mask",
-    "notice",
 )
-"""LUNA16's own five columns, those of `lungpipe.prediction.result.Candidate`, and the notice."""
+"""LUNA16's own five columns, and those of `lungpipe.prediction.result.Candidate`."""
+RATINGS = tuple(f"rating_{name}" for name in CHARACTERISTICS)
+COLUMNS = (*_COLUMNS, *RATINGS, "notice")
+"""All columns: expected ratings follow (empty where the scorer does not rate), and the notice."""
 
 
 def candidate_table(prediction: Prediction) -> pd.DataFrame:
@@ -34,9 +36,10 @@ def candidate_table(prediction: Prediction) -> pd.DataFrame:
     rows = []
     for candidate in prediction.candidates:
         z, y, x = candidate.center_zyx_mm
-        own = {name: getattr(candidate, name) for name in COLUMNS[4:-1]}
+        own = {name: getattr(candidate, name) for name in _COLUMNS[4:]}
         world = {"coordX": x, "coordY": y, "coordZ": z}
-        rows.append({"seriesuid": prediction.series_uid, **world, **own, "notice": NOTICE})
+        ratings = {f"rating_{name}": value for name, value in (candidate.ratings or {}).items()}
+        rows.append({"seriesuid": prediction.series_uid, **world, **own, **ratings, "notice": NOTICE})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 
 

@@ -5,6 +5,7 @@ import sys
 
 import numpy as np
 import pytest
+from random_detector import write_random_scorer
 
 import lungpipe
 from lungpipe.datasets.read import read_scan
@@ -12,6 +13,8 @@ from lungpipe.patients.detect import Search, detect_scan
 from lungpipe.prediction.limits import RefusedScanError
 from lungpipe.prediction.predict import predict
 from lungpipe.prediction.source import make_scan
+from lungpipe.prediction.tables import candidate_table
+from lungpipe.tables import CHARACTERISTICS
 
 
 @pytest.fixture(scope="module")
@@ -46,6 +49,19 @@ def test_without_a_scorer_the_probability_is_the_detectors(chest, model_folder):
     assert {candidate.malignancy for candidate in prediction.candidates} == {None}
     assert prediction.patient.malignancy_max is None
     assert prediction.patient.malignancy_noisy_or is None
+
+
+def test_a_scorer_that_rates_gives_nine_expected_ratings(found, chest, model_folder, tmp_path):
+    files = [model_folder / "detector.safetensors", write_random_scorer(tmp_path / "a.safetensors", is_rating=True)]
+    rating = lungpipe.load_model(files, device="cpu", threads=1)
+    prediction = predict(chest, model=rating, threshold=0.0)
+    assert {candidate.ratings for candidate in found.candidates} == {None}
+    for candidate in prediction.candidates:
+        assert list(candidate.ratings) == list(CHARACTERISTICS)
+        assert all(1 <= value <= CHARACTERISTICS[name] for name, value in candidate.ratings.items())
+    [row] = candidate_table(prediction).head(1).to_dict("records")
+    assert row["rating_texture"] == prediction.candidates[0].ratings["texture"]
+    assert candidate_table(found)["rating_texture"].isna().all()
 
 
 def test_every_candidate_is_in_the_nodule_mask_where_it_says(found):
