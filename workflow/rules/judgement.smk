@@ -21,6 +21,7 @@ rule evaluate_study:
         matches=f"{R}/evaluation/matches.parquet",
         submission=f"{R}/evaluation/submission.csv",
         patients=f"{R}/evaluation/patients.csv",
+        whole_scans=f"{R}/evaluation/whole_scans.csv",
     log:
         f"{R}/logs/evaluate_study.log",
     benchmark:
@@ -31,6 +32,7 @@ rule evaluate_study:
         run=f"{R}/tracking/run.json",
         code=code_of("evaluate_study"),
         folds=list(STUDY.folds),
+        whole_scans=sorted(RAW.whole_subset_of()),
         num_subsets=STUDY.dataset.num_subsets,
         seed=STUDY.seed,
         settings=dump("evaluation"),
