@@ -17,7 +17,7 @@ include: "workflow/rules/volumes.smk"
 include: "workflow/rules/detector.smk"
 include: "workflow/rules/candidates.smk"
 include: "workflow/rules/scorer.smk"
-include: "workflow/rules/judgement.smk"
+include: "workflow/rules/evaluation.smk"
 
 
 wildcard_constraints:

@@ -27,13 +27,13 @@ def evaluate_study(
     The summary is that of `evaluate`, plus `folds`, `nodule_auc`, `malignancy` (of hit nodules, at thresholds that were
     chosen on each fold's validation subset) and `patients`. Figures that are not defined (one class only) are None.
     """
-    judged = tables.of_subsets(folds)
-    subset_of = {row.series_uid: str(row.subset) for row in judged.series.itertuples()}
+    evaluated = tables.of_subsets(folds)
+    subset_of = {row.series_uid: str(row.subset) for row in evaluated.series.itertuples()}
     evaluation = evaluate(
-        judged.scored,
-        judged.nodules,
-        judged.exclusions,
-        judged.series["series_uid"].tolist(),
+        evaluated.scored,
+        evaluated.nodules,
+        evaluated.exclusions,
+        evaluated.series["series_uid"].tolist(),
         num_bootstraps=settings.num_bootstraps,
         seed=seed,
         subset_of=subset_of,
@@ -41,7 +41,7 @@ def evaluate_study(
     rng = np.random.default_rng([seed, 1])
     ranked = nodule_auc(evaluation, settings.num_bootstraps, rng)
     malignancy, warnings = _malignancy(evaluation, tables, settings, num_subsets=num_subsets, rng=rng)
-    patients = _patients(judged.patients, settings, rng)
+    patients = _patients(evaluated.patients, settings, rng)
     evaluation.summary["warnings"] += warnings
     evaluation.summary.update(
         plain({"folds": folds, "nodule_auc": ranked, "malignancy": malignancy, "patients": patients})

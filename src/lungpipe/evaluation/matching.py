@@ -112,9 +112,9 @@ def match(
     kept = np.flatnonzero(is_kept)
     by_scan = rows_by_scan(mark_scan[kept], len(listed))
     for scan, rows in enumerate(rows_by_scan(nodule_scan, len(listed))):
-        judged = kept[by_scan[scan]]
-        if len(rows) and len(judged):
-            _match_nodules(matches, judged, rows, hits(points[judged], centers[rows], diameters[rows]))
+        counted = kept[by_scan[scan]]
+        if len(rows) and len(counted):
+            _match_nodules(matches, counted, rows, hits(points[counted], centers[rows], diameters[rows]))
     if exclusions is not None:
         _match_exclusions(matches, points, _numbers(exclusions, listed, "exclusions", "diameter_mm"))
     hit = np.flatnonzero(matches.nodule_mark >= 0)

@@ -137,8 +137,8 @@ def _repeated(centers: FloatArray, rows: NDArray[np.intp]) -> Iterator[int]:
 
 def _coordinates(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> Iterator[str]:
     """Warn of voxel indices (never negative), and of mirrored or swapped axes, on which marks hit once corrected."""
-    judged, listed = matches.mark_fate >= Fate.HIT, matches.nodule_scan >= 0
-    points = marks[_COLUMNS].to_numpy(dtype=np.float64)[judged]
+    counted, listed = matches.mark_fate >= Fate.HIT, matches.nodule_scan >= 0
+    points = marks[_COLUMNS].to_numpy(dtype=np.float64)[counted]
     centers = nodules[_COLUMNS].to_numpy(dtype=np.float64)[listed]
     if not len(points) or not len(centers):
         return
@@ -148,7 +148,7 @@ def _coordinates(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -
             "indices, expected world coordinates in mm"
         )
     diameters = nodules["diameter_mm"].to_numpy(dtype=np.float64)[listed]
-    marks_of = rows_by_scan(matches.mark_scan[judged], matches.num_scans)
+    marks_of = rows_by_scan(matches.mark_scan[counted], matches.num_scans)
     nodules_of = rows_by_scan(matches.nodule_scan[listed], matches.num_scans)
 
     def num_found(moved: FloatArray) -> int:

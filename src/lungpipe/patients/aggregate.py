@@ -22,7 +22,7 @@ def aggregate_folds(
 ) -> pd.DataFrame:
     """Return the patients of all folds (contract PATIENTS): fold k's candidates count on the series of subset k."""
     parts = ((fold, scored[scored["fold"] == fold], series[series["subset"] == fold]) for fold in folds)
-    tables = [aggregate_patients(marks, judged, nodules, fold=fold, rule=rule) for fold, marks, judged in parts]
+    tables = [aggregate_patients(marks, evaluated, nodules, fold=fold, rule=rule) for fold, marks, evaluated in parts]
     return PATIENTS.conform(pd.concat(tables, ignore_index=True))
 
 

@@ -31,9 +31,9 @@ class MaskObjective:
     def loss(self, outputs: Outputs, patches: TrainingPatches, counts: Tensor | None = None) -> Tensor:
         """Return the loss (scalar) of the logits `mask` (B, 1, Z, Y, X)."""
         target = mask_targets(patches)
-        num_voxels, num_judged = self._counts(target, patches.weight_B) if counts is None else counts
+        num_voxels, num_nodules = self._counts(target, patches.weight_B) if counts is None else counts
         entropy, dice = self._sums(outputs["mask"], target, patches.weight_B)
-        return self.settings.entropy_weight * entropy / num_voxels.clamp(min=1.0) + dice / num_judged.clamp(min=1e-6)
+        return self.settings.entropy_weight * entropy / num_voxels.clamp(min=1.0) + dice / num_nodules.clamp(min=1e-6)
 
     def measure(self, outputs: Outputs, patches: TrainingPatches) -> dict[str, Tensor]:
         """Return overlap and sizes (voxels) of the masks at probability 0.5, and the loss's sums and counts."""
@@ -41,14 +41,14 @@ class MaskObjective:
         is_counted, is_nodule = target != IGNORED, target == NODULE
         is_found = (outputs["mask"][:, 0] > 0) & is_counted
         entropy, dice = self._sums(outputs["mask"], target, patches.weight_B)
-        num_voxels, num_judged = self._counts(target, patches.weight_B)
+        num_voxels, num_nodules = self._counts(target, patches.weight_B)
         totals = {
             "mask_overlap": (is_found & is_nodule).sum(),
             "mask_sizes": is_found.sum() + is_nodule.sum(),
             "mask_entropy": entropy,
             "mask_voxels": num_voxels,
             "mask_dice_loss": dice,
-            "mask_judged": num_judged,
+            "mask_nodules": num_nodules,
         }
         return {name: value.double() for name, value in totals.items()}
 
@@ -57,14 +57,14 @@ class MaskObjective:
         total = {name: float(value) for name, value in totals.items() if name.startswith("mask_")}
         dice = 2.0 * total["mask_overlap"] / max(total["mask_sizes"], 1.0)
         loss = self.settings.entropy_weight * total["mask_entropy"] / max(total["mask_voxels"], 1.0)
-        loss += total["mask_dice_loss"] / max(total["mask_judged"], 1e-6)
+        loss += total["mask_dice_loss"] / max(total["mask_nodules"], 1e-6)
         # Dice at 0.5 is 0 while all probabilities are low; the loss then ranks the checks
         return {"score": dice - 1e-3 * loss, "validation_dice": dice, "validation_loss": loss}
 
     def _counts(self, target_BZYX: Tensor, weight_B: Tensor) -> Tensor:
         voxels = (target_BZYX != IGNORED).sum(dim=(1, 2, 3), dtype=torch.float32)
-        is_judged = (target_BZYX == NODULE).flatten(1).any(dim=1)
-        return torch.stack([(voxels * weight_B).sum(), (is_judged * weight_B).sum()])
+        is_nodule = (target_BZYX == NODULE).flatten(1).any(dim=1)
+        return torch.stack([(voxels * weight_B).sum(), (is_nodule * weight_B).sum()])
 
     def _sums(self, logits_BCZYX: Tensor, target_BZYX: Tensor, weight_B: Tensor) -> tuple[Tensor, Tensor]:
         """Return the weighted sums of cross-entropy (over voxels) and of Dice loss (over patches with a nodule)."""
@@ -78,8 +78,8 @@ class MaskObjective:
         probability = torch.sigmoid(logits) * counted
         overlap = 2.0 * (probability * nodule).sum(dim=(1, 2, 3)) + 1.0
         dice = overlap / (probability.sum(dim=(1, 2, 3)) + size.flatten() + 1.0)
-        is_judged = (size.flatten() > 0).float()
-        return (entropy_B * weight_B).sum(), ((1.0 - dice) * is_judged * weight_B).sum()
+        is_nodule = (size.flatten() > 0).float()
+        return (entropy_B * weight_B).sum(), ((1.0 - dice) * is_nodule * weight_B).sum()
 
 
 def mask_targets(patches: TrainingPatches) -> Tensor:

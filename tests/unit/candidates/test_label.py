@@ -1,4 +1,4 @@
-"""Labels by the judge's own rule."""
+"""Labels by the rule of the evaluation."""
 
 import numpy as np
 import pandas as pd

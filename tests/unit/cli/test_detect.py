@@ -73,7 +73,7 @@ def test_detections_do_not_depend_on_how_a_scan_comes(dataset, scan, store, mode
     pd.testing.assert_frame_equal(raw, both[both["seriesuid"] == scan.series_uid].reset_index(drop=True))
 
 
-def test_the_judge_reads_what_was_detected(scan, store, model, tmp_path):
+def test_evaluate_reads_what_was_detected(scan, store, model, tmp_path):
     detect(store, tmp_path / "out.csv", model)
     marks = read_submission(tmp_path / "out.csv")
     volume = open_volume(store)

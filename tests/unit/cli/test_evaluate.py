@@ -1,4 +1,4 @@
-"""The judge's commands, run as a user runs them."""
+"""The command evaluate, run as a user runs them."""
 
 import json
 import subprocess
@@ -121,7 +121,7 @@ def test_the_module_is_the_command_and_its_help_loads_no_room():
     assert not loaded & {"numpy", "pandas", "torch", "matplotlib", "snakemake", "mlflow", "zarr"}
 
 
-def test_the_judge_needs_no_deep_learning_and_no_imaging_library():
+def test_evaluate_needs_no_deep_learning_and_no_imaging_library():
     code = (
         "import sys, lungpipe.evaluation.evaluate, lungpipe.evaluation.comparison, lungpipe.evaluation.malignancy\n"
         "sys.stdout.write(' '.join(sorted(sys.modules)))"

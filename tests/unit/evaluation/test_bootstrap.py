@@ -79,7 +79,7 @@ def test_samples_that_are_not_numbers_are_left_out_of_a_comparison():
     assert (result.low, result.high) == (1.0, 1.0)
 
 
-def test_every_sample_is_the_judgement_of_the_scans_it_drew(marks, findings):
+def test_every_sample_is_the_evaluation_of_the_scans_it_drew(marks, findings):
     """Draw by hand, copy the marks and nodules of each drawn scan under a new name, and judge the copies."""
     names, rng = [f"s{i}" for i in range(8)], np.random.default_rng(5)
     rows = [(names[s], *rng.integers(-9, 9, 3), rng.integers(400) / 400) for s in rng.integers(0, 8, 300)]

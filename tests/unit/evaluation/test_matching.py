@@ -140,7 +140,7 @@ def test_the_cap_comes_before_the_matching(marks, findings):
     assert matches.nodule_num_marks.tolist() == [0]
 
 
-def test_the_judge_uses_the_one_hit_rule(marks, findings):
+def test_matching_uses_the_one_hit_rule(marks, findings):
     rng = np.random.default_rng(5)
     points, diameters = rng.uniform(-6, 6, (60, 3)), rng.uniform(2, 8, 4)
     centers = rng.uniform(-6, 6, (4, 3))

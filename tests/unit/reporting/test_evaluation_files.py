@@ -9,7 +9,7 @@ from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.settings import EvaluationSettings
 
 
-def test_everything_is_read_back_as_it_was_judged(stored, evaluation):
+def test_everything_is_read_back_as_it_was_written(stored, evaluation):
     assert stored.summary == evaluation.summary
     np.testing.assert_array_equal(stored.band, evaluation.band)
     assert stored.froc.fp_per_scan[-1] == evaluation.froc.fp_per_scan[-1]
@@ -21,7 +21,7 @@ def test_the_band_at_the_official_rates_is_the_interval_of_the_report(stored):
     np.testing.assert_array_equal(stored.band[::8], expected)
 
 
-def test_the_matches_have_the_facts_of_the_judge(stored):
+def test_the_matches_have_the_facts_of_the_evaluation(stored):
     marks, nodules = (stored.matches[stored.matches["kind"] == kind] for kind in ("mark", "nodule"))
     assert nodules["partner_row"].tolist() == [0, 2, -1]
     assert marks["fate"].tolist() == ["hit", "false_positive", "hit", "false_positive"]

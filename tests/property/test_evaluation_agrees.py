@@ -1,4 +1,4 @@
-"""The judge agrees with a slow reference, written straight from the rules, on thousands of random cases."""
+"""The evaluation agrees with a slow reference, written straight from the rules, on thousands of random cases."""
 
 import importlib.util
 from pathlib import Path
@@ -11,10 +11,10 @@ from sklearn.metrics import roc_curve
 from lungpipe.evaluation.froc import cpm, froc_curve, ranked_events, sensitivity_at
 from lungpipe.evaluation.matching import match
 
-_PATH = Path(__file__).parents[1] / "reference" / "slow_judge.py"
-_SPEC = importlib.util.spec_from_file_location("slow_judge", _PATH)
-slow_judge = importlib.util.module_from_spec(_SPEC)
-_SPEC.loader.exec_module(slow_judge)
+_PATH = Path(__file__).parents[1] / "reference" / "slow_evaluation.py"
+_SPEC = importlib.util.spec_from_file_location("slow_evaluation", _PATH)
+slow_evaluation = importlib.util.module_from_spec(_SPEC)
+_SPEC.loader.exec_module(slow_evaluation)
 
 COLUMNS = ["series_uid", "center_z_mm", "center_y_mm", "center_x_mm"]
 SERIES = ["a", "b", "c", "d", "e"]
@@ -62,7 +62,7 @@ def test_counts_curve_and_cpm_agree_with_the_slow_reference(seed):
     for _ in range(400):
         *rows, listed = random_case(rng)
         matches = match(*tables(*rows), listed)
-        counts, points = slow_judge.judge(*rows, listed)
+        counts, points = slow_evaluation.evaluate(*rows, listed)
         assert matches.counts() == counts, rows
         seen["capped"] += counts["num_candidates"] < sum(mark[0] in listed for mark in rows[0])
         seen["double"] += counts["ignored_double"] > 0
@@ -73,7 +73,7 @@ def test_counts_curve_and_cpm_agree_with_the_slow_reference(seed):
         froc = froc_curve(matches)
         np.testing.assert_allclose(froc.fp_per_scan * len(listed), [x for x, _ in points], atol=1e-9)
         np.testing.assert_allclose(froc.sensitivity * counts["num_nodules"], [y for _, y in points], atol=1e-9)
-        exact = slow_judge.cpm(points, len(listed), counts["num_nodules"])
+        exact = slow_evaluation.cpm(points, len(listed), counts["num_nodules"])
         assert cpm(froc) == pytest.approx(float(exact), abs=1e-12)
     # the cases are worth their time only if they contain what is hard
     assert all(number > 20 for number in seen.values()), seen

@@ -96,7 +96,7 @@ class Fixed:
 
 @settings(max_examples=50)
 @given(marks, findings, findings, st.lists(st.integers(0, 2), min_size=3, max_size=3))
-def test_a_bootstrap_sample_is_the_judgement_of_the_scans_it_drew(rows, nodules, exclusions, drawn):
+def test_a_bootstrap_sample_is_the_evaluation_of_the_scans_it_drew(rows, nodules, exclusions, drawn):
     """A scan drawn twice counts as two scans with the same marks and nodules."""
     everything = [rows, [a_nodule, (("b", 0.0, 0.0, 0.0), 6.0), *nodules], exclusions]
     sample = bootstrap_froc(matched(*everything), 1, Fixed([drawn]))[0]
@@ -112,7 +112,7 @@ def test_a_bootstrap_sample_is_the_judgement_of_the_scans_it_drew(rows, nodules,
 
 
 @given(marks, findings, findings)
-def test_judging_a_part_of_the_scans_is_the_same_as_listing_only_those(rows, nodules, exclusions):
+def test_evaluating_a_part_of_the_scans_is_the_same_as_listing_only_those(rows, nodules, exclusions):
     part = only_scans(matched(rows, nodules, exclusions), np.array([True, False, True]))
     tables = table(rows, "probability"), table(nodules, "diameter_mm"), table(exclusions, "diameter_mm")
     alone = match(*tables, ["a", "c"])

@@ -1,6 +1,6 @@
 """The official LUNA16 rules once more, in plain Python and exact fractions, as slow and as obvious as possible.
 
-Nothing of this is shared with the package: it is what the fast judge is compared with.
+Nothing of this is shared with the package: it is what the fast evaluation is compared with.
 
 Marks are tuples (series, z, y, x, probability), nodules and exclusions (series, z, y, x, diameter).
 """
@@ -9,7 +9,7 @@ from bisect import bisect_left
 from fractions import Fraction
 
 
-def judge(marks, nodules, exclusions, series_uids):
+def evaluate(marks, nodules, exclusions, series_uids):
     """Return the counts, and the curve as a list of (false positives, found nodules), exact."""
     counts = dict.fromkeys(
         ("num_candidates", "true_positives", "false_positives", "ignored_on_excluded", "ignored_double"), 0
@@ -43,7 +43,7 @@ def judge(marks, nodules, exclusions, series_uids):
 
 
 def capped(marks):
-    """Return the marks of one scan that are judged."""
+    """Return the marks of one scan that count."""
     if len(marks) <= 100:
         return marks
     cut = sorted((mark[4] for mark in marks), reverse=True)[100]

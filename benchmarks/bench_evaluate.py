@@ -1,6 +1,6 @@
-"""Seconds and peak memory of the judge on a full LUNA16 submission, beside the slow reference of the tests.
+"""Seconds and peak memory of the evaluation of a full LUNA16 submission, beside the slow reference of the tests.
 
-    LUNGPIPE_SHARED=<folder with luna16/> python benchmarks/bench_judge.py [repeats]
+    LUNGPIPE_SHARED=<folder with luna16/> python benchmarks/bench_evaluate.py [repeats]
 
 The command is timed as a user runs it: a process of its own, from start-up to the last file, 1000 bootstrap samples.
 """
@@ -21,7 +21,7 @@ MOST_SECONDS, MOST_MIB = 3.0, 500.0
 
 def main(repeats=5):
     if not os.environ.get("LUNGPIPE_SHARED"):
-        print("LUNGPIPE_SHARED is not set: no submission to judge")
+        print("LUNGPIPE_SHARED is not set: no submission to evaluate")
         return
     luna16 = Path(os.environ["LUNGPIPE_SHARED"]) / "luna16"
     command = [sys.executable, "-m", "lungpipe", "evaluate", str(luna16 / "submissions" / "deeplung_dpn26.csv")]
@@ -30,7 +30,7 @@ def main(repeats=5):
     command += ["--series", str(luna16 / "seriesuids.csv"), "--bootstraps", "1000"]
     with tempfile.TemporaryDirectory() as folder:
         seconds = [run([*command, "--out", folder]) for _ in range(repeats)]
-    # the largest of the processes so far: all of them are the judge
+    # the largest of the processes so far: all of them evaluate
     peak = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 1024
     slow, slow_cpm = run_slow_reference(luna16)
     print(f"cores                                {len(os.sched_getaffinity(0))}")
@@ -51,9 +51,9 @@ def run(command):
 def run_slow_reference(luna16):
     from lungpipe.evaluation.submission import read_findings, read_series_list, read_submission
 
-    spec = importlib.util.spec_from_file_location("slow_judge", ROOT / "tests" / "reference" / "slow_judge.py")
-    slow_judge = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(slow_judge)
+    spec = importlib.util.spec_from_file_location("slow_evaluation", ROOT / "tests" / "reference" / "slow_evaluation.py")
+    slow_evaluation = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(slow_evaluation)
     tables = [
         read_submission(luna16 / "submissions" / "deeplung_dpn26.csv"),
         read_findings(luna16 / "annotations.csv"),
@@ -62,8 +62,8 @@ def run_slow_reference(luna16):
     rows = [list(table.itertuples(index=False, name=None)) for table in tables]
     series = read_series_list(luna16 / "seriesuids.csv")
     start = time.perf_counter()
-    counts, points = slow_judge.judge(*rows, series)
-    cpm = float(slow_judge.cpm(points, len(series), counts["num_nodules"]))
+    counts, points = slow_evaluation.evaluate(*rows, series)
+    cpm = float(slow_evaluation.cpm(points, len(series), counts["num_nodules"]))
     return time.perf_counter() - start, cpm
 
 
