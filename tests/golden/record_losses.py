@@ -85,6 +85,7 @@ PARTS = {
     "unet_full_resolution": make_detector(UNetSettings(channels=(3, 4), stem_stride=1, is_residual=False)),
     "unet_stride_4": make_detector(UNetSettings(channels=(4, 6), stem_stride=4, windows_hu=WINDOWS)),
     "center_net": make_detector(CenterNetSettings(channels=(6, 8))),
+    "center_net_adding": make_detector(CenterNetSettings(channels=(6, 8), output_stride=2, skips="add")),
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
     "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),
     "cnn3d": make_scorer(Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS)),

@@ -28,7 +28,8 @@ class CenterNet(nn.Module):
         self.stem = ConvNormReLU(self.intensity.num_channels, width, stride=STEM_STRIDE)
         self.factor = settings.output_stride // STEM_STRIDE
         first = block(width, channels[0], is_residual=settings.is_residual, stride=self.factor)
-        self.trunk = Trunk(first, channels, is_residual=settings.is_residual)
+        adds_skips = settings.skips == "add"
+        self.trunk = Trunk(first, channels, is_residual=settings.is_residual, adds_skips=adds_skips)
         self.neck = ConvNormReLU(channels[0], channels[0])
         self.heatmap = nn.Conv3d(channels[0], 1, 1)
         self.offset = nn.Conv3d(channels[0], 3, 1)

@@ -65,3 +65,26 @@ def test_the_coarsest_level_reaches_every_head():
 def test_the_diameter_of_a_new_network_is_about_ten_mm():
     log_diameter = build()(torch.rand(1, 1, 16, 16, 16))["diameter"]
     assert log_diameter.abs().max() < 1.5
+
+
+@torch.inference_mode()
+def test_added_skips_sum_what_both_resolutions_send():
+    trunk = build(skips="add", channels=(4, 6)).trunk
+    seen = []
+    trunk.decoder[0].register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0]))
+    features = torch.rand(1, 4, 16, 16, 16)
+    trunk(features)
+    fine = trunk.encoder[0](features)
+    coarse = trunk.reduce[0](trunk.encoder[1](fine))
+    expected = fine + coarse.repeat_interleave(2, 2).repeat_interleave(2, 3).repeat_interleave(2, 4)
+    torch.testing.assert_close(seen[0], expected)
+
+
+def test_added_skips_need_fewer_weights_and_the_same_heads():
+    adding, concatenating = build(skips="add"), build()
+    counts = [sum(weight.numel() for weight in network.parameters()) for network in (adding, concatenating)]
+    assert counts[0] < counts[1]
+    patch = torch.zeros(1, 1, 16, 16, 16)
+    assert {name: part.shape for name, part in adding(patch).items()} == {
+        name: part.shape for name, part in concatenating(patch).items()
+    }

@@ -66,6 +66,8 @@ class CenterNetSettings(NetworkSettings):
     """channels per resolution level after the stem, finest first"""
     output_stride: Literal[2, 4] = 4
     """stride of the heat map, voxels"""
+    skips: Literal["concatenate", "add"] = "concatenate"
+    """how the decoder joins two resolutions; `add` computes a third less"""
     is_residual: bool = True
     """residual blocks instead of plain double convolutions"""
 
