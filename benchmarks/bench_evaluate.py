@@ -51,7 +51,8 @@ def run(command):
 def run_slow_reference(luna16):
     from lungpipe.evaluation.submission import read_findings, read_series_list, read_submission
 
-    spec = importlib.util.spec_from_file_location("slow_evaluation", ROOT / "tests" / "reference" / "slow_evaluation.py")
+    path = ROOT / "tests" / "reference" / "slow_evaluation.py"
+    spec = importlib.util.spec_from_file_location("slow_evaluation", path)
     slow_evaluation = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(slow_evaluation)
     tables = [
