@@ -15,6 +15,7 @@ SETTINGS = {
     "coarse unet": UNetSettings(channels=(2, 3), stem_stride=4),
     "center_net": CenterNetSettings(channels=(4, 6), windows_hu=WINDOWS),
     "fine center_net": CenterNetSettings(channels=(4, 6, 8), output_stride=2, is_residual=False),
+    "adding center_net": CenterNetSettings(channels=(4, 6, 8), output_stride=2, skips="add"),
     "resnet": ResNetSettings(channels=(2, 3), windows_hu=WINDOWS),
     "cnn3d": Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS),
 }

@@ -72,7 +72,7 @@ def drop(*keys):
     return lambda content: content[keys[0]][keys[1]].pop(keys[2])
 
 
-CENTER = {"kind": "center_net", "channels": [8, 16], "output_stride": 4, "is_residual": True} | {
+CENTER = {"kind": "center_net", "channels": [8, 16], "output_stride": 4, "skips": "add", "is_residual": True} | {
     "windows_hu": [[-1000, 400]],
     "normalisation": "zero_one",
 }
