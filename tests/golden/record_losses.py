@@ -23,22 +23,26 @@ from torch import nn
 from lungpipe.models import choose_hardware
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import (
+    BlockCnnSettings,
     CenterNetSettings,
     Cnn3dSettings,
     DetectorInference,
     DetectorSampling,
     DetectorTraining,
+    FineTuneSettings,
     RatingNetSettings,
     ResNetSettings,
     ScorerInference,
     ScorerSampling,
     ScorerTraining,
+    SliceUNetSettings,
     TrainedDetector,
     TrainedScorer,
     UNetSettings,
 )
 from lungpipe.settings.recipe.detector import CenterObjectiveSettings, MaskObjectiveSettings
 from lungpipe.settings.recipe.scorer import RatingObjectiveSettings, ScoreObjectiveSettings
+from lungpipe.training.fine_tune import finisher
 from lungpipe.training.members import TrainingJob, feed_plan, train_members
 
 PINS = {
@@ -58,8 +62,9 @@ WINDOWS = ((-1000, 400), (-160, 240))
 SCORES = ScoreObjectiveSettings()
 
 
-def make_detector(network: UNetSettings | CenterNetSettings) -> TrainedDetector:
-    objective = MaskObjectiveSettings() if isinstance(network, UNetSettings) else CenterObjectiveSettings()
+def make_detector(network: UNetSettings | SliceUNetSettings | CenterNetSettings) -> TrainedDetector:
+    is_center = isinstance(network, CenterNetSettings)
+    objective = CenterObjectiveSettings() if is_center else MaskObjectiveSettings()
     return TrainedDetector(
         network=network,
         sampling=DetectorSampling(patch_size_vox=16, max_offset_vox=4),
@@ -69,13 +74,14 @@ def make_detector(network: UNetSettings | CenterNetSettings) -> TrainedDetector:
 
 
 def make_scorer(
-    network: ResNetSettings | RatingNetSettings | Cnn3dSettings,
+    network: ResNetSettings | RatingNetSettings | Cnn3dSettings | BlockCnnSettings,
     objective: ScoreObjectiveSettings | RatingObjectiveSettings = SCORES,
+    fine_tune: FineTuneSettings | None = None,
 ) -> TrainedScorer:
     return TrainedScorer(
         network=network,
         sampling=ScorerSampling(patch_size_vox=20),
-        training=ScorerTraining(**SCHEDULE, objective=objective),
+        training=ScorerTraining(**SCHEDULE, objective=objective, fine_tune=fine_tune),
         inference=ScorerInference(),
     )
 
@@ -84,11 +90,13 @@ PARTS = {
     "unet": make_detector(UNetSettings(channels=(4, 6, 8))),
     "unet_full_resolution": make_detector(UNetSettings(channels=(3, 4), stem_stride=1, is_residual=False)),
     "unet_stride_4": make_detector(UNetSettings(channels=(4, 6), stem_stride=4, windows_hu=WINDOWS)),
+    "slice_unet": make_detector(SliceUNetSettings(channels=(4, 6), windows_hu=WINDOWS)),
     "center_net": make_detector(CenterNetSettings(channels=(6, 8))),
     "center_net_adding": make_detector(CenterNetSettings(channels=(6, 8), output_stride=2, skips="add")),
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
     "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),
     "cnn3d": make_scorer(Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS)),
+    "block_cnn": make_scorer(BlockCnnSettings(channels=(4, 5, 6)), fine_tune=FineTuneSettings()),
 }
 
 
@@ -109,7 +117,9 @@ def record(folder: Path) -> dict[str, dict[str, object]]:
     for name, part in PARTS.items():
         job = TrainingJob(hardware=hardware, seed=7, log=lambda step, metrics: None)
         sides = rated if "ratings" in part.network.heads else material
-        trained = train_members(part, sides, job, feed_plan(part, job, (1.0, 1.0, 1.0)))
+        plan = feed_plan(part, job, (1.0, 1.0, 1.0))
+        finish = finisher(part, sides, job, plan) if isinstance(part, TrainedScorer) else None
+        trained = train_members(part, sides, job, plan, finish=finish)
         losses = [value for _, metric, value in trained.outcomes[0].rows if metric == "training_loss"]
         scores = [value for _, metric, value in trained.outcomes[0].rows if metric == "score"]
         figures[name] = {"losses": losses, "scores": scores, "weights": checksum(trained.members[0])}

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 
 GIVEN = {"select_candidates", "train_scorer", "score_candidates", "evaluate_study", "draw_figures", "write_report"}
+DETECTED = GIVEN - {"select_candidates"} | {"train_detector", "mine_candidates", "detect_candidates"}
 RULES = {
+    "book": DETECTED,
     "cnn3d": GIVEN,
 }
 DELTA = """

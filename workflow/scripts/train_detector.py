@@ -22,7 +22,7 @@ with open_job(snakemake, fold=fold) as job:
     volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     run = TrainingJob(hardware, params.seed, job.log, fold, num_threads=num_threads, say=job.say, **resume)
-    job.expect(part.training.num_steps * part.training.num_members)
+    job.expect(part.training.total_steps * part.training.num_members)
     trained = train_fold_detector(part, tables, volumes, run, recipe=params.recipe, mask_files=mask_files)
     trained.write(output)
     job.log_artifact(Path(output.model))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, Protocol
 
 import numpy as np
 import pandas as pd
@@ -86,24 +86,38 @@ class Trained:
 
     members: tuple[nn.Module, ...]
     outcomes: tuple[Outcome, ...]
-    num_steps: int
+    total_steps: int
 
     @property
     def history(self) -> pd.DataFrame:
         """Return the metrics of all members (contract HISTORY); a member's steps follow those of the one before."""
         rows = [
-            (member * self.num_steps + step, metric, value)
+            (member * self.total_steps + step, metric, value)
             for member, outcome in enumerate(self.outcomes)
             for step, metric, value in outcome.rows
         ]
         return HISTORY.conform(pd.DataFrame(rows, columns=["step", "metric", "value"]))
 
 
-def train_members(part: Part, material: tuple[Material, Material], job: TrainingJob, plan: FeedPlan) -> Trained:
+class Finish(Protocol):
+    """What follows the training of each member, such as the fine-tuning of a part of the network."""
+
+    def __call__(self, *, network: nn.Module, outcome: Outcome, member: int) -> None:
+        """Change the trained network, and append metrics to the outcome of its training."""
+
+
+def train_members(
+    part: Part,
+    material: tuple[Material, Material],
+    job: TrainingJob,
+    plan: FeedPlan,
+    *,
+    finish: Finish | None = None,
+) -> Trained:
     """Train `part.training.num_members` networks on `material` = (training, validation).
 
     `plan` describes how windows are drawn; its seed is set for each member. With a resume folder a stopped training
-    continues: finished members are read from their resume files.
+    continues: finished members are read from their resume files. `finish` is called with each trained member.
     """
     role: Literal["detector", "scorer"] = "detector" if isinstance(part, TrainedDetector) else "scorer"
     members, outcomes = [], []
@@ -112,7 +126,7 @@ def train_members(part: Part, material: tuple[Material, Material], job: Training
         torch.manual_seed(seed)
         network = build_network(part.network)
         feeds = open_feeds(material, replace(plan, seed=seed))
-        first = member * part.training.num_steps
+        first = member * part.training.total_steps
         run = TrainingRun(
             hardware=job.hardware,
             patch_size_vox=part.sampling.patch_size_vox,
@@ -127,8 +141,10 @@ def train_members(part: Part, material: tuple[Material, Material], job: Training
         finally:
             for feed in feeds:
                 feed.close()
+        if finish is not None:
+            finish(network=network, outcome=outcomes[-1], member=member)
         members.append(network)
-    return Trained(tuple(members), tuple(outcomes), part.training.num_steps)
+    return Trained(tuple(members), tuple(outcomes), part.training.total_steps)
 
 
 def _log_from(log: Log, first: int, step: int, metrics: Mapping[str, float]) -> None:
@@ -195,9 +211,14 @@ def identity_of(part: Part, job: TrainingJob, seed: int) -> str:
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 
+def tuning_path(job: TrainingJob, member: int) -> Path | None:
+    """Return the path of the resume file of a member's fine-tuning."""
+    return job.resume_path("tuning", member)
+
+
 def delete_resume_files(role: Literal["detector", "scorer"], job: TrainingJob, num_members: int) -> None:
-    """Delete the resume files of a training whose outputs are written."""
+    """Delete the resume files of a training whose outputs are written, those of a scorer's fine-tuning included."""
     for member in range(num_members):
-        path = job.resume_path(role, member)
-        if path is not None and processes().is_first:
-            path.unlink(missing_ok=True)
+        for path in (job.resume_path(role, member), tuning_path(job, member) if role == "scorer" else None):
+            if path is not None and processes().is_first:
+                path.unlink(missing_ok=True)

@@ -6,18 +6,29 @@ import torch
 from lungpipe.models import build_network, resolve
 from lungpipe.models.cnn3d import Cnn3d
 from lungpipe.models.resnet import ResNet
-from lungpipe.settings.recipe import CenterNetSettings, Cnn3dSettings, ResNetSettings, UNetSettings
+from lungpipe.settings.recipe import (
+    BlockCnnSettings,
+    CenterNetSettings,
+    Cnn3dSettings,
+    ResNetSettings,
+    SliceUNetSettings,
+    UNetSettings,
+)
 
 WINDOWS = ((-1000, 400), (-160, 240))
 SETTINGS = {
     "unet": UNetSettings(channels=(2, 3, 4), windows_hu=WINDOWS),
     "plain unet": UNetSettings(channels=(2, 3), stem_stride=1, is_residual=False),
     "coarse unet": UNetSettings(channels=(2, 3), stem_stride=4),
+    "slice_unet": SliceUNetSettings(channels=(3, 4), windows_hu=WINDOWS),
     "center_net": CenterNetSettings(channels=(4, 6), windows_hu=WINDOWS),
     "fine center_net": CenterNetSettings(channels=(4, 6, 8), output_stride=2, is_residual=False),
     "adding center_net": CenterNetSettings(channels=(4, 6, 8), output_stride=2, skips="add"),
     "resnet": ResNetSettings(channels=(2, 3), windows_hu=WINDOWS),
     "cnn3d": Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS),
+    "block_cnn": BlockCnnSettings(channels=(4, 5, 6), windows_hu=WINDOWS),
+    "block_cnn, two blocks": BlockCnnSettings(channels=(4, 5), tuned_blocks=2),
+    "block_cnn, dense layer": BlockCnnSettings(channels=(4, 5), tuned_blocks=0),
 }
 
 
@@ -90,12 +101,14 @@ def test_every_weight_learns(settings):
 
 
 @torch.inference_mode()
-@pytest.mark.parametrize(("kind", "name"), [("unet", "mask"), ("center_net", "mask"), ("center_net", "heatmap")])
+@pytest.mark.parametrize(
+    ("kind", "name"), [("unet", "mask"), ("slice_unet", "mask"), ("center_net", "mask"), ("center_net", "heatmap")]
+)
 def test_a_new_detector_starts_where_almost_everything_is_background(kind, name):
     assert torch.sigmoid(build(SETTINGS[kind]).eval()(random_hu())[name]).mean() < 0.1
 
 
-@pytest.mark.parametrize("kind", ["unet", "plain unet", "coarse unet", "center_net", "fine center_net"])
+@pytest.mark.parametrize("kind", ["unet", "plain unet", "coarse unet", "slice_unet", "center_net", "fine center_net"])
 def test_sides_that_do_not_divide_are_refused(kind):
     settings = SETTINGS[kind]
     stride, network = settings.total_stride, build(settings)
@@ -111,7 +124,7 @@ def test_sides_that_do_not_divide_are_refused(kind):
             network(torch.zeros(1, 1, *sides))
 
 
-@pytest.mark.parametrize("kind", ["resnet", "cnn3d"])
+@pytest.mark.parametrize("kind", ["resnet", "cnn3d", "block_cnn"])
 @pytest.mark.parametrize("side", [9, 24, 33])
 def test_scorers_take_patches_of_any_side(kind, side):
     outputs = build(SETTINGS[kind]).eval()(random_hu(batch_size=2, side=side))

@@ -21,7 +21,7 @@ def root(request):
 
 def recipe_names(root):
     names = sorted(path.stem for path in (root / "recipes").glob("*.yaml"))
-    assert {"centernet", "cnn3d", "flagship", "patch48"} <= set(names)
+    assert {"book", "centernet", "cnn3d", "flagship", "patch48"} <= set(names)
     return names
 
 
@@ -124,12 +124,23 @@ def with_unet(content):
             "scorer.training.objective ratings: expected .* malignancy, nodule, ratings, found network resnet without "
             "ratings",
         ),
+        (
+            put("scorer", "training", "fine_tune", value={"steps_share": 0.5, "learning_rate": 0.1}),
+            "scorer.training.fine_tune: expected null .*, found settings for resnet",
+        ),
+        (
+            put("scorer", "network", value={"kind": "block_cnn", "channels": [4], "tuned_blocks": 2}),
+            "scorer.network.tuned_blocks: expected at most the 1 blocks of channels, found 2",
+        ),
         (put("detector", "network", "channels", value=[0]), "detector.network.channels.0: .* found 0"),
         (put("detector", "network", "chanels", value=[4]), "unknown key 'detector.network.chanels'"),
-        (put("detector", "network", "kind", value="vnet"), "detector.network.kind: .* unet, center_net, found 'vnet'"),
+        (
+            put("detector", "network", "kind", value="vnet"),
+            "detector.network.kind: .* unet, center_net, slice_unet, found 'vnet'",
+        ),
         (
             drop("scorer", "network", "kind"),
-            "scorer.network.kind: expected one of resnet, rating_net, cnn3d, found none",
+            "scorer.network.kind: expected one of resnet, rating_net, cnn3d, block_cnn, found none",
         ),
         (put("scorer", "kind", value="best"), "scorer.kind: expected one of trained, unchanged, found 'best'"),
         (put("scorer", value={"kind": "unchanged", "network": 1}), "unknown key 'scorer.network'"),

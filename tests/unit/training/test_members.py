@@ -89,7 +89,7 @@ def test_a_detectors_feed_draws_small_nodules_and_a_scorers_balances(cpu):
 def test_each_role_draws_as_its_settings_say(ball_scans, cpu, monkeypatch, role):
     module = importlib.import_module(f"lungpipe.training.{role}")
     plans = []
-    monkeypatch.setattr(module, "train_members", lambda part, material, job, plan: plans.append(plan))
+    monkeypatch.setattr(module, "train_members", lambda part, material, job, plan, **_: plans.append(plan))
     if role == "detector":
         sampling = {"small_nodule_power": 2.0, "nodule_fraction": 0.25}
         part = ball_detector()

@@ -11,17 +11,20 @@ from lungpipe.settings.recipe.detector import (
     TrainedDetector,
 )
 from lungpipe.settings.recipe.networks import (
+    BlockCnnSettings,
     CenterNetSettings,
     Cnn3dSettings,
     NetworkSettings,
     Normalisation,
     RatingNetSettings,
     ResNetSettings,
+    SliceUNetSettings,
     UNetSettings,
 )
 from lungpipe.settings.recipe.patient import PatientSettings
 from lungpipe.settings.recipe.recipe import RecipeSettings
 from lungpipe.settings.recipe.scorer import (
+    FineTuneSettings,
     ScorerInference,
     ScorerSampling,
     ScorerSettings,
@@ -33,12 +36,14 @@ from lungpipe.settings.recipe.training import AugmentationSettings, TrainingSett
 
 __all__ = [
     "AugmentationSettings",
+    "BlockCnnSettings",
     "CenterNetSettings",
     "Cnn3dSettings",
     "DetectorInference",
     "DetectorSampling",
     "DetectorSettings",
     "DetectorTraining",
+    "FineTuneSettings",
     "GivenCandidates",
     "LumpDecoding",
     "NetworkSettings",
@@ -52,6 +57,7 @@ __all__ = [
     "ScorerSampling",
     "ScorerSettings",
     "ScorerTraining",
+    "SliceUNetSettings",
     "TrainedDetector",
     "TrainedScorer",
     "TrainingSettings",

@@ -5,10 +5,10 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
-from lungpipe.settings.recipe.networks import CenterNetSettings, UNetSettings
+from lungpipe.settings.recipe.networks import CenterNetSettings, SliceUNetSettings, UNetSettings
 from lungpipe.settings.recipe.training import TrainingSettings
 
-DetectorNetwork = Annotated[UNetSettings | CenterNetSettings, Field(discriminator="kind")]
+DetectorNetwork = Annotated[UNetSettings | CenterNetSettings | SliceUNetSettings, Field(discriminator="kind")]
 
 
 class DetectorSampling(Settings):

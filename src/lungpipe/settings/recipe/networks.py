@@ -19,6 +19,8 @@ class NetworkSettings(Settings):
 
     builds: ClassVar[str]
     heads: ClassVar[frozenset[str]]
+    is_tunable: ClassVar[bool] = False
+    """whether `training.fine_tune` can train a part of the network alone"""
 
     windows_hu: tuple[tuple[int, int], ...] = Field(default=((-1000, 400),), min_length=1)
     """HU windows (low, high); each becomes one input channel"""
@@ -52,6 +54,25 @@ class UNetSettings(NetworkSettings):
     def total_stride(self) -> int:
         """Number that every side of the input must be divisible by, voxels."""
         return int(self.stem_stride * 2 ** (len(self.channels) - 1))
+
+
+class SliceUNetSettings(NetworkSettings):
+    """2D U-Net on every slice, with the neighbouring slices as channels: one nodule logit per voxel."""
+
+    builds: ClassVar[str] = "lungpipe.models.slice_unet:SliceUNet"
+    heads: ClassVar[frozenset[str]] = frozenset({"mask"})
+
+    kind: Literal["slice_unet"] = "slice_unet"
+    """2D U-Net on slices"""
+    channels: Channels = (16, 32, 64)
+    """channels per resolution level, finest first"""
+    context_slices: int = Field(default=3, ge=0)
+    """neighbouring slices on each side that are channels of a slice; 3 gives 7 channels for each window"""
+
+    @property
+    def total_stride(self) -> int:
+        """Number that every side of the input must be divisible by, voxels."""
+        return int(2 ** (len(self.channels) - 1))
 
 
 class CenterNetSettings(NetworkSettings):
@@ -140,3 +161,30 @@ class RatingNetSettings(NetworkSettings):
     def smallest_patch_vox(self) -> int:
         """Smallest patch side for which the last stage has a middle, voxels."""
         return int(self.num_scales * (2 ** (len(self.channels) + 1) + 1))
+
+
+class BlockCnnSettings(NetworkSettings):
+    """Blocks of two 3D convolutions and pooling, then one dense layer; malignancy has last blocks of its own."""
+
+    builds: ClassVar[str] = "lungpipe.models.block_cnn:BlockCnn"
+    heads: ClassVar[frozenset[str]] = frozenset({"nodule", "malignancy"})
+    is_tunable: ClassVar[bool] = True
+
+    kind: Literal["block_cnn"] = "block_cnn"
+    """blocks of two 3D convolutions"""
+    channels: Channels = (8, 16, 32, 64)
+    """channels per block; each block halves the resolution"""
+    tuned_blocks: int = Field(default=1, ge=0, le=2)
+    """last blocks that malignancy has for itself, beside its dense layer; `training.fine_tune` trains them alone"""
+
+    @model_validator(mode="after")
+    def _blocks_are_there(self) -> "BlockCnnSettings":
+        if self.tuned_blocks > len(self.channels):
+            expected = f"at most the {len(self.channels)} blocks of channels"
+            raise ValueError(f"tuned_blocks: expected {expected}, found {self.tuned_blocks}")
+        return self
+
+    @property
+    def smallest_patch_vox(self) -> int:
+        """Smallest patch side that leaves a voxel after all poolings, voxels."""
+        return int(2 ** len(self.channels))

@@ -5,10 +5,12 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
-from lungpipe.settings.recipe.networks import Cnn3dSettings, RatingNetSettings, ResNetSettings
+from lungpipe.settings.recipe.networks import BlockCnnSettings, Cnn3dSettings, RatingNetSettings, ResNetSettings
 from lungpipe.settings.recipe.training import TrainingSettings
 
-ScorerNetwork = Annotated[ResNetSettings | RatingNetSettings | Cnn3dSettings, Field(discriminator="kind")]
+ScorerNetwork = Annotated[
+    ResNetSettings | RatingNetSettings | Cnn3dSettings | BlockCnnSettings, Field(discriminator="kind")
+]
 NumViews = Literal[1, 2, 4, 8, 16, 24, 48]
 
 
@@ -60,11 +62,32 @@ class RatingObjectiveSettings(Settings):
 ScorerObjective = Annotated[ScoreObjectiveSettings | RatingObjectiveSettings, Field(discriminator="kind")]
 
 
+class FineTuneSettings(Settings):
+    """A second training, on nodules with a malignancy label alone; the nodule scores keep every bit."""
+
+    steps_share: PositiveFloat = 0.5
+    """optimiser steps of the fine-tuning, relative to num_steps"""
+    learning_rate: PositiveFloat = 0.0003
+    """peak learning rate of the fine-tuning"""
+
+
 class ScorerTraining(TrainingSettings):
     """Training of a scorer."""
 
     objective: ScorerObjective = ScoreObjectiveSettings()
     """loss and validation score"""
+    fine_tune: FineTuneSettings | None = None
+    """fine-tuning of malignancy after the training, for a network with parts of its own for it; null: none"""
+
+    @property
+    def num_tuning_steps(self) -> int:
+        """Optimiser steps of the fine-tuning."""
+        return 0 if self.fine_tune is None else max(round(self.fine_tune.steps_share * self.num_steps), 1)
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of one member, fine-tuning included."""
+        return self.num_steps + self.num_tuning_steps
 
 
 class ScorerInference(Settings):
@@ -109,6 +132,9 @@ class TrainedScorer(Settings):
         if found < smallest:
             expected = f"at least {smallest} for the network {self.network.kind}"
             raise ValueError(f"sampling.patch_size_vox: expected {expected}, found {found}")
+        if self.training.fine_tune is not None and not self.network.is_tunable:
+            expected = "null for a network without parts of malignancy's own"
+            raise ValueError(f"training.fine_tune: expected {expected}, found settings for {self.network.kind}")
         return self
 
 

@@ -51,3 +51,8 @@ class TrainingSettings(Settings):
     """networks of the ensemble, trained one after the other from different seeds"""
     augmentation: AugmentationSettings = AugmentationSettings()
     """random changes of the patches"""
+
+    @property
+    def total_steps(self) -> int:
+        """Optimiser steps of one member of the ensemble."""
+        return self.num_steps
