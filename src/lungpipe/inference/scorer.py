@@ -15,6 +15,7 @@ from lungpipe.inference.folding import fold_batch_norm
 from lungpipe.inference.maps import mean_logits
 from lungpipe.inference.views import NUM_FLIPS, patch_views
 from lungpipe.models import Hardware
+from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE
 from lungpipe.models.model import Model
 from lungpipe.settings.recipe import ScorerInference
 from lungpipe.tables import CHARACTERISTICS, MAX_RATING
@@ -26,7 +27,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores of N centres: the logit of being a nodule, the probability of malignancy given a nodule, and ratings.
+    """Scores of N centres: the logit of being a nodule, the calibrated probability of malignancy given a nodule, ratings.
 
     `ratings` (N, 9, 6) are the probabilities of the readers' ratings 1 to 6 of the nine CHARACTERISTICS, given a
     nodule; None for a network that does not rate.
@@ -88,7 +89,9 @@ class Scorer:
         if not outputs:
             return Scores(np.zeros(0), np.zeros(0), self._no_ratings())
         heads = {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
-        malignancy = torch.from_numpy(heads["malignancy"]).sigmoid().numpy()
+        figures = self.card.figures
+        linear = figures.get(MALIGNANCY_INTERCEPT, 0.0) + figures.get(MALIGNANCY_SLOPE, 1.0) * heads["malignancy"]
+        malignancy = torch.from_numpy(linear).sigmoid().numpy()
         ratings = torch.from_numpy(heads["ratings"]).softmax(dim=-1).numpy() if "ratings" in heads else None
         return Scores(heads["nodule"], malignancy, ratings)
 

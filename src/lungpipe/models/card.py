@@ -13,6 +13,8 @@ from lungpipe.datasets.leaks import LeakError
 from lungpipe.settings.recipe import NetworkSettings, TrainedDetector, TrainedScorer
 
 FORMAT_VERSION = 1
+MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE = "malignancy_intercept", "malignancy_slope"
+"""Figures of a scorer that calibrate its logit of malignancy: intercept + slope x logit."""
 Role = Literal["detector", "scorer"]
 TripleMm = tuple[float, float, float]
 
@@ -58,11 +60,12 @@ class ModelCard:
         data_digest: str,
         outcomes: Sequence[Best],
         patient_ids: Iterable[str] = (),
+        figures: Mapping[str, float] | None = None,
     ) -> "ModelCard":
         """Return the card of a model that was trained on a split, one outcome per member.
 
         `patient_ids` are the patients of the training and validation series. The figure `validation_score` is the mean
-        of the members' best scores.
+        of the members' best scores; `figures` are further figures.
         """
         return cls(
             role=role,
@@ -75,7 +78,8 @@ class ModelCard:
             patients=_digests(patient_ids),
             data_digest=data_digest,
             best_steps=tuple(outcome.best_step for outcome in outcomes),
-            figures={"validation_score": sum(outcome.best_score for outcome in outcomes) / max(len(outcomes), 1)},
+            figures={"validation_score": sum(outcome.best_score for outcome in outcomes) / max(len(outcomes), 1)}
+            | dict(figures or {}),
         )
 
     @property
@@ -160,7 +164,8 @@ class ModelCard:
 def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
     """Return the card of an ensemble of models, which saw everything that any of the models saw.
 
-    An ensemble of models of different folds has no fold and no figures, since those were measured on different scans.
+    An ensemble of models of different folds has no fold and no figures, since those were measured on different scans,
+    but the mean of the models' calibrations of malignancy if all have one.
 
     Raises:
         ValueError: models of different roles, recipes, settings or spacing.
@@ -180,8 +185,15 @@ def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
         patients=_union(card.patients for card in cards),
         data_digest=digests[0] if len(digests) == 1 else digest_of("".join(digests)),
         best_steps=tuple(step for card in cards for step in card.best_steps),
-        figures={} if len(cards) > 1 else first.figures,
+        figures=_mean_calibration(cards) if len(cards) > 1 else first.figures,
     )
+
+
+def _mean_calibration(cards: Sequence[ModelCard]) -> dict[str, float]:
+    keys = (MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE)
+    if not all(key in card.figures for card in cards for key in keys):
+        return {}
+    return {key: sum(card.figures[key] for card in cards) / len(cards) for key in keys}
 
 
 def _digests(uids: Iterable[str]) -> tuple[str, ...]:

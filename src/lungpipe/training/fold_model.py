@@ -107,6 +107,7 @@ def train_fold(
         data_digest=volumes.digest,
         outcomes=trained.outcomes,
         patient_ids=tables.patient_ids,
+        figures=trained.figures,
     )
     points = POINTS.conform(pd.concat([learned.points, chosen_on.points], ignore_index=True))
     return FoldModel(Model(card, trained.members), trained.history, points)

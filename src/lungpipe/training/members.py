@@ -82,11 +82,12 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The members of a part and how each was trained."""
+    """The members of a part, how each was trained, and figures for the card."""
 
     members: tuple[nn.Module, ...]
     outcomes: tuple[Outcome, ...]
     total_steps: int
+    figures: Mapping[str, float] = field(default_factory=dict)
 
     @property
     def history(self) -> pd.DataFrame:

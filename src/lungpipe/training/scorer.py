@@ -1,6 +1,7 @@
 """Train the scorer of one fold."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from lungpipe.settings.recipe import TrainedScorer
 from lungpipe.settings.recipe.scorer import RatingObjectiveSettings
 from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import CANDIDATES, RATINGS, read_table
+from lungpipe.training.calibrate import calibrate_malignancy
 from lungpipe.training.fine_tune import finisher
 from lungpipe.training.fold_model import FoldModel, FoldTables, FoldVolumes, RoleTraining, train_fold
 from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan, train_members
@@ -80,4 +82,5 @@ def train_scorer(
             f"among {num_points} points, {len(validation.points)} for validation"
         )
     plan = feed_plan(part, job, spacing_zyx_mm, rest="others")
-    return train_members(part, material, job, plan, finish=finisher(part, material, job, plan))
+    trained = train_members(part, material, job, plan, finish=finisher(part, material, job, plan))
+    return replace(trained, figures=calibrate_malignancy(trained, validation, job, plan))
