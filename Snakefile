@@ -18,6 +18,7 @@ include: "workflow/rules/detector.smk"
 include: "workflow/rules/candidates.smk"
 include: "workflow/rules/scorer.smk"
 include: "workflow/rules/evaluation.smk"
+include: "workflow/rules/malignancy.smk"
 
 
 wildcard_constraints:

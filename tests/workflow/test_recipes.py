@@ -38,3 +38,18 @@ def test_a_recipe_runs_from_the_volumes_to_the_evaluation(copy, recipe):
     assert evaluation["num_scans"] == 2
     assert 0 <= evaluation["cpm"] <= 1
     assert (folder / "report.html").is_file()
+
+
+def test_malignancy_is_studied_without_a_detector(copy):
+    delta = copy.delta(DELTA.format(recipe="malignancy").replace("[0]", "[0, 1, 2]"))
+    answer = copy.snakemake("study_malignancy", delta=delta)
+    assert {job.rule for job in answer.jobs} == {"train_scorer", "rate_nodules", "measure_nodules", "study_malignancy"}
+    folder = copy.dataset / "malignancy"
+    methods = pd.read_csv(folder / "malignancy" / "methods.csv")
+    assert {"diameter", "network", "stack: network + measures"} <= set(methods["method"])
+    assert methods["auc"].between(0, 1).all()
+    assert json.loads((folder / "malignancy" / "summary.json").read_text())["subsets"] == [0, 1, 2]
+    rated = pd.read_parquet(folder / "fold1" / "rated.parquet")
+    nodules = pd.read_parquet(copy.dataset / "targets" / "nodules.parquet").set_index("nodule_id")
+    series = pd.read_parquet(copy.dataset / "targets" / "series.parquet").set_index("series_uid")
+    assert set(nodules.loc[rated["nodule_id"], "series_uid"].map(series["subset"])) == {1}

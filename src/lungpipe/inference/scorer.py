@@ -27,7 +27,7 @@ FloatArray = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Scores:
-    """Scores of N centres: the logit of being a nodule, the calibrated probability of malignancy given a nodule, ratings.
+    """Scores of N centres: the logit of being a nodule, and the calibrated probability of malignancy given a nodule.
 
     `ratings` (N, 9, 6) are the probabilities of the readers' ratings 1 to 6 of the nine CHARACTERISTICS, given a
     nodule; None for a network that does not rate.

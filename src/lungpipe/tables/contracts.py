@@ -188,6 +188,40 @@ SCORED = Contract(
     ("candidate_id",),
 )
 
+RATED = Contract(
+    "rated",
+    {
+        "nodule_id": Column("string", "nodule, as in the table of nodules"),
+        "fold": Column("int64", "fold whose scorer, which never saw the nodule's patient, rated the nodule"),
+        "malignancy": Column("float64", "calibrated probability of malignancy"),
+        "high_malignancy": Column("float64", "probability that a reader rates malignancy 4 or 5", True),
+        **{
+            f"{name}_expected": Column("float64", f"expected rating of {name}, 1 to {highest}", True)
+            for name, highest in CHARACTERISTICS.items()
+        },
+    },
+    ("nodule_id",),
+)
+
+MEASURES = Contract(
+    "measures",
+    {
+        "nodule_id": Column("string", "nodule, as in the table of nodules"),
+        "border_mm": Column("float64", "distance of the centre from the nearest border of the volume"),
+        "mean_hu": Column("float64", "mean HU within 0.8 x radius"),
+        "low_hu": Column("float64", "10th percentile of HU within 0.8 x radius"),
+        "high_hu": Column("float64", "90th percentile of HU within 0.8 x radius"),
+        "deviation_hu": Column("float64", "standard deviation of HU within 0.8 x radius"),
+        "calcified_share": Column("float64", "share of voxels above 200 HU within the radius"),
+        "shell_hu": Column("float64", "mean HU between the radius and 4 mm outside"),
+        "attached_share": Column("float64", "share of voxels above -500 HU between the radius + 1 mm and + 4 mm"),
+        "tissue_mm": Column("float64", "diameter of the sphere of the connected tissue's volume"),
+        "elongation": Column("float64", "longest by shortest standard deviation of the connected tissue"),
+        "fill_share": Column("float64", "volume of the connected tissue by that of its enclosing sphere"),
+    },
+    ("nodule_id",),
+)
+
 POINTS = Contract(
     "points",
     {

@@ -7,7 +7,8 @@ import torch
 from lungpipe.evaluation.calibration import fit_logistic
 from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE
 from lungpipe.models.side_inputs import apply_network
-from lungpipe.sampling.feed import Feed, FeedPlan
+from lungpipe.sampling.feed import Feed
+from lungpipe.sampling.plan import FeedPlan
 from lungpipe.training.augment import centre_crop
 from lungpipe.training.members import Material, Trained, TrainingJob
 

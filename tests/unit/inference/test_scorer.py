@@ -10,6 +10,7 @@ import torch
 from lungpipe.geometry import Grid
 from lungpipe.inference.scorer import Scorer
 from lungpipe.models import Model
+from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE
 from lungpipe.tables import CHARACTERISTICS
 from lungpipe.terms import AIR_HU
 from lungpipe.volumes.store import open_volume
@@ -163,3 +164,13 @@ def test_turned_views_need_cubic_voxels(models, cpu):
     flat = Model(replace(model.card, spacing_zyx_mm=(2.0, 1.0, 1.0)), model.members)
     with pytest.raises(ValueError, match="num_views: expected at most 8 where voxels are no cubes, found 16"):
         Scorer(flat, model.card.part.inference, cpu)
+
+
+def test_malignancy_is_calibrated_by_the_card(models, cpu):
+    model = models.scorer(num_views=1)
+    figures = {MALIGNANCY_INTERCEPT: -1.5, MALIGNANCY_SLOPE: 0.5}
+    calibrated = Model(replace(model.card, figures=figures), model.members)
+    one, other = (Scorer(each, model.card.part.inference, cpu).score_patches(patches()) for each in (model, calibrated))
+    logits = np.log(one.malignancy / (1 - one.malignancy))
+    np.testing.assert_allclose(other.malignancy, 1 / (1 + np.exp(1.5 - 0.5 * logits)), rtol=1e-6)
+    np.testing.assert_array_equal(other.nodule_logits, one.nodule_logits)

@@ -7,7 +7,7 @@ import pytest
 from lungpipe.datasets.folds import Split
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.models import ModelCard, digest_of
-from lungpipe.models.card import join_cards
+from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE, join_cards
 from lungpipe.settings.recipe import (
     DetectorInference,
     DetectorSampling,
@@ -120,3 +120,11 @@ def test_an_ensemble_saw_what_any_member_saw():
 def test_models_that_do_not_belong_together_are_refused(changes):
     with pytest.raises(ValueError, match=f"expected one {next(iter(changes))} in an ensemble"):
         join_cards([make_card(), replace(make_card(), **changes)])
+
+
+def test_an_ensemble_of_folds_has_the_mean_calibration_if_every_model_has_one():
+    names = (MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE)
+    one = replace(make_card(), figures={"validation_score": 0.5, **dict(zip(names, (1.0, 2.0), strict=True))})
+    two = replace(make_card(), figures=dict(zip(names, (-2.0, 3.0), strict=True)))
+    assert join_cards([one, two]).figures == dict(zip(names, (-0.5, 2.5), strict=True))
+    assert join_cards([one, replace(two, figures={MALIGNANCY_SLOPE: 1.0})]).figures == {}
