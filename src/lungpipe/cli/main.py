@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import detect, evaluate, fetch, phantom, predict, prepare, ratings
+from lungpipe.cli import detect, evaluate, fetch, phantom, predict, prepare, ratings, score
 
 app = typer.Typer(
     name="lungpipe",
@@ -24,6 +24,7 @@ evaluate.register(app)
 prepare.register(app)
 predict.register(app)
 detect.register(app)
+score.register(app)
 phantom.register(app)
 ratings.register(app)
 fetch.register(app)

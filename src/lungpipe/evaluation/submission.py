@@ -15,6 +15,7 @@ from lungpipe.tables.errors import InputError
 _WORLD = ("coordX", "coordY", "coordZ")
 _NAMES = {"seriesuid": "series_uid", **dict(zip(_WORLD, reversed(CENTER_COLUMNS), strict=True))}
 _SUBMISSION = CsvFormat(("seriesuid",), (*_WORLD, "probability"), optional_numbers=("diameter_mm",))
+_POSITIONS = CsvFormat(("seriesuid",), _WORLD, optional_numbers=("diameter_mm", "probability"))
 _FINDINGS = CsvFormat(
     ("seriesuid",), (*_WORLD, "diameter_mm"), optional_texts=("malignancy_ratings", "texture_ratings")
 )
@@ -35,6 +36,24 @@ def read_submission(path: Path) -> pd.DataFrame:
         InputError: naming file, row and column.
     """
     return _named(read_csv(path, _SUBMISSION))
+
+
+def read_positions(path: Path) -> pd.DataFrame:
+    """Return positions to score in file order: series_uid, center_{z,y,x}_mm (LPS mm).
+
+    The columns diameter_mm and probability (a detector's) are kept where the file has them.
+
+    Raises:
+        InputError: naming file, row and column; a probability that is not within 0 and 1.
+    """
+    table = _named(read_csv(path, _POSITIONS))
+    if "probability" in table:
+        wrong = ~table["probability"].between(0, 1)
+        if wrong.any():
+            row = int(wrong.idxmax())
+            found = table["probability"][row]
+            raise InputError(f"{path}, row {row + 1}, column probability: expected 0 to 1, found {found:g}")
+    return table
 
 
 def read_findings(path: Path) -> pd.DataFrame:
@@ -98,6 +117,14 @@ def write_submission(table: pd.DataFrame, path: Path, *, has_diameters: bool = F
         official[name] = table[name]
     with replacing(Path(path)) as temporary:
         official.to_csv(temporary, index=False, lineterminator="\n")
+
+
+def write_positions(table: pd.DataFrame, path: Path) -> None:
+    """Write positions as CSV, whole: seriesuid, coordX, coordY, coordZ, then the table's other columns."""
+    others = [name for name in table if name not in _NAMES.values()]
+    official = pd.DataFrame({theirs: table[ours] for theirs, ours in _NAMES.items()})
+    with replacing(Path(path)) as temporary:
+        official.join(table[others]).to_csv(temporary, index=False, lineterminator="\n")
 
 
 def fingerprints(paths: Mapping[str, Path | None]) -> dict[str, dict[str, str]]:

@@ -1,0 +1,94 @@
+"""`lungpipe score`: nodule or not, malignancy and readers' ratings at given positions, as a CSV in LUNA16's columns."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lungpipe.cli.errors import refusing
+
+NO_MODEL = (
+    "expected a scorer, found none: lungpipe ships no model yet; every study trains one for each of its folds "
+    "(snakemake --cores 8 writes results/phantom/flagship/fold0/scorer.safetensors)"
+)
+
+
+def register(app: typer.Typer) -> None:
+    """Add the command."""
+    app.command("score")(score)
+
+
+def score(
+    source: Annotated[
+        Path,
+        typer.Argument(
+            metavar="INPUT",
+            help="A scan (.mhd, .mha, .nii, .nii.gz, a DICOM folder or .zip), a store (.ome.zarr), or a folder in "
+            "LUNA16's layout (subset0, subset1, ...).",
+        ),
+    ],
+    *,
+    candidates: Annotated[
+        Path,
+        typer.Option(
+            help="CSV of positions: seriesuid,coordX,coordY,coordZ (world mm, LPS), optionally diameter_mm, and "
+            "probability (a detector's, which is combined with the scorer's)."
+        ),
+    ],
+    out: Annotated[
+        Path, typer.Option(help="CSV: the positions with probability, malignancy, and the expected ratings rating_*.")
+    ],
+    model: Annotated[Path | None, typer.Option(help="A trained scorer (.safetensors).")] = None,
+    device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
+    threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
+    series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")] = False,
+    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+) -> None:
+    """Score given positions: how probable a nodule is, and how readers would rate the nodule.
+
+    Malignancy is agreement with readers' ratings, not a diagnosis. Exit code 1 where rows were refused (positions
+    outside their scan) or a scan of a dataset failed; the CSV then holds the others.
+    """
+    if out.exists() and not force:
+        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
+    if model is None:
+        raise typer.BadParameter(NO_MODEL, param_hint="--model")
+
+    from lungpipe.evaluation.submission import read_positions, write_positions
+    from lungpipe.patients.detect import Search, count_seen
+    from lungpipe.patients.score import load_scorer, score_positions
+    from lungpipe.services.job import share_of_cores
+
+    num_threads = threads or share_of_cores(os.cpu_count() or 1)
+    say = _ignore if quiet else typer.echo
+    with refusing(ValueError):
+        table = read_positions(candidates)
+        scorer = load_scorer(model, device, num_threads)
+        # no lungs are needed
+        search = Search(is_whole=True, series_uid=series, threads=num_threads)
+        scored = score_positions(scorer, source, table, search, say=say, on_remark=_warn)
+        write_positions(scored.table, out)
+    if num_seen := count_seen(scorer.card, scored.series):
+        _warn(f"the model was trained or validated on {num_seen} of {len(scored.series)} scans")
+    if scored.num_others:
+        _warn(f"{candidates}: {scored.num_others} of {len(table)} rows are of other series, and are left out")
+    reasons = [f"{candidates}, row {row + 1}: {reason}" for row, reason in scored.refused.items()]
+    _name_failures([*reasons, *(f"{series_uid}: {reason}" for series_uid, reason in scored.failures.items())])
+    say(f"{out}: {len(scored.table)} of {len(table)} positions scored")
+    if scored.refused or scored.failures:
+        raise typer.Exit(1)
+
+
+def _name_failures(reasons: list[str]) -> None:
+    for reason in reasons:
+        typer.secho(f"lungpipe: {reason}", err=True, fg=typer.colors.RED)
+
+
+def _warn(remark: str) -> None:
+    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)
+
+
+def _ignore(line: str) -> None:
+    """Say nothing."""

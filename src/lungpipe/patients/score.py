@@ -1,0 +1,131 @@
+"""Scores of given positions in scans outside a study: one scan, a store, or a dataset in LUNA16's layout."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from lungpipe.inference.scorer import Scorer
+from lungpipe.inference.scoring import with_detector_odds
+from lungpipe.models import load_model
+from lungpipe.models.hardware import name_hardware
+from lungpipe.patients.detect import Say, Search, is_dataset, list_dataset, open_scan
+from lungpipe.settings.recipe import TrainedScorer
+from lungpipe.tables import CENTER_COLUMNS, CHARACTERISTICS
+from lungpipe.tables.errors import InputError
+from lungpipe.volumes.volume import Volume
+
+RATINGS = tuple(f"rating_{name}" for name in CHARACTERISTICS)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Scored:
+    """The scored rows in the candidates' order, the scans' UIDs, and reasons of refused rows and of failed scans.
+
+    table: the candidates' columns, `probability`, `malignancy`, and with a scorer that rates `rating_<characteristic>`.
+    refused: reason by row of the candidates (from 0). failures: reason by series UID. num_others: rows of other series.
+    """
+
+    table: pd.DataFrame
+    series: tuple[str, ...]
+    refused: dict[int, str]
+    failures: dict[str, str]
+    num_others: int
+
+
+def load_scorer(path: Path, device: str, num_threads: int) -> Scorer:
+    """Return the scorer of a model file on the hardware that `name_hardware` finds, with its own inference settings.
+
+    Raises:
+        ValueError: no model, or no scorer; a device that this machine does not have.
+        FileNotFoundError: no such file.
+    """
+    hardware = name_hardware(device, num_threads)
+    model = load_model(Path(path), expect_role="scorer")
+    return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
+
+
+def score_positions(
+    scorer: Scorer, source: Path, candidates: pd.DataFrame, search: Search, *, say: Say, on_remark: Say
+) -> Scored:
+    """Score the candidates (columns of `read_positions`) in one scan or store, or in the scans of a dataset's folder.
+
+    Rows of other series are counted and left out. A position outside its scan is refused; near the border the patch
+    is padded with air. In a dataset a scan that fails is kept as its reason, and the others go on. `say` gets a line
+    per scan, `on_remark` each remark of a reader.
+
+    Raises:
+        InputError: no row of the scan, or of any scan of the dataset.
+        ValueError: a single scan or store that cannot be used; a dataset without scans.
+    """
+    table = candidates.reset_index(drop=True)
+    if is_dataset(source):
+        scans = {uid: path for uid, path in list_dataset(source).items() if uid in set(table["series_uid"])}
+        volumes = _open_each(scans, search, scorer, on_remark=on_remark)
+    else:
+        volume = open_scan(source, search, scorer.card.spacing_zyx_mm, on_remark=on_remark)
+        volumes = iter([(volume.series_uid, volume)])
+    parts: list[pd.DataFrame] = []
+    refused: dict[int, str] = {}
+    failures: dict[str, str] = {}
+    series: list[str] = []
+    for series_uid, found in volumes:
+        series.append(series_uid)
+        rows = np.flatnonzero(table["series_uid"] == series_uid)
+        if not isinstance(found, str) and len(rows):
+            part, outside = _score_rows(scorer, found, table, rows)
+            parts.append(part)
+            refused |= outside
+        elif isinstance(found, str):
+            failures[series_uid] = found
+        say(f"{series_uid}: {'failed' if series_uid in failures else f'{len(rows)} positions'}")
+    num_others = int((~table["series_uid"].isin(series)).sum())
+    if num_others == len(table):
+        known = series[0] if len(series) == 1 else f"one of the scans in {source}"
+        raise InputError(f"candidates: expected rows of the series {known}, found none in {len(table)} rows")
+    scored = pd.concat(parts).sort_index() if parts else _add_scores(scorer, table.iloc[:0], np.zeros((0, 2)), None)
+    return Scored(scored.reset_index(drop=True), tuple(series), refused, failures, num_others)
+
+
+def _open_each(
+    scans: dict[str, Path], search: Search, scorer: Scorer, *, on_remark: Say
+) -> Iterable[tuple[str, Volume | str]]:
+    """Yield each scan of a dataset opened, or the reason why it could not be."""
+    for series_uid, path in scans.items():
+        try:
+            yield series_uid, open_scan(path, search, scorer.card.spacing_zyx_mm, on_remark=on_remark)
+        except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its reason is told at the end
+            yield series_uid, str(error) or type(error).__name__
+
+
+def _score_rows(
+    scorer: Scorer, volume: Volume, table: pd.DataFrame, rows: NDArray[np.intp]
+) -> tuple[pd.DataFrame, dict[int, str]]:
+    """Return the scored rows (index: row of the candidates), and the reasons of rows outside the volume."""
+    centers = table.loc[rows, list(CENTER_COLUMNS)].to_numpy(dtype=np.float64)
+    is_inside = volume.grid.contains(centers)
+    refused = {}
+    for row, center in zip(rows[~is_inside], centers[~is_inside], strict=True):
+        place = ", ".join(f"{value:.1f}" for value in reversed(center))
+        refused[int(row)] = f"series {volume.series_uid}: expected a position inside the scan, found ({place}) mm"
+    own = table.loc[rows[is_inside]]
+    diameters = own["diameter_mm"].to_numpy(dtype=np.float64) if "diameter_mm" in own else np.full(len(own), np.nan)
+    scores = scorer.score(volume, centers[is_inside], diameters)
+    logits = scores.nodule_logits
+    if scorer.inference.has_detector_odds and "probability" in own:
+        logits = with_detector_odds(logits, own["probability"].to_numpy(dtype=np.float64))
+    probability = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    return _add_scores(scorer, own, np.column_stack([probability, scores.malignancy]), scores.expected_ratings), refused
+
+
+def _add_scores(
+    scorer: Scorer, rows: pd.DataFrame, values: NDArray[np.float64], ratings: NDArray[np.float64] | None
+) -> pd.DataFrame:
+    columns = {"probability": values[:, 0], "malignancy": values[:, 1]}
+    if "ratings" in scorer.card.part.network.heads:
+        expected = np.zeros((len(rows), len(RATINGS))) if ratings is None else ratings
+        columns |= {name: expected[:, place] for place, name in enumerate(RATINGS)}
+    return rows.drop(columns="probability", errors="ignore").assign(**columns)
