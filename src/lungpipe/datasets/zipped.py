@@ -23,7 +23,7 @@ def read_zipped(path: Path, series_uid: str | None = None) -> Scan:
     """
     with TemporaryDirectory(prefix="lungpipe-") as temporary:
         folder = Path(temporary)
-        _unpack(path, folder)
+        unpack(path, folder)
         files = [file for file in sorted(folder.rglob("*")) if file.name.lower().endswith(FILE_ENDINGS)]
         if len(files) > 1:
             found = ", ".join(file.relative_to(folder).as_posix() for file in files[:10])
@@ -36,7 +36,12 @@ def read_zipped(path: Path, series_uid: str | None = None) -> Scan:
         return Scan(scan.series_uid, scan.hu, scan.grid, remarks)
 
 
-def _unpack(path: Path, folder: Path) -> None:
+def unpack(path: Path, folder: Path) -> None:
+    """Unpack an archive into a folder, without the files that macOS or a file manager added.
+
+    Raises:
+        ScanError: an archive that cannot be read or is too large.
+    """
     try:
         with zipfile.ZipFile(path) as archive:
             entries = [entry for entry in archive.infolist() if not _is_companion(entry.filename)]

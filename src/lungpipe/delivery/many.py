@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -75,7 +75,7 @@ def _predict(scan: Input, folder: Path, model: LoadedModel, search: Search) -> O
             return Outcome(scan, kept, is_kept=True)
         shutil.rmtree(folder, ignore_errors=True)
         found = predict(scan.path, model=model, threshold=search.threshold, is_whole=search.is_whole)
-        document = write_prediction(found, folder, model, search.wanted)
+        document = write_prediction(found, folder, model, replace(search.wanted, source=scan.path))
         write_text(folder / SIGNATURE_FILE, signature)
     except RefusedScanError as error:
         return Outcome(scan, _refusal(error.reason, error, scan))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from lungpipe.export.dicom_source import is_dicom_source
 from lungpipe.prediction.document import Result, to_document
 from lungpipe.prediction.model import LoadedModel
 from lungpipe.prediction.result import NOTICE, Prediction
@@ -18,6 +19,7 @@ from lungpipe.tables import write_text
 
 RESULT_FILE, CANDIDATES_FILE = "result.json", "candidates.csv"
 LUNGS_FILE, NODULES_FILE, OVERLAYS_FOLDER = "lungs.nii.gz", "nodules.nii.gz", "overlays"
+DICOM_FOLDER, SEGMENTATION_FILE, REPORT_FILE = "dicom", "segmentation.dcm", "report.dcm"
 IMAGE_NOTE = f"lungpipe: {NOTICE[0].lower()}{NOTICE[1:]}"
 """Kept in the NIfTI header (`descrip`)."""
 
@@ -30,12 +32,13 @@ class OutputError(ValueError):
 class Wanted:
     """What is written beside candidates.csv and result.json, and how.
 
-    source: path of the scan, which is left out of all texts. is_forced: replace the folder of an earlier prediction.
-    on_stage: called with the name of each stage when it begins.
+    has_dicom: DICOM objects, if `source` is DICOM. source: path of the scan, which is left out of all texts.
+    is_forced: replace the folder of an earlier prediction. on_stage: called with the name of each stage when it begins.
     """
 
     has_masks: bool = True
     has_overlays: bool = True
+    has_dicom: bool = True
     is_forced: bool = False
     source: Path | None = None
     on_stage: Callable[[str], None] | None = field(default=None, compare=False)
@@ -61,11 +64,37 @@ def write_prediction(prediction: Prediction, folder: Path, model: LoadedModel, w
         if wanted.has_overlays:
             with stages.stage("draw pictures"):
                 draw_overlays(prediction, draft / OVERLAYS_FOLDER)
+        remarks = prediction.remarks
+        if wanted.has_dicom and wanted.source is not None:
+            with stages.stage("write DICOM"):
+                remarks += _write_dicom(prediction, draft / DICOM_FOLDER, model, wanted.source)
         files = sorted(path.relative_to(draft).as_posix() for path in draft.rglob("*") if path.is_file())
-        timed = replace(prediction, times_s={**prediction.times_s, **stages.times_s})
+        timed = replace(prediction, remarks=remarks, times_s={**prediction.times_s, **stages.times_s})
         document = to_document(timed, model, source=wanted.source, files=tuple(files))
         write_text(draft / RESULT_FILE, document.model_dump_json(indent=2) + "\n")
     return document
+
+
+def _write_dicom(prediction: Prediction, folder: Path, model: LoadedModel, source: Path) -> tuple[str, ...]:
+    """Write segmentation and report if the source is DICOM; return remarks."""
+    try:
+        if not is_dicom_source(source):
+            return ()
+        # highdicom takes a second to import
+        from lungpipe.export.dicom import make_dicom
+        from lungpipe.export.dicom_source import opened_series
+
+        with opened_series(source, prediction.series_uid) as series:
+            made = None if series is None else make_dicom(prediction, series, tuple(model.digests.values()))
+        if made is None:
+            return ()
+        folder.mkdir()
+        made.segmentation.save_as(folder / SEGMENTATION_FILE, enforce_file_format=True)
+        made.report.save_as(folder / REPORT_FILE, enforce_file_format=True)
+    except Exception as error:  # noqa: BLE001 - a flaw of the source's headers must not cost the other outputs
+        shutil.rmtree(folder, ignore_errors=True)
+        return (f"no DICOM segmentation and report were written: {error}",)
+    return ()
 
 
 @contextmanager

@@ -4,8 +4,10 @@ import json
 
 import numpy as np
 import pandas as pd
+import pydicom
 import pytest
 import SimpleITK
+from dicom_balls import predict_balls, write_series
 from PIL import Image
 
 from lungpipe.datasets.read import read_scan
@@ -107,3 +109,24 @@ def test_a_stopped_call_leaves_what_was_there(found, model, tmp_path):
             write_prediction(found, folder, model, Wanted(is_forced=True, on_stage=stop))
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a" / "result.json").read_bytes() == before
+
+
+def test_dicom_objects_are_written_for_dicom_input(model, tmp_path):
+    series = write_series(tmp_path / "series")
+    wanted = Wanted(has_masks=False, has_overlays=False, source=series.folder)
+    document = write_prediction(predict_balls(series), tmp_path / "out", model, wanted)
+    assert document.files == ("candidates.csv", "dicom/report.dcm", "dicom/segmentation.dcm")
+    assert pydicom.dcmread(tmp_path / "out" / "dicom" / "segmentation.dcm").Modality == "SEG"
+    assert document.scan.remarks == ()
+    # names of patients are in the DICOM objects alone
+    texts = [(tmp_path / "out" / name).read_text() for name in ("candidates.csv", "result.json")]
+    assert not any("Doe" in text for text in texts)
+
+
+def test_a_source_that_dicom_objects_cannot_refer_to_costs_nothing_else(model, tmp_path):
+    series = write_series(tmp_path / "series", FrameOfReferenceUID=None)
+    wanted = Wanted(has_masks=False, has_overlays=False, source=series.folder)
+    document = write_prediction(predict_balls(series), tmp_path / "out", model, wanted)
+    assert document.files == ("candidates.csv",)
+    [remark] = document.scan.remarks
+    assert remark.startswith("no DICOM segmentation and report were written: expected the element FrameOfReferenceUID")
