@@ -90,6 +90,47 @@ def fit_logistic(labels: ArrayLike, values: ArrayLike) -> tuple[float, float]:
     return float(weights[0]) - slope * center, slope
 
 
+def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: float) -> tuple[float, FloatArray]:
+    """Return intercept and slopes (K,) of the logistic regression of labels on values (N, K) with slopes of at least 0.
+
+    Every slope has a Gaussian prior of mean `prior` and variance 1 / `strength`, so that few cases leave the slopes
+    near the prior. A slope that comes out negative becomes 0, and the others are fitted again.
+    """
+    label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
+    used = np.ones(value.shape[1], dtype=bool)
+    while True:
+        intercept, slopes = _fit_with_prior(label, value[:, used], prior, strength)
+        if (slopes >= 0).all():
+            break
+        used[np.flatnonzero(used)[np.argmin(slopes)]] = False
+    every = np.zeros(len(used))
+    every[used] = slopes
+    return intercept, every
+
+
+def _fit_with_prior(label: FloatArray, value: FloatArray, prior: float, strength: float) -> tuple[float, FloatArray]:
+    design = np.concatenate([np.ones((len(value), 1)), value], axis=1)
+    mean = np.array([0.0, *[prior] * value.shape[1]])
+    ridge = np.diag([1e-6, *[strength] * value.shape[1]])
+
+    def loss(weights: FloatArray) -> float:
+        logits, moved = design @ weights, weights - mean
+        return float((np.logaddexp(0.0, logits) - label * logits).sum() + 0.5 * moved @ ridge @ moved)
+
+    weights = mean
+    for _ in range(100):
+        probability = logistic(design @ weights)
+        curvature = design.T @ (design * (probability * (1.0 - probability))[:, None]) + ridge
+        step = np.linalg.solve(curvature, design.T @ (label - probability) - ridge @ (weights - mean))
+        # a full step of Newton's method can overshoot where all probabilities are near 0 or 1
+        while loss(weights + step) > loss(weights) + 1e-12 and np.abs(step).max() > 1e-10:
+            step = step / 2.0
+        weights = weights + step
+        if np.abs(step).max() < 1e-10:
+            break
+    return float(weights[0]), weights[1:]
+
+
 def logistic(values: ArrayLike) -> FloatArray:
     """Return 1 / (1 + exp(-value))."""
     return 0.5 * (1.0 + np.tanh(0.5 * np.asarray(values, dtype=np.float64)))

@@ -8,12 +8,11 @@ import pandas as pd
 import torch
 from numpy.typing import NDArray
 
+from lungpipe.candidates.odds import clipped_logit
 from lungpipe.inference.scorer import Patch, Scorer
+from lungpipe.models.card import NODULE_DETECTOR, NODULE_INTERCEPT, NODULE_SCORER, ModelCard
 from lungpipe.tables import CENTER_COLUMNS, SCORED
 from lungpipe.volumes.store import open_volume
-
-SCORE_LIMITS = (1e-6, 1.0 - 1e-6)
-"""A detector's score is clipped to these limits before its odds are computed."""
 
 
 def score_candidates(
@@ -21,9 +20,9 @@ def score_candidates(
 ) -> pd.DataFrame:
     """Return the candidates with `probability` and `malignancy` (SCORED contract).
 
-    With `has_detector_odds` the probability's odds are the geometric mean of the odds of detector and scorer, which
-    see different fields of view and make different errors. A candidate without a detector score has the scorer's odds
-    alone. Nothing is fitted, so nothing can be fitted on the test subset.
+    With `has_detector_odds` the probability is made of the scores of detector and scorer, which see different fields
+    of view and make different errors (see `with_detector_odds`). Nothing is fitted here, so nothing can be fitted on
+    the test subset.
 
     Raises:
         LeakError: the scorer belongs to another fold.
@@ -39,14 +38,23 @@ def score_candidates(
     logits, malignancy = np.empty(len(ordered)), np.empty(len(ordered))
     logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy
     if scorer.inference.has_detector_odds:
-        logits = with_detector_odds(logits, ordered["detector_score"].to_numpy(dtype=np.float64))
+        logits = with_detector_odds(scorer.card, logits, ordered["detector_score"].to_numpy(dtype=np.float64))
     return SCORED.conform(ordered.assign(probability=torch.from_numpy(logits).sigmoid().numpy(), malignancy=malignancy))
 
 
-def with_detector_odds(nodule_logits: NDArray[np.float64], detector_scores: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the logits (N,) of the geometric mean of the odds of scorer and detector; the scorer's where NaN."""
-    clipped = np.clip(detector_scores, *SCORE_LIMITS)
-    combined = 0.5 * (nodule_logits + np.log(clipped) - np.log1p(-clipped))
+def with_detector_odds(
+    card: ModelCard, nodule_logits: NDArray[np.float64], detector_scores: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return logits (N,) of detector and scorer together; the scorer's own where the detector has no score (NaN).
+
+    The card of a scorer says how much each of the two counts, as calibrated on its validation series. Without a
+    calibration the result is the geometric mean of the odds.
+    """
+    intercept, detector, scorer = (
+        card.figures.get(name, default)
+        for name, default in ((NODULE_INTERCEPT, 0.0), (NODULE_DETECTOR, 0.5), (NODULE_SCORER, 0.5))
+    )
+    combined = intercept + detector * clipped_logit(detector_scores) + scorer * nodule_logits
     return np.where(np.isnan(detector_scores), nodule_logits, combined)
 
 

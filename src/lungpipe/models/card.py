@@ -15,6 +15,9 @@ from lungpipe.settings.recipe import NetworkSettings, TrainedDetector, TrainedSc
 FORMAT_VERSION = 1
 MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE = "malignancy_intercept", "malignancy_slope"
 """Figures of a scorer that calibrate its logit of malignancy: intercept + slope x logit."""
+NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER = "nodule_intercept", "nodule_detector_slope", "nodule_scorer_slope"
+"""Figures of a scorer that join two logits of a nodule: intercept + slope x detector's logit + slope x scorer's."""
+CALIBRATIONS = ((MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE), (NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER))
 Role = Literal["detector", "scorer"]
 TripleMm = tuple[float, float, float]
 
@@ -165,7 +168,7 @@ def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
     """Return the card of an ensemble of models, which saw everything that any of the models saw.
 
     An ensemble of models of different folds has no fold and no figures, since those were measured on different scans,
-    but the mean of the models' calibrations of malignancy if all have one.
+    but the mean of the models' calibrations that all have.
 
     Raises:
         ValueError: models of different roles, recipes, settings or spacing.
@@ -190,10 +193,8 @@ def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
 
 
 def _mean_calibration(cards: Sequence[ModelCard]) -> dict[str, float]:
-    keys = (MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE)
-    if not all(key in card.figures for card in cards for key in keys):
-        return {}
-    return {key: sum(card.figures[key] for card in cards) / len(cards) for key in keys}
+    shared = [keys for keys in CALIBRATIONS if all(key in card.figures for card in cards for key in keys)]
+    return {key: sum(card.figures[key] for card in cards) / len(cards) for keys in shared for key in keys}
 
 
 def _digests(uids: Iterable[str]) -> tuple[str, ...]:

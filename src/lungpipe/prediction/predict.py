@@ -114,7 +114,7 @@ def _score(model: LoadedModel, volume: MemoryVolume, found: Detections) -> _Scor
     scores = model.scorer.score(volume, found.centers_zyx_mm, found.diameters_mm)
     logits = scores.nodule_logits
     if model.scorer.inference.has_detector_odds:
-        logits = with_detector_odds(logits, found.scores)
+        logits = with_detector_odds(model.scorer.card, logits, found.scores)
     return _Scores(1.0 / (1.0 + np.exp(-logits)), scores.malignancy, scores.expected_ratings)
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.sampling.points import ScorerTables, scorer_points
@@ -14,8 +15,8 @@ from lungpipe.sampling.rating_labels import rating_labels, reader_weights
 from lungpipe.settings.recipe import TrainedScorer
 from lungpipe.settings.recipe.scorer import RatingObjectiveSettings
 from lungpipe.settings.study import MalignancyRule
-from lungpipe.tables import CANDIDATES, RATINGS, read_table
-from lungpipe.training.calibrate import calibrate_malignancy
+from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, RATINGS, read_table
+from lungpipe.training.calibrate import calibrate_malignancy, calibrate_nodule
 from lungpipe.training.fine_tune import finisher
 from lungpipe.training.fold_model import FoldModel, FoldTables, FoldVolumes, RoleTraining, train_fold
 from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan, train_members
@@ -54,6 +55,7 @@ def train_fold_scorer(
         labels = {
             "ratings": rating_labels(points, findings.ratings),
             "diameter_mm": points["diameter_mm"].to_numpy(np.float32),
+            "detector_score": detector_scores(points, findings.mined),
         }
         return Material(points, stores, tables.nodules, tables.exclusions, labels=labels)
 
@@ -83,4 +85,15 @@ def train_scorer(
         )
     plan = feed_plan(part, job, spacing_zyx_mm, rest="others")
     trained = train_members(part, material, job, plan, finish=finisher(part, material, job, plan))
-    return replace(trained, figures=calibrate_malignancy(trained, validation, job, plan))
+    return replace(
+        trained,
+        figures=calibrate_malignancy(trained, validation, job, plan) | calibrate_nodule(trained, validation, job, plan),
+    )
+
+
+def detector_scores(points: pd.DataFrame, mined: pd.DataFrame) -> NDArray[np.float32]:
+    """Return the detector's score (N,) of every point that is a mined candidate; NaN for the others."""
+    key = ["series_uid", *CENTER_COLUMNS]
+    scores = mined[[*key, "detector_score"]].drop_duplicates(key)
+    found = points[key].merge(scores, on=key, how="left")["detector_score"].to_numpy(np.float32)
+    return np.where((points["kind"] == "candidate").to_numpy(), found, np.float32(np.nan))

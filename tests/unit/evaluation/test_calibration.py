@@ -9,6 +9,7 @@ from lungpipe.evaluation.calibration import (
     calibration_curve,
     ece,
     fit_logistic,
+    fit_shares,
     logistic,
 )
 
@@ -82,3 +83,41 @@ def test_refuses_what_is_no_probability():
         brier([1.0], [1.2])
     with pytest.raises(ValueError, match="0 or 1"):
         ece([3.0], [0.2])
+
+
+def test_shares_are_the_logistic_regression_where_cases_are_many():
+    rng = np.random.default_rng(0)
+    values = rng.normal(size=(20_000, 2))
+    labels = rng.random(20_000) < logistic(-1.0 + values @ [2.0, 0.5])
+    intercept, slopes = fit_shares(labels, values, prior=0.5, strength=1.0)
+    assert intercept == pytest.approx(-1.0, abs=0.1)
+    np.testing.assert_allclose(slopes, [2.0, 0.5], atol=0.1)
+
+
+def test_shares_stay_near_the_prior_where_cases_are_few():
+    _, slopes = fit_shares([0, 1], [[0.1, 0.0], [0.0, 0.1]], prior=0.5, strength=1.0)
+    np.testing.assert_allclose(slopes, [0.5, 0.5], atol=0.05)
+
+
+def test_separable_cases_have_finite_shares():
+    values = np.array([[-9.0, 0.0], [-8.0, 1.0], [9.0, 0.0], [12.0, 1.0]])
+    intercept, slopes = fit_shares([0, 0, 1, 1], values, prior=0.5, strength=1.0)
+    assert np.isfinite([intercept, *slopes]).all()
+
+
+def test_a_value_that_speaks_against_the_label_has_no_share():
+    rng = np.random.default_rng(1)
+    values = rng.normal(size=(500, 2))
+    labels = rng.random(500) < logistic(values @ [2.0, -2.0])
+    _, slopes = fit_shares(labels, values, prior=0.5, strength=1.0)
+    alone, single = fit_shares(labels, values[:, :1], prior=0.5, strength=1.0)
+    assert slopes[1] == 0.0
+    assert slopes[0] == pytest.approx(single[0])
+    assert alone == pytest.approx(fit_shares(labels, values, prior=0.5, strength=1.0)[0])
+
+
+def test_the_prior_moves_the_fit_as_a_gaussian_does():
+    """Two opposite cases: the slope solves label - p = strength * (slope - prior) / value."""
+    _, slopes = fit_shares([1, 0], [[1.0], [-1.0]], prior=0.5, strength=2.0)
+    # by symmetry the intercept is 0, and 2 * (1 - logistic(slope)) = 2 * (slope - 0.5)
+    assert 2.0 * (1.0 - logistic(slopes[0])) == pytest.approx(2.0 * (slopes[0] - 0.5), abs=1e-6)

@@ -1,5 +1,7 @@
 """Scored candidates: the odds of detector and scorer, and rows that stay where they are."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,6 +11,7 @@ from lungpipe.datasets.leaks import LeakError
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import score_candidates, with_detector_odds
 from lungpipe.inference.unchanged import keep_scores
+from lungpipe.models.card import NODULE_DETECTOR, NODULE_INTERCEPT, NODULE_SCORER
 from lungpipe.tables import CANDIDATES, SCORED
 
 
@@ -59,8 +62,18 @@ def test_a_recipe_may_leave_the_detectors_odds_out(models, cpu, stores):
 
 
 def test_scores_of_0_and_1_stay_inside_0_and_1():
-    combined = with_detector_odds(np.zeros(3), np.array([0.0, 0.5, 1.0]))
+    combined = with_detector_odds(card_of({}), np.zeros(3), np.array([0.0, 0.5, 1.0]))
     np.testing.assert_allclose(combined, [-0.5 * np.log(1e6 - 1), 0.0, 0.5 * np.log(1e6 - 1)])
+
+
+def test_the_card_says_how_much_detector_and_scorer_count():
+    card = card_of({NODULE_INTERCEPT: -1.0, NODULE_DETECTOR: 2.0, NODULE_SCORER: 0.25})
+    combined = with_detector_odds(card, np.array([4.0, 8.0]), np.array([0.75, np.nan]))
+    np.testing.assert_allclose(combined, [-1.0 + 2.0 * np.log(3.0) + 1.0, 8.0])
+
+
+def card_of(figures):
+    return SimpleNamespace(figures=figures)
 
 
 def test_candidates_keep_their_rows_whatever_the_order_of_series(scorer, stores):

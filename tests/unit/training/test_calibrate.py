@@ -6,9 +6,16 @@ import numpy as np
 import pytest
 import torch
 
-from lungpipe.evaluation.calibration import fit_logistic
+from lungpipe.candidates.odds import clipped_logit
+from lungpipe.evaluation.calibration import fit_logistic, fit_shares
 from lungpipe.geometry import window_around
-from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE
+from lungpipe.models.card import (
+    MALIGNANCY_INTERCEPT,
+    MALIGNANCY_SLOPE,
+    NODULE_DETECTOR,
+    NODULE_INTERCEPT,
+    NODULE_SCORER,
+)
 from lungpipe.sampling.plan import FeedPlan
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.training import calibrate
@@ -29,7 +36,8 @@ class Brightness(torch.nn.Module):
 
     def forward(self, hu, diameter_mm):
         self.seen += diameter_mm.tolist()
-        return {"malignancy": self.factor * hu[:, 0, 4, 4, 4] / 100}
+        logits = self.factor * hu[:, 0, 4, 4, 4] / 100
+        return {"malignancy": logits, "nodule": logits + 1.0}
 
 
 def middle_hu(points, volumes):
@@ -84,3 +92,52 @@ def test_too_few_nodules_of_a_kind_calibrate_nothing(cpu, validation):
     kept = malignant[: calibrate.LEAST_CASES - 1]
     few = points.assign(malignancy=points["malignancy"].where(~points.index.isin(malignant.difference(kept)), 0.0))
     assert calibrated(cpu, replace(validation, points=few), Brightness()) == {}
+
+
+@pytest.fixture
+def found(validation):
+    """Candidates at every point, of which the brighter half are hits, with scores of the detector."""
+    points = validation.points
+    bright = middle_hu(points, validation.volumes)
+    rng = np.random.default_rng(2)
+    hits = rng.random(len(points)) < np.where(bright > np.median(bright), 0.8, 0.2)
+    scores = rng.uniform(0.01, 0.99, len(points)).astype(np.float32)
+    labels = {**validation.labels, "detector_score": scores}
+    return replace(validation, points=points.assign(kind="candidate", is_nodule=hits.astype(float)), labels=labels)
+
+
+def weighed(cpu, material, *members):
+    job = TrainingJob(cpu, 1, lambda step, metrics: None)
+    return calibrate.calibrate_nodule(Trained(members, (), 1), material, job, PLAN)
+
+
+def test_a_nodule_is_the_regression_on_the_logits_of_detector_and_scorer(cpu, found):
+    figures = weighed(cpu, found, Brightness())
+    scorer = middle_hu(found.points, found.volumes) / 100 + 1.0
+    logits = np.stack([clipped_logit(found.labels["detector_score"]), scorer], axis=1)
+    intercept, slopes = fit_shares(found.points["is_nodule"], logits, prior=0.5, strength=1.0)
+    assert figures == {
+        NODULE_INTERCEPT: pytest.approx(intercept, rel=1e-4),
+        NODULE_DETECTOR: pytest.approx(slopes[0], rel=1e-4),
+        NODULE_SCORER: pytest.approx(slopes[1], rel=1e-4),
+    }
+
+
+def test_only_candidates_with_a_label_and_a_score_weigh_detector_and_scorer(cpu, found):
+    whole = weighed(cpu, found, Brightness())
+    points, scores = found.points.copy(), found.labels["detector_score"].copy()
+    more = len(points)
+    rows = np.concatenate([np.arange(more), [0, 1, 2]])
+    points = points.loc[rows].reset_index(drop=True)
+    scores = scores[rows]
+    points.loc[more, "kind"] = "nodule"
+    points.loc[more + 1, "is_nodule"] = np.nan
+    scores[more + 2] = np.nan
+    labels = {**{name: values[rows] for name, values in found.labels.items()}, "detector_score": scores}
+    assert weighed(cpu, replace(found, points=points, labels=labels), Brightness()) == pytest.approx(whole)
+
+
+def test_too_few_hits_and_recipes_without_candidates_weigh_nothing(cpu, found, validation):
+    few = found.points.assign(is_nodule=(np.arange(len(found.points)) < calibrate.LEAST_HITS - 1).astype(float))
+    assert weighed(cpu, replace(found, points=few), Brightness()) == {}
+    assert weighed(cpu, validation, Brightness()) == {}

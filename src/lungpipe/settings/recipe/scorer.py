@@ -102,7 +102,7 @@ class ScorerInference(Settings):
     patches_per_batch: PositiveInt = 32
     """patches on the device at once"""
     has_detector_odds: bool = True
-    """use the geometric mean of the odds of detector and scorer instead of the scorer's odds"""
+    """join the odds of detector and scorer as calibrated on the validation subset; else the scorer's odds"""
 
 
 class TrainedScorer(Settings):
