@@ -116,7 +116,7 @@ def _score_rows(
     scores = scorer.score(volume, centers[is_inside], diameters)
     logits = scores.nodule_logits
     if scorer.inference.has_detector_odds and "probability" in own:
-        logits = with_detector_odds(logits, own["probability"].to_numpy(dtype=np.float64))
+        logits = with_detector_odds(scorer.card, logits, own["probability"].to_numpy(dtype=np.float64))
     probability = 0.5 * (1.0 + np.tanh(0.5 * logits))
     return _add_scores(scorer, own, np.column_stack([probability, scores.malignancy]), scores.expected_ratings), refused
 

@@ -44,7 +44,7 @@ def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJo
     if min(int((labels == 1).sum()), int((labels == 0).sum())) < LEAST_CASES:
         return {}
     cases = _rows(validation, is_case)
-    intercept, slope = fit_logistic(labels, _logits("malignancy", trained, cases, job, plan))
+    intercept, slope = fit_logistic(labels, _logits(trained, cases, job, plan, head="malignancy"))
     return {MALIGNANCY_INTERCEPT: intercept, MALIGNANCY_SLOPE: slope} if slope > 0 else {}
 
 
@@ -62,7 +62,7 @@ def calibrate_nodule(trained: Trained, validation: Material, job: TrainingJob, p
     labels = labels[is_case]
     if min(int((labels == 1).sum()), int((labels == 0).sum())) < LEAST_HITS:
         return {}
-    scorer = _logits("nodule", trained, _rows(validation, is_case), job, plan)
+    scorer = _logits(trained, _rows(validation, is_case), job, plan, head="nodule")
     logits = np.stack([clipped_logit(scores[is_case]), np.asarray(scorer)], axis=1)
     intercept, slopes = fit_shares(labels, logits, prior=EQUAL_SHARE, strength=STRENGTH)
     return {NODULE_INTERCEPT: intercept, NODULE_DETECTOR: float(slopes[0]), NODULE_SCORER: float(slopes[1])}
@@ -77,7 +77,7 @@ def _rows(material: Material, is_case: NDArray[np.bool_]) -> Material:
 
 
 @torch.inference_mode()
-def _logits(head: str, trained: Trained, cases: Material, job: TrainingJob, plan: FeedPlan) -> list[float]:
+def _logits(trained: Trained, cases: Material, job: TrainingJob, plan: FeedPlan, *, head: str) -> list[float]:
     tables = (cases.nodules, cases.exclusions)
     feed = Feed(cases.points, cases.volumes, tables, replace(plan, nodule_fraction=1.0), labels=cases.labels)
     logits: list[float] = []

@@ -85,8 +85,16 @@ UNET = {"kind": "unet", "channels": [8, 16, 32], "stem_stride": 2, "is_residual"
 MASK = {"kind": "mask", "nodule_weight": 2000.0, "largest_weight": 100.0, "entropy_weight": 5.0}
 
 
-def with_unet(content):
-    """The recipe with a U-Net for a detector, which has only one head."""
+RESNET = {"kind": "resnet", "channels": [8, 16, 32], "dropout": 0.2, "windows_hu": [[-1000, 400]]} | {
+    "normalisation": "zero_one",
+}
+SCORE = {"kind": "score", "malignancy_weight": 0.5}
+
+
+def with_small_networks(content):
+    """The recipe with a U-Net for a detector, which has only one head, and a ResNet without ratings for a scorer."""
+    scorer = content["scorer"]
+    scorer["network"], scorer["training"]["objective"] = dict(RESNET), dict(SCORE)
     detector = content["detector"]
     detector["network"], detector["training"]["objective"] = dict(UNET), dict(MASK)
     detector["inference"]["decode"] = {"kind": "lumps", "threshold": 0.2, "min_voxels": 4}
@@ -154,7 +162,7 @@ def with_unet(content):
     ],
 )
 def test_what_does_not_fit_is_refused_by_its_key_without_the_tags_of_unions(root, tmp_path, edit, expected):
-    content = with_unet(copy.deepcopy(read_recipe(root / "recipes", "flagship")))
+    content = with_small_networks(copy.deepcopy(read_recipe(root / "recipes", "flagship")))
     edit(content)
     (tmp_path / "odd.yaml").write_text(yaml.safe_dump(content))
     with pytest.raises(SettingsError, match=f"^config: {expected}") as caught:
@@ -168,7 +176,7 @@ def test_what_does_not_fit_is_refused_by_its_key_without_the_tags_of_unions(root
         put("detector", "inference", "halo_vox", value=40),
         put("detector", "inference", "halo_vox", value=0),
         put("detector", "sampling", "max_offset_vox", value=16),
-        put("scorer", "sampling", "patch_size_vox", value=17),
+        put("scorer", "sampling", "patch_size_vox", value=34),
         put("detector", value={"kind": "given"}),
         put("scorer", value={"kind": "unchanged"}),
     ],

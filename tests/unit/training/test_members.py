@@ -12,7 +12,7 @@ from safetensors.torch import save
 from lungpipe.models import Hardware
 from lungpipe.tables import HISTORY
 from lungpipe.training.detector import train_detector, with_consensus_weights
-from lungpipe.training.members import TrainingJob, build_objective, feed_plan, identity_of, open_feeds
+from lungpipe.training.members import Trained, TrainingJob, build_objective, feed_plan, identity_of, open_feeds
 from lungpipe.training.scorer import train_scorer
 
 SPACING = (1.0, 1.0, 1.0)
@@ -89,7 +89,8 @@ def test_a_detectors_feed_draws_small_nodules_and_a_scorers_balances(cpu):
 def test_each_role_draws_as_its_settings_say(ball_scans, cpu, monkeypatch, role):
     module = importlib.import_module(f"lungpipe.training.{role}")
     plans = []
-    monkeypatch.setattr(module, "train_members", lambda part, material, job, plan, **_: plans.append(plan))
+    trained = Trained((), (), 1)
+    monkeypatch.setattr(module, "train_members", lambda part, material, job, plan, **_: plans.append(plan) or trained)
     if role == "detector":
         sampling = {"small_nodule_power": 2.0, "nodule_fraction": 0.25}
         part = ball_detector()
