@@ -10,6 +10,7 @@ rule evaluate_study:
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",
         exclusions=f"{D}/targets/exclusions.parquet",
+        manifests=manifests(STUDY.folds),
     output:
         evaluation=report(
             f"{R}/evaluation/evaluation.json",
@@ -35,7 +36,7 @@ rule evaluate_study:
         whole_scans=sorted(RAW.whole_subset_of()),
         num_subsets=STUDY.dataset.num_subsets,
         seed=STUDY.seed,
-        settings=dump("evaluation"),
+        settings=dump("evaluation", "patient"),
     script:
         "../scripts/evaluate_study.py"
 

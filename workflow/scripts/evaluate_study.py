@@ -7,15 +7,18 @@ from lungpipe.evaluation.whole_scans import whole_scan_figures, whole_scan_table
 from lungpipe.patients.aggregate import aggregate_folds
 from lungpipe.services.job import open_job
 from lungpipe.settings import EvaluationSettings
+from lungpipe.settings.recipe import PatientSettings
 from lungpipe.tables import replacing
+from lungpipe.volumes.manifest import read_manifest
 
 settings = EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
 params = snakemake.params
 with open_job(snakemake) as job:
     read = StudyTables.read(snakemake.input)
     whole, tables = whole_scan_table(read, params.whole_scans, params.folds), read.without(params.whole_scans)
-    rule = settings.malignancy_rule
-    patients = aggregate_folds(tables.scored, tables.series, tables.nodules, folds=params.folds, rule=rule)
+    grids = {entry.series_uid: entry.grid for path in snakemake.input.manifests for entry in read_manifest(Path(path))}
+    by = {"rule": settings.malignancy_rule, "patient": PatientSettings.model_validate(params.settings["patient"])}
+    patients = aggregate_folds(tables, folds=params.folds, grids=grids, **by)
     tables = replace(tables, patients=patients)
     evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
     write_study(evaluation, patients, Path(snakemake.output.evaluation).parent)

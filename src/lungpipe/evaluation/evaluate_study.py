@@ -87,8 +87,10 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
         "malignancy_accuracy": _nested(summary, "malignancy", "model", "accuracy"),
         "malignancy_f1": _nested(summary, "malignancy", "model", "f1"),
         "malignancy_f1_diameter_only": _nested(summary, "malignancy", "diameter_only", "f1"),
+        "patient_auc": _nested(summary, "patients", "score", "auc"),
         "patient_auc_max": _nested(summary, "patients", "max", "auc"),
         "patient_auc_noisy_or": _nested(summary, "patients", "noisy_or", "auc"),
+        "patient_auc_top_mean": _nested(summary, "patients", "top_mean", "auc"),
         "patient_auc_diameter_only": _nested(summary, "patients", "diameter_only", "auc"),
     }
     return {name: float(value) for name, value in figures.items() if value is not None}
@@ -119,7 +121,8 @@ def _malignancy(
 
 
 def _patients(patients: pd.DataFrame, settings: EvaluationSettings, rng: np.random.Generator) -> dict[str, Any] | None:
-    if patients["is_malignant"].dropna().nunique() < 2 or patients["malignancy_max"].isna().any():
+    with_malignancy = patients[patients["malignancy"].notna()]
+    if with_malignancy["is_malignant"].dropna().nunique() < 2:
         return None
     return patient_figures(patients, num_bootstraps=settings.num_bootstraps, rng=rng)
 

@@ -61,15 +61,27 @@ def malignancy_figures(
 
 
 def patient_figures(patients: pd.DataFrame, *, num_bootstraps: int, rng: np.random.Generator) -> dict[str, Any]:
-    """Return AUC and interval of patients with a label, by max, by noisy-OR, and by the largest diameter alone.
+    """Return AUC and interval of patients with a label and a malignancy, by every aggregate and by the diameter alone.
 
-    `patients` has the columns is_malignant, malignancy_max, malignancy_noisy_or, diameter_max_mm.
+    `patients` is the table PATIENTS. `score` is the aggregate that the recipe names. Patients without a malignancy (no
+    scan could be prepared) are counted in `num_without_malignancy`.
     """
-    known = patients[patients["is_malignant"].notna()]
+    labelled = patients[patients["is_malignant"].notna()]
+    known = labelled[labelled["malignancy"].notna()]
     labels = known["is_malignant"].to_numpy(dtype=np.float64)
     seed = int(rng.integers(2**63))
-    columns = {"max": "malignancy_max", "noisy_or": "malignancy_noisy_or", "diameter_only": "diameter_max_mm"}
-    figures: dict[str, Any] = {"num_patients": len(known), "num_malignant": int(labels.sum())}
+    columns = {
+        "score": "malignancy",
+        "max": "malignancy_max",
+        "noisy_or": "malignancy_noisy_or",
+        "top_mean": "malignancy_top_mean",
+        "diameter_only": "diameter_max_mm",
+    }
+    figures: dict[str, Any] = {
+        "num_patients": len(known),
+        "num_malignant": int(labels.sum()),
+        "num_without_malignancy": len(labelled) - len(known),
+    }
     for name, column in columns.items():
         samples = auc_samples(labels, known[column], num_bootstraps, np.random.default_rng(seed))
         figures[name] = _ranking(labels, known[column], samples)

@@ -22,11 +22,12 @@ def headline_cards(summary: Figures, malignancy_rule: str) -> tuple[Card, ...]:
     """Return the CPM with its number of scans, and the AUCs of nodules and patients with the diameter's."""
     rule = f"label: {label_rule(malignancy_rule)}"
     patients = summary["patients"] or {}
+    noisy_or = f"noisy-OR: {_auc(patients, 'noisy_or')}"
     return (
         _cpm_card(summary),
         _nodule_card(summary["nodule_auc"]),
         _malignancy_card("AUC, malignant nodule", summary["malignancy"] or {}, "model", (rule,)),
-        _malignancy_card("AUC, malignant patient", patients, "max", (f"noisy-OR: {_auc(patients, 'noisy_or')}", rule)),
+        _malignancy_card("AUC, malignant patient", patients, "score", (noisy_or, rule)),
     )
 
 

@@ -14,6 +14,7 @@ _SCORES = {
     "model": "model",
     "max": "model: largest over candidates",
     "noisy_or": "model: noisy-OR over candidates",
+    "top_mean": "model: mean of the highest candidates",
     "diameter_only": "baseline: diameter only",
 }
 _COUNTS = (

@@ -243,11 +243,28 @@ PATIENTS = Contract(
         "patient_id": Column("string", "patient"),
         "fold": _FOLD,
         "num_scans": Column("int64", "scans of the patient in the evaluated subsets"),
+        "num_failed_scans": Column("int64", "of these the scans that could not be prepared"),
         "num_candidates": Column("int64", "candidates over those scans"),
+        "malignancy": Column("float64", "the aggregate that the recipe's `patient` section names", True),
         "malignancy_max": Column("float64", "largest probability x malignancy over the candidates", True),
         "malignancy_noisy_or": Column("float64", "1 - product of (1 - probability x malignancy)", True),
+        "malignancy_top_mean": Column("float64", "mean of the highest `num_top`; fewer candidates count as 0", True),
         "diameter_max_mm": Column("float64", "largest diameter over candidates with probability >= 0.5, else 0"),
         "is_malignant": Column("float64", "1 a malignant nodule by the rule, 0 none; missing: unrated", True),
+        "remark": Column("string", "why a malignancy is missing or incomplete; empty if it is not"),
+        "decided_by": Column("string", "candidate with the largest probability x malignancy", True),
+        "decided_series_uid": Column("string", "its series", True),
+        **{
+            f"decided_{name}": Column("float64", f"its centre, world {name[7]}, LPS mm", True)
+            for name in CENTER_COLUMNS
+        },
+        "decided_slice": Column("float64", "its slice in the stored volume, from 1", True),
+        "decided_diameter_mm": Column("float64", "its diameter, mm", True),
+        "decided_volume_mm3": Column("float64", "volume of the sphere of its diameter, mm3", True),
+        "decided_fleischner_size": Column("string", "size class of a solid nodule, Fleischner Society 2017", True),
+        "decided_lung_rads_size": Column(
+            "string", "size class of a solid nodule at a first scan, Lung-RADS v2022", True
+        ),
     },
     ("patient_id", "fold"),
 )

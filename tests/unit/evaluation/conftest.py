@@ -10,7 +10,7 @@ import pytest
 
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.patients.aggregate import aggregate_patients
-from lungpipe.tables import EXCLUSIONS, NODULES, SCORED, SERIES
+from lungpipe.tables import EXCLUSIONS, NODULES, PATIENTS, SCORED, SERIES
 
 NUM_SUBSETS = 4
 UIDS = tuple(f"1.2.{subset}" for subset in range(NUM_SUBSETS))
@@ -86,16 +86,17 @@ def study():
     )
     scored = scored_table([row for fold, values in said.items() for row in candidates(fold, fold, values)])
     validation = scored_table([row for fold, values in said.items() for row in candidates(fold, fold + 1, values)])
+    tables = StudyTables(
+        scored, PATIENTS.empty(), SERIES.conform(series), NODULES.conform(nodules), EXCLUSIONS.empty(), validation
+    )
     patients = pd.concat(
         [
-            aggregate_patients(scored, series[series["subset"] == fold], nodules, fold=fold, rule="mean_gt_3")
+            aggregate_patients(replace(tables, series=series[series["subset"] == fold]), fold=fold, rule="mean_gt_3")
             for fold in said
         ],
         ignore_index=True,
     )
-    return StudyTables(
-        scored, patients, SERIES.conform(series), NODULES.conform(nodules), EXCLUSIONS.empty(), validation
-    )
+    return replace(tables, patients=patients)
 
 
 @pytest.fixture

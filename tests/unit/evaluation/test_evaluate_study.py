@@ -74,13 +74,24 @@ def test_hits_of_one_class_have_no_malignancy_and_no_warning_about_it(study):
 
 
 def test_a_recipe_without_a_scorer_has_no_figures_of_malignancy_and_says_so(study):
-    unknown = {"malignancy_max": np.nan, "malignancy_noisy_or": np.nan}
+    unknown = dict.fromkeys(("malignancy", "malignancy_max", "malignancy_noisy_or", "malignancy_top_mean"), np.nan)
     tables = replace(study, scored=study.scored.assign(malignancy=np.nan), patients=study.patients.assign(**unknown))
     report = judged(tables).summary
     assert report["malignancy"] is None
     assert report["patients"] is None
     assert [text.split(":")[0] for text in report["warnings"]] == ["no_malignancy"]
     assert report["cpm"] == judged(study).summary["cpm"]
+
+
+def test_patients_without_malignancy_are_counted_and_not_ranked(study):
+    unseen = study.patients["patient_id"] == "p1.2.0"
+    columns = [name for name in study.patients if name.startswith("malignancy")]
+    patients = study.patients.copy()
+    patients.loc[unseen, columns] = np.nan
+    more = pd.concat([patients, patients[~unseen].assign(patient_id="other", is_malignant=0.0)], ignore_index=True)
+    figures = judged(replace(study, patients=more)).summary["patients"]
+    assert (figures["num_patients"], figures["num_without_malignancy"]) == (len(more) - 1, 1)
+    assert figures["score"]["auc"] == figures["max"]["auc"]
 
 
 def test_a_scan_that_was_not_prepared_counts_as_missed(study, without):

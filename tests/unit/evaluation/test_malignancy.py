@@ -144,12 +144,19 @@ def test_patients_have_max_noisy_or_and_the_diameter_beside_them():
     rng = np.random.default_rng(0)
     label = np.append(rng.integers(0, 2, 60).astype(float), [NAN, NAN])
     score = np.where(label == 1, 0.7, 0.3) + rng.normal(0, 0.2, 62)
-    columns = {"malignancy_max": score, "malignancy_noisy_or": score + 0.01, "diameter_max_mm": rng.uniform(0, 20, 62)}
+    columns = {
+        "malignancy": score,
+        "malignancy_max": score,
+        "malignancy_noisy_or": score + 0.01,
+        "malignancy_top_mean": -score,
+        "diameter_max_mm": rng.uniform(0, 20, 62),
+    }
     found = patient_figures(
         pd.DataFrame({"is_malignant": label, **columns}), num_bootstraps=200, rng=np.random.default_rng(0)
     )
     assert (found["num_patients"], found["num_malignant"]) == (60, int(np.nansum(label)))
-    assert found["max"] == found["noisy_or"]
+    assert found["score"] == found["max"] == found["noisy_or"]
+    assert found["top_mean"]["auc"] == pytest.approx(1 - found["max"]["auc"])
     assert found["max"]["auc"] > 0.8
     assert found["diameter_only"]["auc"] == pytest.approx(0.5, abs=0.2)
     low, high = found["diameter_only"]["auc_ci95"]

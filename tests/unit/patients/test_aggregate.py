@@ -4,8 +4,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lungpipe.evaluation.study_tables import StudyTables
+from lungpipe.geometry import Grid
 from lungpipe.patients.aggregate import aggregate_folds, aggregate_patients
-from lungpipe.tables import PATIENTS, SCORED, SERIES
+from lungpipe.settings.recipe import PatientSettings
+from lungpipe.tables import EXCLUSIONS, PATIENTS, SCORED, SERIES
 
 COLUMNS = list(SCORED.columns)
 
@@ -20,8 +23,12 @@ def make_scored(*rows):
     return SCORED.conform(pd.DataFrame(table, columns=COLUMNS)) if rows else SCORED.empty()
 
 
-def aggregate(scored, series, nodules, rule="mean_gt_3"):
-    return aggregate_patients(scored, series, nodules, fold=3, rule=rule).set_index("patient_id")
+def tables_of(scored, series, nodules):
+    return StudyTables(scored, PATIENTS.empty(), series, nodules, EXCLUSIONS.empty())
+
+
+def aggregate(scored, series, nodules, rule="mean_gt_3", **how):
+    return aggregate_patients(tables_of(scored, series, nodules), fold=3, rule=rule, **how).set_index("patient_id")
 
 
 def test_maximum_and_noisy_or_by_hand(make_nodules):
@@ -98,7 +105,7 @@ def test_a_nodule_in_any_scan_of_the_patient_counts_and_candidates_of_other_scan
 
 def test_the_table_is_valid_whatever_the_index_of_the_series(make_nodules):
     series = make_series(("1.1", "B"), ("1.2", "A")).set_index(pd.Index([5, 2]))
-    patients = aggregate_patients(make_scored(), series, make_nodules(), fold=1, rule="median")
+    patients = aggregate_patients(tables_of(make_scored(), series, make_nodules()), fold=1, rule="median")
     assert patients.equals(PATIENTS.conform(patients))
 
 
@@ -106,12 +113,66 @@ def test_every_fold_counts_its_own_candidates_on_its_own_series(make_nodules):
     series = make_series(("1.1", "A"), ("1.2", "B"), ("1.3", "A")).assign(subset=[0, 1, 1])
     # the candidate of fold 1 in a series of subset 0 counts nowhere
     scored = make_scored(("1.1", 5, 0.9, 0.5), ("1.2", 5, 0.9, 0.7), ("1.1", 5, 0.9, 0.9)).assign(fold=[0, 1, 1])
-    patients = aggregate_folds(scored, series, make_nodules(), folds=[0, 1], rule="mean_gt_3")
+    tables = tables_of(scored, series, make_nodules())
+    patients = aggregate_folds(tables, folds=[0, 1], rule="mean_gt_3")
     assert patients[["patient_id", "fold", "num_scans", "num_candidates"]].to_numpy().tolist() == [
         ["A", 0, 1, 1],
         ["A", 1, 1, 0],
         ["B", 1, 1, 1],
     ]
     assert patients["malignancy_max"].tolist() == pytest.approx([0.9 * 0.5, 0.0, 0.9 * 0.7])
-    alone = aggregate_folds(scored, series, make_nodules(), folds=[1], rule="mean_gt_3")
+    alone = aggregate_folds(tables, folds=[1], rule="mean_gt_3")
     assert alone["patient_id"].tolist() == ["A", "B"]
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"), [("maximum", 0.45), ("noisy_or", 1 - 0.6 * 0.9 * 0.55), ("top_mean", 0.425)]
+)
+def test_the_recipe_names_the_aggregate_that_counts(make_nodules, name, expected):
+    scored = make_scored(("1.1", 9, 0.5, 0.8), ("1.1", 4, 1.0, 0.1), ("1.2", 6, 0.9, 0.5))
+    series = make_series(("1.1", "A"), ("1.2", "A"))
+    patients = aggregate(scored, series, make_nodules(), patient=PatientSettings(aggregate=name, num_top=2))
+    assert patients.loc["A", "malignancy"] == pytest.approx(expected)
+
+
+def test_candidates_that_are_missing_count_as_0_in_the_mean_of_the_highest(make_nodules):
+    scored = make_scored(("1.1", 9, 0.5, 0.8))
+    patients = aggregate(scored, make_series(("1.1", "A")), make_nodules(), patient=PatientSettings(num_top=4))
+    assert patients.loc["A", "malignancy_top_mean"] == pytest.approx(0.1)
+
+
+def test_the_deciding_nodule_is_that_of_the_highest_risk(make_nodules):
+    scored = make_scored(("1.1", 20, 0.9, 0.1), ("1.2", 7.6, 0.6, 0.9), ("1.1", 4, 0.1, 1.0))
+    scored.loc[1, ["center_z_mm", "center_y_mm", "center_x_mm"]] = [-55.2, 3.0, 4.0]
+    grids = {uid: Grid((100, 9, 9), (1.5, 1.0, 1.0), (-100.0, 0.0, 0.0)) for uid in ("1.1", "1.2")}
+    series = make_series(("1.1", "A"), ("1.2", "A"), ("1.3", "B")).iloc[:2]
+    decided = aggregate(scored, series, make_nodules(), grids=grids).loc["A"]
+    assert (decided["decided_by"], decided["decided_series_uid"]) == ("1.2#c1", "1.2")
+    centers = [f"decided_center_{axis}_mm" for axis in "zyx"]
+    assert decided[centers].tolist() == [-55.2, 3.0, 4.0]
+    # index (-55.2 + 100) / 1.5 = 29.9 is slice 31 from 1
+    assert decided["decided_slice"] == 31
+    assert decided["decided_volume_mm3"] == pytest.approx(4 / 3 * np.pi * 3.8**3)
+    assert decided[["decided_fleischner_size", "decided_lung_rads_size"]].tolist() == ["6 to 8 mm", "6 to < 8 mm"]
+    assert np.isnan(aggregate(scored, series, make_nodules()).loc["A", "decided_slice"])
+
+
+def test_a_patient_whose_scans_all_failed_has_no_malignancy_and_says_so(make_nodules):
+    series = make_series(("1.1", "A"), ("1.2", "B"), ("1.3", "B"), ("1.4", "C"))
+    grids = {uid: Grid((9, 9, 9)) for uid in ("1.2", "1.4")}
+    patients = aggregate(make_scored(("1.2", 5, 0.5, 0.5)), series, make_nodules(), grids=grids)
+    assert patients["num_failed_scans"].tolist() == [1, 1, 0]
+    np.testing.assert_array_equal(patients["malignancy"], [np.nan, 0.25, 0.0])
+    np.testing.assert_array_equal(patients["malignancy_noisy_or"], [np.nan, 0.25, 0.0])
+    assert patients["remark"].tolist() == [
+        "1 of 1 scans could not be prepared, for instance because no lungs were found",
+        "1 of 2 scans could not be prepared, for instance because no lungs were found",
+        "no candidates",
+    ]
+    assert patients["decided_by"].isna().tolist() == [True, False, True]
+
+
+def test_a_recipe_without_a_scorer_says_why_there_is_no_malignancy(make_nodules):
+    patients = aggregate(make_scored(("1.1", 9, 0.9, np.nan)), make_series(("1.1", "A")), make_nodules())
+    assert patients.loc["A", "remark"] == "no malignancy: the recipe has no scorer"
+    assert patients.loc["A", ["malignancy", "decided_by"]].isna().all()

@@ -1,5 +1,6 @@
 """A small judged study: three scans in two folds, with volumes, made of numbers that can be checked by hand."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from lungpipe.patients.aggregate import aggregate_patients
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.figures import FigureInputs, draw_figures
 from lungpipe.settings import EvaluationSettings, load_study
-from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, SCORED, SERIES
+from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, PATIENTS, SCORED, SERIES
 from lungpipe.volumes.writer import write_volume
 
 RECIPES = Path(__file__).parents[3] / "recipes"
@@ -65,18 +66,21 @@ def make_tables():
             for row, (s, c, d, p, m) in enumerate(CANDIDATE_ROWS)
         ]
     )
+    tables = StudyTables(
+        SCORED.conform(scored), PATIENTS.empty(), SERIES.conform(series), NODULES.conform(nodules), EXCLUSIONS.empty()
+    )
     patients = pd.concat(
         [
             aggregate_patients(
-                scored[scored["fold"] == fold], series[series["subset"] == fold], nodules, fold=fold, rule="mean_gt_3"
+                replace(tables, scored=scored[scored["fold"] == fold], series=series[series["subset"] == fold]),
+                fold=fold,
+                rule="mean_gt_3",
             )
             for fold in (0, 1)
         ],
         ignore_index=True,
     )
-    return StudyTables(
-        SCORED.conform(scored), patients, SERIES.conform(series), NODULES.conform(nodules), EXCLUSIONS.empty()
-    )
+    return replace(tables, patients=patients)
 
 
 def make_history(kept):
