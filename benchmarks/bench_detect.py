@@ -1,6 +1,6 @@
 """Detection in one whole scan, from its stored volume: ours beside MONAI's sliding window with the same weights.
 
-    python benchmarks/bench_detect.py [--model MODEL] [--rounds 3] [--threads N] [--small]
+    python benchmarks/bench_detect.py [--model MODEL] [--rounds 3] [--threads N] [--cube 96] [--small]
     ONEDNN_MAX_CPU_ISA=AVX2 ATEN_CPU_CAPABILITY=avx2 python benchmarks/bench_detect.py
 
 Without a model the flagship's detector is measured with random weights: its seconds are those of a trained one, its
@@ -62,6 +62,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, default=None, help="a trained detector; else random weights")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--threads", type=int, default=num_cores())
+    parser.add_argument("--cube", type=int, default=96, help="side of MONAI's windows, voxels")
     parser.add_argument("--small", action="store_true", help="a miniature scan, to try the script")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name:
@@ -71,11 +72,11 @@ def main() -> None:
         warm_up = write_store(folder / "warm-up", write_scan(folder / "miniature", is_small=True))
         describe(series.name if series else "phantom", store)
         model = options.model or write_flagship(folder / "detector.safetensors")
-        makers = chains(model, options.threads)
+        makers = chains(model, options.threads, options.cube)
         measured = measure(makers, store, warm_up, options.rounds)
-        stages, num_peaks = measure_stages(model, options.threads, store, warm_up)
+        stages, num_voxels = measure_stages(model, options.threads, store, warm_up)
     report(measured, options.rounds, options.threads)
-    print(f"\nours, {num_peaks} peaks before merging\n")
+    print(f"\nours computes {num_voxels / 1e6:.1f} million voxels\n")
     shares = [f"{share:.0%}" for share in stages / stages.sum()]
     print_table(("stage", "s", "share"), zip(STAGES, (f"{value:.2f}" for value in stages), shares, strict=True))
     if options.model and MONAI in measured:
@@ -103,7 +104,7 @@ def write_flagship(path: Path) -> Path:
     return write_random_detector(path, part, spacing_zyx_mm=SPACING)
 
 
-def chains(model: Path, threads: int) -> dict[str, Callable[[], Chain]]:
+def chains(model: Path, threads: int, cube: int) -> dict[str, Callable[[], Chain]]:
     """Return the makers of the chains that can run here."""
     makers = {
         OURS: partial(make_ours, model, "auto", threads, is_whole=False),
@@ -113,7 +114,7 @@ def chains(model: Path, threads: int) -> dict[str, Callable[[], Chain]]:
     if importlib.util.find_spec("monai") is None:
         print("MONAI is not installed: left out (make bench installs it)")
         return makers
-    return {**makers, MONAI: partial(make_monai, model, threads)}
+    return {**makers, MONAI: partial(make_monai, model, threads, cube)}
 
 
 def measure(
@@ -137,14 +138,14 @@ def measure(
 
 
 def measure_stages(model: Path, threads: int, store: Path, warm_up: Path) -> tuple[NDArray[np.float64], int]:
-    """Return the seconds of every stage and the number of peaks."""
+    """Return the seconds of every stage, and how many voxels the network computes."""
     process = WarmProcess("stages", partial(make_stages, model, "auto", threads))
     with tempfile.TemporaryDirectory() as folder:
         for name, volume in (("warm-up", warm_up), ("measured", store)):
             process.run(volume, Path(folder) / name)
         process.close()
         with np.load(Path(folder) / "measured" / "stages.npz") as found:
-            return found["seconds"], int(found["num_peaks"])
+            return found["seconds"], int(found["num_voxels"])
 
 
 def report(measured: Mapping[str, list[Run]], num_rounds: int, threads: int) -> None:

@@ -13,6 +13,7 @@ from peers import Chain
 
 OVERLAP = 0.25
 """MONAI's own default."""
+MARGIN_MM = 5.0
 
 
 def make_ours(model: Path, precision: str, threads: int, *, is_whole: bool) -> Chain:
@@ -29,12 +30,12 @@ def make_ours(model: Path, precision: str, threads: int, *, is_whole: bool) -> C
     return run
 
 
-def make_monai(model: Path, threads: int) -> Chain:
-    """`sliding_window_inference` over the whole volume in float32, as MONAI's examples call it, and our decoding."""
+def make_monai(model: Path, threads: int, side: int) -> Chain:
+    """`sliding_window_inference` in cubes over the whole volume in float32, and our decoding."""
     import torch
     from monai.inferers import sliding_window_inference
 
-    from lungpipe.candidates import merge_detections
+    from lungpipe.inference.detector import merging
     from lungpipe.inference.maps import Maps
     from lungpipe.models import load_model, resolve
     from lungpipe.volumes.store import open_volume
@@ -44,7 +45,7 @@ def make_monai(model: Path, threads: int) -> Chain:
     [network], inference = loaded.members, loaded.card.part.inference
     # the finest head first: MONAI (1.6) shrinks its weights for a coarse head, and does not widen them again
     heads = sorted(loaded.card.part.network.heads, key=lambda head: (head != "mask", head))
-    side, stride = inference.tile_size_vox, loaded.card.part.network.total_stride
+    stride, decode = loaded.card.part.network.total_stride, resolve(inference.decode.builds)
 
     def predict(hu_BCZYX: torch.Tensor) -> tuple[torch.Tensor, ...]:
         outputs = network(hu_BCZYX)
@@ -62,43 +63,42 @@ def make_monai(model: Path, threads: int) -> Chain:
         z, y, x = (slice(0, size) for size in padded.shape)
         maps = Maps((z, y, x), {head: output[0].numpy() for head, output in zip(heads, outputs, strict=True)})
         region = np.ones(volume.grid.shape_zyx, dtype=bool)
-        found = resolve(inference.decode.builds)(maps, volume.grid, region, inference.decode)
-        merged = merge_detections(found, inference.merge_distance_mm, inference.max_per_scan)
-        _write(folder, merged, began)
+        found = decode(maps, volume.grid, region, inference.decode, merge=merging(inference))
+        _write(folder, found, began)
 
     return run
 
 
 def make_stages(model: Path, precision: str, threads: int) -> Chain:
     """The steps of `Detector.detect` on the lungs, one after the other."""
-    from lungpipe.candidates import merge_detections
-    from lungpipe.inference.detector import search_region
+    from lungpipe.inference.detector import merging, search_region
     from lungpipe.inference.maps import predict_maps
+    from lungpipe.inference.tiles import lay_tiles
     from lungpipe.models import resolve
     from lungpipe.volumes.store import open_volume
 
     detector = _detector(model, precision, threads)
-    inference = detector.inference
+    inference, stride = detector.inference, detector.card.part.network.total_stride
+    decode = resolve(inference.decode.builds)
 
     def run(store: Path, folder: Path) -> None:
         marks = [time.perf_counter()]
         volume = open_volume(store)
-        region = search_region(volume, None, 5.0)
+        region = search_region(volume, None, MARGIN_MM)
         marks.append(time.perf_counter())
         maps = predict_maps(
             detector.members, volume, region, inference, hardware=detector.hardware, heads=detector.heads
         )
         marks.append(time.perf_counter())
-        found = resolve(inference.decode.builds)(maps, volume.grid, region, inference.decode)
+        decode(maps, volume.grid, region, inference.decode, merge=merging(inference))
         marks.append(time.perf_counter())
-        merge_detections(found, inference.merge_distance_mm, inference.max_per_scan)
-        marks.append(time.perf_counter())
-        np.savez(folder / "stages.npz", seconds=np.diff(marks), num_peaks=len(found))
+        num_voxels = sum(np.prod(tile.window.shape_zyx) for tile in lay_tiles(region, inference, stride))
+        np.savez(folder / "stages.npz", seconds=np.diff(marks), num_voxels=num_voxels)
 
     return run
 
 
-STAGES = ("lungs and their margin", "network on the tiles, reading", "peaks, masks, centres", "merging")
+STAGES = ("lungs and their margin", "network on the tiles, reading", "peaks, merging, masks")
 
 
 def _detector(model: Path, precision: str, threads: int):

@@ -28,6 +28,11 @@ def merge_detections(detections: Detections, merge_distance_mm: float, max_per_s
     return ranked.take(np.asarray(kept, dtype=np.intp))
 
 
+def keep_all(detections: Detections) -> Detections:
+    """Return the detections as they are: a merging that merges nothing."""
+    return detections
+
+
 def to_table(detections: Detections, series_uid: str, fold: int) -> pd.DataFrame:
     """Return the detections of one scan under the CANDIDATES contract, ranked ids in their given order."""
     if len(detections) == 0:

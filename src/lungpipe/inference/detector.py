@@ -1,14 +1,15 @@
 """Search a volume with a trained detector."""
 
 from collections.abc import Callable
-from typing import Literal, cast
+from functools import partial
+from typing import Literal, Protocol, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.candidates import Detections, merge_detections
 from lungpipe.geometry import Grid
-from lungpipe.inference.folding import fold_batch_norm
+from lungpipe.inference.fusing import fuse_network
 from lungpipe.inference.maps import Maps, predict_maps
 from lungpipe.lungs.morphology import dilate_mm
 from lungpipe.models import Hardware, resolve
@@ -16,8 +17,21 @@ from lungpipe.models.model import Model
 from lungpipe.settings.recipe import DetectorInference, TrainedDetector, TrainedScorer
 from lungpipe.volumes.volume import Volume
 
-Decoder = Callable[[Maps, Grid, NDArray[np.bool_], object], Detections]
-"""The function that `settings.decode.builds` names: maps, grid, region (mask, zyx), settings -> detections."""
+
+class Decoder(Protocol):
+    """The function that `settings.decode.builds` names."""
+
+    def __call__(
+        self,
+        maps: Maps,
+        grid: Grid,
+        region: NDArray[np.bool_],
+        settings: object,
+        *,
+        merge: Callable[[Detections], Detections],
+    ) -> Detections:
+        """Return the detections inside the region (mask, zyx), merged."""
+        ...
 
 
 class Detector:
@@ -26,7 +40,7 @@ class Detector:
     def __init__(self, model: Model, inference: DetectorInference, hardware: Hardware) -> None:
         """Copy the model's networks for inference; the model is not changed."""
         self.card, self.inference, self.hardware = model.card, inference, hardware
-        self.members = tuple(hardware.place(fold_batch_norm(member)) for member in model.members)
+        self.members = tuple(fuse_network(member, hardware) for member in model.members)
         self.heads = trained_heads(self.card.part)
         self._decode = cast("Decoder", resolve(inference.decode.builds))
 
@@ -35,15 +49,19 @@ class Detector:
 
         The search region is the lung mask dilated by `margin_mm`, or the `whole` volume.
 
-        The result does not depend on how the volume is stored. It depends on tiles only if the network sees farther
-        than the halo: `tests/unit/inference/test_places.py` has the measured difference.
+        The result depends neither on how the volume is stored nor on where the scan is in its array. It depends on
+        tiles only if the network sees farther than the halo: `tests/unit/inference/test_places.py` has the difference.
         """
         searched = search_region(volume, region, margin_mm)
         maps = predict_maps(self.members, volume, searched, self.inference, hardware=self.hardware, heads=self.heads)
         if maps is None:
             return Detections.empty(has_masks="mask" in self.heads)
-        found = self._decode(maps, volume.grid, searched, self.inference.decode)
-        return merge_detections(found, self.inference.merge_distance_mm, self.inference.max_per_scan)
+        return self._decode(maps, volume.grid, searched, self.inference.decode, merge=merging(self.inference))
+
+
+def merging(inference: DetectorInference) -> Callable[[Detections], Detections]:
+    """Return the function that merges detections by these settings (see `merge_detections`)."""
+    return partial(merge_detections, merge_distance_mm=inference.merge_distance_mm, max_per_scan=inference.max_per_scan)
 
 
 def trained_heads(part: TrainedDetector | TrainedScorer) -> frozenset[str]:

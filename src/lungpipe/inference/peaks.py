@@ -1,14 +1,18 @@
 """Find peaks in the maps of a centre detector, each with its diameter and its part of the mask."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.special import expit
 
 from lungpipe.candidates.detections import Detections, MaskCrop
+from lungpipe.candidates.merge import keep_all
 from lungpipe.candidates.peaks import NEIGHBOURS, CenterMaps, find_peaks
 from lungpipe.geometry import Grid
 from lungpipe.inference.maps import Maps
+from lungpipe.inference.tiles import Box
 from lungpipe.settings.recipe import PeakDecoding
 
 MASK_REACH = 0.75
@@ -20,20 +24,27 @@ EQUAL_SIZE_MM = 12.0
 """Diameter at which the diameters by heat map and by mask err the same (the same nodules)."""
 
 
-def decode_peaks(maps: Maps, grid: Grid, region: NDArray[np.bool_], settings: PeakDecoding) -> Detections:
-    """Return the local maxima of the heat map inside the region (mask, zyx) whose centre is in the volume.
+def decode_peaks(
+    maps: Maps,
+    grid: Grid,
+    region: NDArray[np.bool_],
+    settings: PeakDecoding,
+    *,
+    merge: Callable[[Detections], Detections] = keep_all,
+) -> Detections:
+    """Return the merged local maxima of the heat map inside the region (mask, zyx) whose centre is in the volume.
 
     Where the maps have a mask, every peak gets the voxels near its centre (see `crop_mask`); its crop may be empty.
-    With `settings.refine` "mask" its centre and its diameter are then refined (see `refine_peak`).
+    With `settings.refine` "mask" its centre and its diameter are then refined (see `refine_peak`). Peaks are merged
+    before, because most of thousands of peaks are dropped, and again where refined centres have come together.
     """
     heatmap = expit(maps.heads["heatmap"][0])
     # not a peak, and lower than every neighbour inside the region
-    heatmap[~maps.cut("heatmap", region)] = -1.0
-    center_maps = CenterMaps(
-        heatmap, maps.heads["offset"], maps.heads["diameter"][0], maps.stride("heatmap"), maps.start_zyx_vox
-    )
+    stride = maps.stride("heatmap")
+    heatmap[~maps.cut(region, stride)] = -1.0
+    center_maps = CenterMaps(heatmap, maps.heads["offset"], maps.heads["diameter"][0], stride, maps.start_zyx_vox)
     found = find_peaks(center_maps, grid, settings.threshold)
-    found = found.take(np.flatnonzero(grid.contains(found.centers_zyx_mm)))
+    found = merge(found.take(np.flatnonzero(grid.contains(found.centers_zyx_mm))))
     if "mask" not in maps.heads:
         return found
     crops = tuple(
@@ -41,7 +52,7 @@ def decode_peaks(maps: Maps, grid: Grid, region: NDArray[np.bool_], settings: Pe
         for center, diameter in zip(found.centers_zyx_mm, found.diameters_mm, strict=True)
     )
     found = Detections(found.centers_zyx_mm, found.diameters_mm, found.scores, crops)
-    return refine_by_mask(found, maps, grid) if settings.refine == "mask" else found
+    return merge(refine_by_mask(found, maps, grid)) if settings.refine == "mask" else found
 
 
 def crop_mask(maps: Maps, grid: Grid, center_zyx_mm: NDArray[np.float64], diameter_mm: float) -> MaskCrop:
@@ -55,8 +66,7 @@ def crop_mask(maps: Maps, grid: Grid, center_zyx_mm: NDArray[np.float64], diamet
     high = np.clip(np.ceil(index + reach_mm / spacing).astype(int) + 1, low, ends)
     axes = [np.arange(a, b) - middle for a, b, middle in zip(low, high, index, strict=True)]
     offsets = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1) * spacing
-    local = tuple(slice(a - start, b - start) for a, b, start in zip(low, high, maps.start_zyx_vox, strict=True))
-    is_nodule = (maps.heads["mask"][0][local] > 0.0) & (np.square(offsets).sum(axis=-1) <= reach_mm**2)
+    is_nodule = (maps.read_mask(_box(low, high)) > 0.0) & (np.square(offsets).sum(axis=-1) <= reach_mm**2)
     return MaskCrop((int(low[0]), int(low[1]), int(low[2])), is_nodule)
 
 
@@ -93,16 +103,21 @@ def refine_peak(
     nearest = int(np.argmin(distance_mm))
     labels, _ = ndimage.label(crop.mask, structure=NEIGHBOURS)
     lump = voxels[labels[tuple(voxels.T)] == labels[tuple(voxels[nearest])]]
-    places = lump + np.asarray(crop.start_zyx_vox) - np.asarray(maps.start_zyx_vox)
-    mass = expit(maps.heads["mask"][0][tuple(places.T)]).astype(np.float64)
+    start = np.asarray(crop.start_zyx_vox)
+    mass = expit(maps.read_mask(_box(start, start + crop.mask.shape))[tuple(lump.T)]).astype(np.float64)
     middle = np.average(lump, axis=0, weights=mass)
     shift_mm = float(np.linalg.norm((middle - index) * spacing))
     if max(float(distance_mm[nearest]), shift_mm) > diameter_mm / 2.0:
         return peak
-    mask_center = grid.to_world(middle + np.asarray(crop.start_zyx_vox))
+    mask_center = grid.to_world(middle + start)
     mask_diameter_mm = float(np.cbrt(6.0 * len(lump) * grid.voxel_volume_mm3 / np.pi))
     of_center, of_diameter = (
         diameter_mm**2 / (diameter_mm**2 + equal**2) for equal in (EQUAL_CENTER_MM, EQUAL_SIZE_MM)
     )
     refined_mm = diameter_mm + of_diameter * (mask_diameter_mm - diameter_mm)
     return center + of_center * (mask_center - center), float(refined_mm)
+
+
+def _box(low: NDArray[np.int_], high: NDArray[np.int_]) -> Box:
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    return (z, y, x)

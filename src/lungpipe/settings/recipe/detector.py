@@ -109,8 +109,8 @@ class PeakDecoding(Settings):
 class DetectorInference(Settings):
     """How a detector searches a volume."""
 
-    tile_size_vox: PositiveInt = 96
-    """side of an inference tile, voxels; divisible by the network's total stride"""
+    tile_size_vox: PositiveInt = 160
+    """side of a cube with as many voxels as the largest tile, voxels; divisible by the network's total stride"""
     halo_vox: int = Field(default=16, ge=0)
     """context on each side of a tile that is computed and dropped, voxels; divisible by the network's total stride"""
     tiles_per_batch: PositiveInt = 1
