@@ -40,6 +40,7 @@ ALLOWED = {
     "draw_figures": READ | {"matplotlib"},
     "evaluate_study": SETTINGS,
     "import_whole_scans": SETTINGS | {"scipy"},
+    "compare_measures": SETTINGS,
     "measure_nodules": READ,
     "mine_candidates": NETWORKS,
     "rate_nodules": NETWORKS,

@@ -1,4 +1,4 @@
-"""Annotated nodules, rated by the scorers that never saw them, beside their diameter: the target study_malignancy."""
+"""Annotated nodules, rated by the scorers that never saw them (study_malignancy) or measured (compare_measures)."""
 
 if STUDY.scorer.kind == "trained":
 
@@ -71,3 +71,28 @@ rule measure_nodules:
         code=code_of("measure_nodules"),
     script:
         "../scripts/measure_nodules.py"
+
+
+rule compare_measures:
+    input:
+        measures=expand(f"{D}/measures/subset{{subset}}.parquet", subset=SUBSETS),
+        series=f"{D}/targets/series.parquet",
+        nodules=f"{D}/targets/nodules.parquet",
+        ratings=f"{D}/targets/ratings.parquet",
+    output:
+        methods=f"{D}/measures/methods.csv",
+        summary=f"{D}/measures/summary.json",
+        cases=f"{D}/measures/cases.csv",
+    log:
+        f"{D}/logs/compare_measures.log",
+    benchmark:
+        f"{D}/benchmarks/compare_measures.tsv"
+    conda:
+        "../../envs/runtime.yaml"
+    params:
+        run=f"{D}/tracking/run.json",
+        code=code_of("compare_measures"),
+        seed=STUDY.seed,
+        settings=dump("evaluation"),
+    script:
+        "../scripts/compare_measures.py"

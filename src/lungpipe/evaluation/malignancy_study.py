@@ -68,15 +68,16 @@ def study_cases(cases: pd.DataFrame, rule: MalignancyRule, num_bootstraps: int, 
     if cases["label"].nunique() < 2:
         raise ValueError(f"malignancy: expected malignant and benign nodules by {rule}, found {len(cases)} of one kind")
     scores = score_cases(cases)
-    summary = {
+    summary: dict[str, Any] = {
         "label_rule": rule,
         "num_nodules": len(cases),
         "num_malignant": int(cases["label"].sum()),
         "num_patients": int(cases["patient_id"].nunique()),
         "subsets": sorted(int(subset) for subset in cases["subset"].unique()),
-        "network_brier": brier(cases["label"], cases["malignancy"]),
-        "network_ece": ece(cases["label"], cases["malignancy"]),
     }
+    if NETWORK in scores:
+        labels = cases["label"]
+        summary |= {"network_brier": brier(labels, scores[NETWORK]), "network_ece": ece(labels, scores[NETWORK])}
     methods = compare_methods(cases, scores, num_bootstraps=num_bootstraps, seed=seed)
     columns = ["nodule_id", "subset", "label", "is_clear"]
     return MalignancyStudy(methods, summary, cases[columns].assign(**scores))
@@ -96,16 +97,17 @@ def score_cases(cases: pd.DataFrame) -> dict[str, FloatArray]:
     A stack needs two subsets, and values for every case: others are left out. The networks of other folds, whose
     ratings a stack learns from, saw the judged subset; the stack's own weights did not.
     """
-    scores = {
-        BASELINE: cases["diameter_mm"].to_numpy(dtype=np.float64),
-        NETWORK: cases["malignancy"].to_numpy(dtype=np.float64),
-    }
+    scores = {BASELINE: cases["diameter_mm"].to_numpy(dtype=np.float64)}
+    if "malignancy" in cases:
+        scores[NETWORK] = cases["malignancy"].to_numpy(dtype=np.float64)
     for name in ("malignancy_expected", "high_malignancy"):
-        if cases[name].notna().all():
+        if name in cases and cases[name].notna().all():
             scores[f"network: {name}"] = cases[name].to_numpy(dtype=np.float64)
     for name, columns in STACKS.items():
+        if not {*columns} <= {*cases} or cases["subset"].nunique() < 2:
+            continue
         values = cases[list(columns)].to_numpy(dtype=np.float64)
-        if np.isfinite(values).all() and cases["subset"].nunique() > 1:
+        if np.isfinite(values).all():
             scores[f"stack: {name}"] = cross_fit(cases["label"], values, cases["subset"])
     return scores
 

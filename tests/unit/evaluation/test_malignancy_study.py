@@ -36,7 +36,7 @@ def build_tables(make_nodules, *, has_ratings=True):
     rated = rated.assign(high_malignancy=value / 5, **{f"{name}_expected": value for name in CHARACTERISTICS})
     measures = pd.DataFrame(rng.normal(size=(NUM, 11)), columns=list(MEASURES.columns)[1:])
     measures.insert(0, "nodule_id", nodules["nodule_id"])
-    return MalignancyTables(series, nodules, RATINGS.conform(ratings), RATED.conform(rated), MEASURES.conform(measures))
+    return MalignancyTables(series, nodules, RATINGS.conform(ratings), MEASURES.conform(measures), RATED.conform(rated))
 
 
 @pytest.fixture
@@ -83,7 +83,7 @@ def test_clear_nodules_are_judged_apart(tables):
     nodules = tables.nodules.assign(
         malignancy_ratings=["3;3;4" if k < 40 else "4;4;1" if k % 2 else "1;2" for k in range(NUM)]
     )
-    cases = list_cases(MalignancyTables(tables.series, nodules, tables.ratings, tables.rated, tables.measures), RULE)
+    cases = list_cases(MalignancyTables(tables.series, nodules, tables.ratings, tables.measures, tables.rated), RULE)
     assert cases["is_clear"].sum() == 40
     clear = study_cases(cases, RULE, 20, seed=1).methods
     assert set(clear.loc[clear["nodules"] == "clear", "num_nodules"]) == {40}
@@ -95,7 +95,7 @@ def test_a_nodule_in_two_crops_counts_once_where_it_is_farther_from_the_border(t
     # 1.0 and 1.1 are of one patient; 1.2 is of another
     twice.loc[[1, 2], columns] = twice.loc[0, columns].to_numpy()
     measures = tables.measures.assign(border_mm=np.where(np.arange(NUM) == 1, 9.0, 1.0))
-    cases = list_cases(MalignancyTables(tables.series, twice, tables.ratings, tables.rated, measures), RULE)
+    cases = list_cases(MalignancyTables(tables.series, twice, tables.ratings, measures, tables.rated), RULE)
     assert len(cases) == NUM - 1
     assert {"1.1#1", "1.2#2"} <= set(cases["nodule_id"])
     assert "1.0#0" not in set(cases["nodule_id"])
@@ -105,7 +105,7 @@ def test_nodules_that_the_rule_leaves_out_are_no_cases(tables):
     nodules = tables.nodules.assign(
         malignancy_ratings=["5" if k == 0 else None if k == 1 else "1;5;5" for k in range(NUM)]
     )
-    cases = list_cases(MalignancyTables(tables.series, nodules, tables.ratings, tables.rated, tables.measures), RULE)
+    cases = list_cases(MalignancyTables(tables.series, nodules, tables.ratings, tables.measures, tables.rated), RULE)
     assert len(cases) == NUM - 2
     with pytest.raises(ValueError, match="expected malignant and benign nodules by at_least_two_readers_ge_4"):
         study_cases(cases, RULE, 10, seed=1)
@@ -121,7 +121,7 @@ def test_a_network_without_ratings_is_judged_without_their_methods(make_nodules)
 
 def test_one_subset_has_no_stacks(tables):
     alone = tables.series.assign(subset=3)
-    cases = list_cases(MalignancyTables(alone, tables.nodules, tables.ratings, tables.rated, tables.measures), RULE)
+    cases = list_cases(MalignancyTables(alone, tables.nodules, tables.ratings, tables.measures, tables.rated), RULE)
     assert not study_cases(cases, RULE, 10, seed=1).methods["method"].str.startswith("stack").any()
 
 
@@ -134,3 +134,14 @@ def test_the_study_is_written_whole_and_its_headline_names_what_a_server_takes(s
     assert all(name.replace("_", "").isalnum() for name in study.headline)
     assert study.headline["auc_network"] == methods.loc[1, "auc"]
     assert study.headline["gain_network_low"] == methods.loc[1, "gain_low"]
+
+
+def test_without_networks_the_measures_are_compared_alone(tables):
+    alone = MalignancyTables(tables.series, tables.nodules, tables.ratings, tables.measures)
+    study = study_cases(list_cases(alone, RULE), RULE, 10, seed=1)
+    assert set(study.methods["method"]) == {
+        "diameter", "stack: measures", "stack: readers' other eight ratings + diameter",
+    }  # fmt: skip
+    assert not {"network_brier", "network_ece"} & set(study.summary)
+    assert "gain_network" not in study.headline
+    assert len(study.cases) == NUM
