@@ -48,6 +48,18 @@ class Window:
             patch[target] = array[source]
         return patch
 
+    def cut_nearest(self, array: Sliceable) -> NDArray[Any]:
+        """Return the window's voxels as an own array of `shape_zyx`; outside `array` the nearest voxel repeats."""
+        wanted = [
+            np.clip(np.arange(a, a + size), 0, n - 1)
+            for a, size, n in zip(self.start_zyx_vox, self.shape_zyx, array.shape, strict=True)
+        ]
+        z, y, x = (slice(int(index[0]), int(index[-1]) + 1) for index in wanted)
+        inside = np.array(array[z, y, x])
+        if inside.shape == self.shape_zyx:
+            return inside
+        return inside[np.ix_(*(index - index[0] for index in wanted))]
+
 
 def window_around(center_zyx_vox: ArrayLike, shape_zyx: tuple[int, int, int]) -> Window:
     """Return the window of that shape whose middle is nearest to a continuous voxel index (zyx)."""

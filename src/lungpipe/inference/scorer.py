@@ -72,7 +72,7 @@ class Scorer:
         return self.score_patches(self.cut(volume, centers_zyx_mm), diameters_mm)
 
     def cut(self, volume: Volume, centers_zyx_mm: ArrayLike) -> Iterator[Patch]:
-        """Yield the patch (int16 HU, zyx) whose middle is nearest to each world centre; air outside the volume."""
+        """Yield the patch (int16 HU, zyx) whose middle is nearest to each world centre, see `Volume.read_hu`."""
         side = self.patch_size_vox
         for index in volume.grid.to_index(np.reshape(centers_zyx_mm, (-1, 3))):
             yield volume.read_hu(window_around(index, (side, side, side)))

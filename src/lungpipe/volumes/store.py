@@ -12,7 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.terms import AIR_HU
 from lungpipe.volumes.arrays import ChunkedArray
 from lungpipe.volumes.ome import read_grid
 
@@ -46,17 +45,22 @@ class StoredVolume:
     _image: ChunkedArray
     _lungs: ChunkedArray
 
-    def read_hu(self, window: Window | None = None, fill: int = AIR_HU) -> NDArray[np.int16]:
-        """Return HU (int16, zyx) of the whole volume or of a window, with `fill` outside the volume."""
+    def read_hu(self, window: Window | None = None, fill: int | None = None) -> NDArray[np.int16]:
+        """Return HU (int16, zyx) of the whole volume or of a window.
+
+        Outside the volume its nearest voxel repeats (see `Volume`), or everything is `fill`.
+        """
         return self._read(self._image, window, fill)
 
     def read_lungs(self, window: Window | None = None) -> NDArray[np.uint8]:
         """Return the undilated lung labels (uint8, zyx; 0 none, 1 left, 2 right), 0 outside the volume."""
         return self._read(self._lungs, window, 0)
 
-    def _read(self, array: ChunkedArray, window: Window | None, fill: int) -> NDArray[Any]:
+    def _read(self, array: ChunkedArray, window: Window | None, fill: int | None) -> NDArray[Any]:
         try:
-            return array[...] if window is None else window.cut(array, fill)
+            if window is None:
+                return array[...]
+            return window.cut_nearest(array) if fill is None else window.cut(array, fill)
         except (ValueError, OSError) as error:
             name = array.path.relative_to(self.path)
             raise VolumeError(f"{self.path}, array {name}: expected readable chunks, found {error}") from error

@@ -1,13 +1,12 @@
 """The interface of volumes for training and inference, stored or in memory."""
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid, Window
-from lungpipe.terms import AIR_HU
 
 
 class Volume(Protocol):
@@ -22,7 +21,10 @@ class Volume(Protocol):
         """Shape, spacing and origin of both arrays."""
 
     def read_hu(self, window: Window | None = None) -> NDArray[np.int16]:
-        """Return HU (int16, zyx) of the whole volume or of a window, with AIR_HU outside the volume."""
+        """Return HU (int16, zyx) of the whole volume or of a window; outside the volume its nearest voxel repeats.
+
+        A vessel that leaves the volume goes on outside. With air outside, its cut end looks like a nodule.
+        """
 
     def read_lungs(self, window: Window | None = None) -> NDArray[np.uint8]:
         """Return the lung labels (uint8, zyx; 0 none) of the whole volume or of a window, 0 outside the volume."""
@@ -49,14 +51,13 @@ class MemoryVolume:
                 raise ValueError(f"series {self.series_uid}, {name}: expected {expected}, found {found}")
 
     def read_hu(self, window: Window | None = None) -> NDArray[np.int16]:
-        """Return HU (int16, zyx) of the whole volume or of a window, with AIR_HU outside the volume."""
-        return _read(self.hu, window, AIR_HU)
+        """Return HU (int16, zyx) of the whole volume or of a window; outside the volume its nearest voxel repeats.
+
+        A vessel that leaves the volume goes on outside. With air outside, its cut end looks like a nodule.
+        """
+        return self.hu if window is None else window.cut_nearest(self.hu)
 
     def read_lungs(self, window: Window | None = None) -> NDArray[np.uint8]:
         """Return the lung labels (uint8, zyx; 0 none) of the whole volume or of a window, 0 outside the volume."""
         lungs = np.ones(self.grid.shape_zyx, np.uint8) if self.lungs is None else self.lungs
-        return _read(lungs, window, 0)
-
-
-def _read(array: NDArray[Any], window: Window | None, fill: int) -> NDArray[Any]:
-    return array if window is None else window.cut(array, fill)
+        return lungs if window is None else window.cut(lungs, 0)

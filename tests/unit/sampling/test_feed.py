@@ -87,8 +87,9 @@ def test_a_window_shows_its_volume_around_its_point(feed):
         assert batch.hu_BZYX.shape == (10, 10, 10, 10)
         for row, uid, window in zip(batch.rows, batch.series, batch.hu_BZYX.numpy(), strict=True):
             assert uid == ("1.1" if row == 0 else "1.2")
-            z, y, x = np.argwhere(hu[uid] == window.max())[-1] - np.argwhere(window == window.max())[-1]
-            padded = np.pad(hu[uid], 10, constant_values=AIR_HU)
+            # this voxel of every window lies inside its volume, where each value is there once
+            z, y, x = np.argwhere(hu[uid] == window[6, 6, 2])[0] - (6, 6, 2)
+            padded = np.pad(hu[uid], 10, mode="edge")
             np.testing.assert_array_equal(window, padded[z + 10 : z + 20, y + 10 : y + 20, x + 10 : x + 20])
             seen[int(row)].add((z, y, x))
     # blocks of 16 voxels around the point (an even side has its middle half a voxel away), 7 places along each axis
