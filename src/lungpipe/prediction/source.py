@@ -1,7 +1,8 @@
 """The input of a prediction: a scan of any format, a store, or an array in memory."""
 
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +16,9 @@ from lungpipe.prediction.limits import RefusedScanError
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import VolumeError, open_volume
 from lungpipe.volumes.volume import MemoryVolume
+
+if TYPE_CHECKING:
+    from lungpipe.datasets.dicom.thinnest import Proposal
 
 ARRAY = Path("array")
 """Stands for the path of a scan that comes as an array."""
@@ -51,7 +55,8 @@ def make_scan(
 def open_source(source: Path | str | Scan, series_uid: str | None, spacing_zyx_mm: Triple) -> Scan | MemoryVolume:
     """Return a scan, or the volume of a store that `lungpipe prepare` wrote, which must have the model's spacing.
 
-    `series_uid` chooses a series of a DICOM folder that holds several.
+    `series_uid` chooses a series of a DICOM folder or archive. Without a choice, the CT series with the thinnest slices
+    is read where there are several, and a remark says so.
 
     Raises:
         RefusedScanError: a scan or store that cannot be used.
@@ -61,7 +66,7 @@ def open_source(source: Path | str | Scan, series_uid: str | None, spacing_zyx_m
     path = Path(source)
     try:
         if not path.name.endswith(STORE_SUFFIX):
-            return read_scan(path, series_uid)
+            return _read(path, series_uid)
         stored = open_volume(path)
     except (ScanError, VolumeError) as error:
         raise RefusedScanError("unusable", str(error)) from None
@@ -69,3 +74,25 @@ def open_source(source: Path | str | Scan, series_uid: str | None, spacing_zyx_m
         found = f"found {stored.grid.spacing_zyx_mm}"
         raise RefusedScanError("unusable", f"{path}: expected the model's spacing {spacing_zyx_mm} mm (zyx), {found}")
     return MemoryVolume(stored.series_uid, stored.grid, stored.read_hu(), stored.read_lungs())
+
+
+def _read(path: Path, series_uid: str | None) -> Scan:
+    try:
+        return read_scan(path, series_uid)
+    except ScanError:
+        # looked for only now: a folder of one series is read without listing its files twice
+        proposal = _propose(path) if series_uid is None else None
+        if proposal is None:
+            raise
+    scan = read_scan(path, proposal.series_uid)
+    return replace(scan, remarks=(proposal.remark, *scan.remarks))
+
+
+def _propose(path: Path) -> "Proposal | None":
+    # pydicom is imported for DICOM alone
+    from lungpipe.datasets.dicom.thinnest import propose_series
+
+    try:
+        return propose_series(path)
+    except ScanError:
+        return None  # the reader's own error says more

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from dicom_balls import write_series
 
 from lungpipe.datasets.scan import ScanError
 from lungpipe.prediction.limits import RefusedScanError
@@ -51,3 +52,21 @@ def test_a_store_of_another_spacing_or_a_broken_one_is_refused(write_store, tmp_
         with pytest.raises(RefusedScanError, match=path.name) as caught:
             open_source(path, None, spacing)
         assert caught.value.reason == "unusable"
+
+
+def test_of_several_series_the_thinnest_is_read_and_said(tmp_path):
+    thin, thick = write_series(tmp_path / "a" / "thin"), write_series(tmp_path / "a" / "thick")
+    for path in sorted(thick.folder.iterdir())[::2]:
+        path.unlink()
+    scan = open_source(tmp_path / "a", None, (1.0, 1.0, 1.0))
+    assert scan.series_uid == thin.uid
+    assert scan.remarks[0].startswith("2 CT series: chose the one with the thinnest slices, 1.00 mm apart")
+    chosen = open_source(tmp_path / "a", thick.uid, (1.0, 1.0, 1.0))
+    assert (chosen.series_uid, chosen.remarks) == (thick.uid, ())
+
+
+def test_the_error_of_a_single_bad_series_is_the_readers(tmp_path):
+    series = write_series(tmp_path / "a")
+    sorted(series.folder.iterdir())[7].unlink()
+    with pytest.raises(RefusedScanError, match=r"expected slices 1\.000 mm apart, found 2\.000 mm"):
+        open_source(series.folder, None, (1.0, 1.0, 1.0))
