@@ -2,6 +2,7 @@
 
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -56,6 +57,23 @@ def test_the_study_is_judged_on_every_scan_of_its_folds(finished, report):
     assert report["num_scans"] == 4
     assert 0.0 <= report["cpm"] <= 1.0
     assert [part["name"] for part in report["strata"]["subset"]] == ["0", "2"]
+
+
+def test_the_command_of_the_study_evaluates_its_submission_again_to_the_same_bytes(finished, report, tmp_path):
+    folder = finished.recipe / "evaluation"
+    page = (finished.recipe / "report.html").read_text()
+    command = (folder / "command.txt").read_text().strip()
+    assert command in page
+    words = shlex.split(command)
+    # the study is left as it is
+    words[words.index("--out") + 1] = str(tmp_path)
+    run = [sys.executable, "-m", *words]
+    subprocess.run(run, cwd=finished.folder, env=finished.variables(), check=True, capture_output=True)
+    for name in ("froc.csv", "froc_band.csv"):
+        assert (tmp_path / name).read_bytes() == (folder / name).read_bytes()
+    again = json.loads((tmp_path / "evaluation.json").read_text())
+    for figure in ("cpm", "cpm_ci95", "sensitivity", "num_scans", "num_nodules", "strata"):
+        assert again[figure] == report[figure]
 
 
 def test_every_fold_is_scored_on_its_own_subset_and_chooses_on_the_next(finished):

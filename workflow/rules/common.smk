@@ -30,7 +30,7 @@ except (SettingsError, DatasetError) as error:
     raise WorkflowError(str(error)) from None
 
 D = STUDY.dataset_dir.as_posix()
-R = STUDY.recipe_dir.as_posix()
+R = STUDY.study_dir.as_posix()
 SUBSETS = list(range(STUDY.dataset.num_subsets))
 # GPUs of a network job, for a cluster and for `--resources gpu=1` on one machine
 GPUS = 0 if STUDY.compute.device == "cpu" else 1

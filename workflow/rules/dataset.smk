@@ -19,7 +19,6 @@ if STUDY.dataset.kind == "phantom":
         params:
             code=code_of("write_phantom"),
             root=lambda wildcards, output: os.path.dirname(output.tables[0]),
-            seed=STUDY.seed,
             num_subsets=STUDY.dataset.num_subsets,
             settings=STUDY.dataset.phantom.model_dump(mode="json"),
         script:

@@ -23,6 +23,10 @@ rule evaluate_study:
         submission=f"{R}/evaluation/submission.csv",
         patients=f"{R}/evaluation/patients.csv",
         whole_scans=f"{R}/evaluation/whole_scans.csv",
+        series=f"{R}/evaluation/series.csv",
+        annotations=f"{R}/evaluation/annotations.csv",
+        excluded=f"{R}/evaluation/annotations_excluded.csv",
+        command=f"{R}/evaluation/command.txt",
     log:
         f"{R}/logs/evaluate_study.log",
     benchmark:
@@ -78,11 +82,13 @@ rule write_report:
         evaluation=f"{R}/evaluation/evaluation.json",
         accounting=f"{D}/volumes/accounting.csv",
         patients=f"{R}/evaluation/patients.csv",
+        command=f"{R}/evaluation/command.txt",
         froc=f"{R}/figures/froc.png",
         training=f"{R}/figures/training.png",
         candidates=f"{R}/figures/candidates.png",
     output:
         page=f"{R}/report.html",
+        settings=f"{R}/settings.yaml",
     log:
         f"{R}/logs/write_report.log",
     benchmark:

@@ -9,8 +9,11 @@ import typer
 from lungpipe.cli.errors import refusing
 
 if TYPE_CHECKING:
-    import pandas as pd
+    from lungpipe.evaluation.reference import Reference
 
+Evaluated = Annotated[
+    Path, typer.Argument(help="A submission (CSV), or the folder of a study or of its evaluation, with its tables.")
+]
 Submission = Annotated[Path, typer.Argument(help="CSV: seriesuid,coordX,coordY,coordZ,probability (world mm, LPS).")]
 Annotations = Annotated[Path, typer.Option(help="CSV of the nodules: seriesuid,coordX,coordY,coordZ,diameter_mm.")]
 Excluded = Annotated[
@@ -50,15 +53,19 @@ def evaluate(
     """
     from lungpipe.cli.evaluation_text import print_evaluation
     from lungpipe.evaluation.evaluate import evaluate, write_evaluation
+    from lungpipe.evaluation.reference import Reference
     from lungpipe.evaluation.submission import fingerprints, read_submission, read_subsets
     from lungpipe.reporting.froc_figure import draw_froc
     from lungpipe.tables.errors import InputError
 
     with refusing(InputError):
         marks = read_submission(submission)
+        reference = Reference.read(annotations, excluded, series)
         evaluation = evaluate(
             marks,
-            *_read_reference(annotations, excluded, series),
+            reference.nodules,
+            reference.exclusions,
+            reference.series_uids,
             num_bootstraps=bootstraps,
             seed=seed,
             subset_of=read_subsets(subsets) if subsets else None,
@@ -67,21 +74,26 @@ def evaluate(
         evaluation = replace(evaluation, summary=evaluation.summary | {"inputs": fingerprints(files)})
         write_evaluation(evaluation, out)
         draw_froc(evaluation.froc, evaluation.band, out / "froc.png")
-    print_evaluation(evaluation.summary, out)
+    print_evaluation(evaluation.summary, out, f"listed in {series}" if series else "that the files name")
 
 
 def compare(
-    submission_a: Submission,
-    submission_b: Submission,
+    submission_a: Evaluated,
+    submission_b: Evaluated,
     *,
-    annotations: Annotations,
+    annotations: Annotated[
+        Path | None, typer.Option(help="CSV of the nodules; default: the tables of a study that is compared.")
+    ] = None,
     excluded: Excluded = None,
     series: Series = None,
     bootstraps: Bootstraps = 1000,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json.")] = None,
 ) -> None:
-    """Compare two submissions on the same scans: difference in CPM (B minus A) with 95 % interval and p."""
+    """Compare two studies or submissions on the same scans: difference in CPM (B minus A) with 95 % interval and p.
+
+    Studies are given by their folders (results/phantom/flagship) and bring their own tables.
+    """
     from lungpipe.cli.evaluation_text import print_comparison
     from lungpipe.evaluation.comparison import compare_submissions
     from lungpipe.evaluation.matching import match, named_series
@@ -91,8 +103,9 @@ def compare(
     from lungpipe.tables.errors import InputError
 
     with refusing(InputError):
-        marks_a, marks_b = read_submission(submission_a), read_submission(submission_b)
-        nodules, exclusions, listed = _read_reference(annotations, excluded, series)
+        files, reference = _find_compared([submission_a, submission_b], annotations, excluded, series)
+        marks_a, marks_b = (read_submission(file) for file in files)
+        nodules, exclusions, listed = reference.nodules, reference.exclusions, reference.series_uids
         scans = named_series(nodules, exclusions, marks_a, marks_b) if listed is None else listed
         a, b = (match(marks, nodules, exclusions, scans) for marks in (marks_a, marks_b))
         summary = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed)
@@ -104,15 +117,33 @@ def compare(
         if out is not None:
             write_json(out / "comparison.json", summary)
     print_comparison(summary, str(submission_a), str(submission_b))
+    if text := _settings_difference(submission_a, submission_b):
+        typer.echo(f"settings of B that differ from A (there): {text}")
 
 
-def _read_reference(
-    annotations: Path, excluded: Path | None, series: Path | None
-) -> "tuple[pd.DataFrame, pd.DataFrame | None, list[str] | None]":
-    from lungpipe.evaluation.submission import read_findings, read_series_list
+def _settings_difference(path_a: Path, path_b: Path) -> str | None:
+    """Return what study B sets otherwise than study A; None unless both are folders of reported studies."""
+    if not (path_a.is_dir() and path_b.is_dir()):
+        return None
+    from lungpipe.evaluation.reference import find_evaluation
+    from lungpipe.settings.difference import describe_differences, read_settings
 
-    return (
-        read_findings(annotations),
-        read_findings(excluded) if excluded else None,
-        read_series_list(series) if series else None,
-    )
+    a, b = (read_settings(find_evaluation(path).parent) for path in (path_a, path_b))
+    return describe_differences(b, a) if a is not None and b is not None else None
+
+
+def _find_compared(
+    compared: list[Path], annotations: Path | None, excluded: Path | None, series: Path | None
+) -> "tuple[list[Path], Reference]":
+    """Return the two submissions and what they are compared with: the files of the options, or a study's tables."""
+    from lungpipe.evaluation.reference import SUBMISSION, Reference, find_evaluation, require_same
+
+    folders = [find_evaluation(path) for path in compared if path.is_dir()]
+    files = [find_evaluation(path) / SUBMISSION if path.is_dir() else path for path in compared]
+    if annotations is not None:
+        return files, Reference.read(annotations, excluded, series)
+    if excluded is not None or series is not None or not folders:
+        found = "none" if folders else "none, and no folder of a study"
+        raise typer.BadParameter(f"expected the annotations, found {found}", param_hint="--annotations")
+    require_same(folders[0], folders[-1])
+    return files, Reference.of_folder(folders[0])

@@ -19,9 +19,11 @@ _COUNTS = (
 )
 
 
-def print_evaluation(summary: Mapping[str, Any], out_dir: Path) -> None:
-    """Print the figures of an evaluation and the folder of its files."""
+def print_evaluation(summary: Mapping[str, Any], out_dir: Path, source: str) -> None:
+    """Print the figures of an evaluation and the folder of its files; `source` says where the list of scans is from."""
     console = Console(highlight=False)
+    scans = f"{summary['num_scans']} scans {source}"
+    console.print(f"false positives are divided by {scans}; {summary['num_nodules']} nodules", soft_wrap=True)
     samples = summary["bootstrap"]["num_samples"]
     curve = Table(title=f"Sensitivity, 95 % interval of {samples} bootstrap samples over scans")
     for heading in ("false positives per scan", "sensitivity", "95 % interval"):

@@ -12,6 +12,7 @@ from lungpipe.evaluation.labels import hit_malignancy
 from lungpipe.evaluation.malignancy import malignancy_figures, patient_figures
 from lungpipe.evaluation.matching import Fate
 from lungpipe.evaluation.ranking import auc, auc_ci
+from lungpipe.evaluation.reference import SUBMISSION, write_command, write_reference
 from lungpipe.evaluation.result_tables import plain
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
@@ -65,12 +66,20 @@ def nodule_auc(evaluation: Evaluation, num_bootstraps: int, rng: np.random.Gener
     return {"auc": None, "auc_ci95": None} | figures
 
 
-def write_study(evaluation: Evaluation, patients: pd.DataFrame, folder: Path) -> None:
-    """Write the files of `write_evaluation`, submission.csv (LUNA16's columns) and patients.csv."""
+def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path) -> None:
+    """Write the files of `write_evaluation`, submission.csv (LUNA16's columns) and patients.csv.
+
+    Beside them: the tables that the submission was evaluated with (`write_reference`), and the command that evaluates
+    the submission again (command.txt).
+    """
     write_evaluation(evaluation, folder)
-    write_submission(evaluation.marks, folder / "submission.csv")
+    write_submission(evaluation.marks, folder / SUBMISSION)
+    judged = tables.of_subsets(evaluation.summary["folds"])
+    write_reference(judged.series, judged.nodules, judged.exclusions, folder)
+    bootstrap = evaluation.summary["bootstrap"]
+    write_command(folder, num_bootstraps=bootstrap["num_samples"], seed=bootstrap["seed"])
     with replacing(folder / "patients.csv") as temporary:
-        patients.to_csv(temporary, index=False)
+        tables.patients.to_csv(temporary, index=False)
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

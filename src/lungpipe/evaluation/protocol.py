@@ -16,6 +16,8 @@ FloatArray = NDArray[np.float64]
 _COLUMNS = list(CENTER_COLUMNS)
 _MANY = 0.1
 """from this share of listed scans without a mark on, the submission may cover only a part of the list"""
+_FEW = 0.25
+"""Below this share of listed scans with a finding, the findings may be those of a part of the list (LUNA16: 1)."""
 
 
 def protocol_warnings(
@@ -24,6 +26,7 @@ def protocol_warnings(
     """Return one warning per suspected error; each starts with its code and a colon."""
     return [
         *_scans(matches, marks, nodules),
+        *_annotated(matches, nodules, exclusions),
         *_probabilities(marks),
         *_cut(matches),
         *_doubles(marks),
@@ -66,6 +69,17 @@ def _scans(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> Iter
             )
     if not matches.num_nodules:
         yield "no_nodules: the listed scans have no nodule, so that sensitivity and CPM are not defined"
+
+
+def _annotated(matches: Matches, nodules: pd.DataFrame, exclusions: pd.DataFrame | None) -> Iterator[str]:
+    """Warn of a list of which the findings name few scans: annotations of a subset, and the list of all."""
+    tables = [nodules] if exclusions is None else [nodules, exclusions]
+    named = set().union(*(table["series_uid"] for table in tables)).intersection(matches.series_uids)
+    if 0 < len(named) < _FEW * matches.num_scans:
+        yield (
+            f"few_annotated_scans: the annotations and excluded findings name {len(named)} of {matches.num_scans} "
+            "listed scans; if they are those of a part of the list, evaluate with the list of that part"
+        )
 
 
 def _probabilities(marks: pd.DataFrame) -> Iterator[str]:

@@ -2,17 +2,18 @@
 
 import base64
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
-import yaml
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lungpipe.reporting import page_tables as tables
 from lungpipe.reporting.headline import headline_cards
+from lungpipe.reporting.other_studies import OtherStudy
 from lungpipe.reporting.wording import interval, label_rule, number, without_identifiers
+from lungpipe.settings.difference import portable_settings, settings_text
 from lungpipe.tables import write_text
 
 FIGURES = {
@@ -22,9 +23,6 @@ FIGURES = {
 }
 """The figures of the page with their captions."""
 
-_PLACES = ("dataset.root", "dataset.lidc_xml", "preprocessing.scheduler_address", "results_dir", "tracking")
-"""Settings of paths and servers, which change no result and are left out of the page."""
-
 
 @dataclass(frozen=True, slots=True)
 class PageInputs:
@@ -32,7 +30,8 @@ class PageInputs:
 
     `summary` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
     `patients` the table of patients (counted, never listed), `figures` PNG files by name (a missing file is named as
-    missing), `software` versions and commit.
+    missing), `software` versions and commit, `command` the command that evaluates the submission again,
+    `others` other studies of the dataset by name.
     """
 
     summary: Mapping[str, Any]
@@ -41,6 +40,8 @@ class PageInputs:
     patients: pd.DataFrame
     figures: Mapping[str, Path]
     software: Mapping[str, str]
+    command: str
+    others: Mapping[str, OtherStudy] = field(default_factory=dict)
 
 
 def write_page(inputs: PageInputs, path: Path) -> None:
@@ -62,6 +63,7 @@ def render_page(inputs: PageInputs) -> str:
     return environment.get_template("report.html").render(
         dataset=study["dataset"]["name"],
         recipe=study["recipe"],
+        name=study["name"] or study["recipe"],
         num_scans=summary["num_scans"],
         accounting_line=accounting_line(inputs.accounting),
         lung_notes=list(lung_notes(inputs.accounting)),
@@ -75,8 +77,10 @@ def render_page(inputs: PageInputs) -> str:
         figures=[(name, text, data_uri(inputs.figures.get(name))) for name, text in FIGURES.items()],
         tables=_tables(inputs),
         notes=list(_malignancy_notes(inputs)),
-        settings=yaml.safe_dump(portable_settings(study), sort_keys=False, allow_unicode=True),
+        settings=settings_text(study),
         software=inputs.software,
+        command=inputs.command,
+        others=tables.others_table(inputs.others, portable_settings(study)),
     )
 
 
@@ -85,17 +89,6 @@ def data_uri(path: Path | None) -> str | None:
     if path is None or not Path(path).is_file():
         return None
     return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
-
-
-def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without paths and servers."""
-    kept: dict[str, Any] = {}
-    for section, value in study.items():
-        if isinstance(value, Mapping) and section not in _PLACES:
-            kept[section] = {key: part for key, part in value.items() if f"{section}.{key}" not in _PLACES}
-        elif section not in _PLACES:
-            kept[section] = value
-    return kept
 
 
 def accounting_line(accounting: pd.DataFrame) -> str:

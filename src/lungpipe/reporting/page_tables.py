@@ -6,7 +6,9 @@ from typing import Any
 
 import pandas as pd
 
+from lungpipe.reporting.other_studies import OtherStudy
 from lungpipe.reporting.wording import UNDEFINED, interval, number, words
+from lungpipe.settings.difference import describe_differences
 
 Summary = Mapping[str, Any]
 
@@ -118,6 +120,25 @@ def malignancy_by_diameter(figures: Mapping[str, Any] | None) -> Table | None:
 def strata_tables(summary: Summary) -> tuple[Table, ...]:
     """Return a table for every grouping of nodules or scans of the evaluation."""
     return tuple(_strata_table(name, strata) for name, strata in summary["strata"].items() if strata)
+
+
+def others_table(others: Mapping[str, OtherStudy], ours: Mapping[str, Any]) -> Table | None:
+    """Return CPM and differing settings of other studies of the dataset; None if there are none.
+
+    `ours` are the settings of the reported study, without paths and servers.
+    """
+    rows = tuple(
+        (
+            name,
+            number(other.summary["cpm"]),
+            interval(other.summary["cpm_ci95"]),
+            str(other.summary["num_scans"]),
+            describe_differences(ours, other.settings),
+        )
+        for name, other in others.items()
+    )
+    headings = ("Study", "CPM", "95 % interval", "Scans", "This study differs in")
+    return Table("Other studies of this dataset", headings, rows) if rows else None
 
 
 def accounting_table(accounting: pd.DataFrame) -> Table:

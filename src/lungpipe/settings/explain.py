@@ -1,6 +1,7 @@
 """Messages of validation errors: one line per mistake, with the key as spelt in the YAML file."""
 
-from collections.abc import Iterator, Sequence
+import difflib
+from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Union, get_args, get_origin
 
@@ -9,6 +10,9 @@ from pydantic_core import ErrorDetails
 
 KIND = "kind"
 """Key that chooses the class of a union."""
+RECIPE_SECTIONS = ("detector", "scorer", "patient")
+NEAR = 0.75
+"""Words at least this alike (0 to 1, difflib) are taken for a slip of the keyboard."""
 
 
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
@@ -19,7 +23,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def _line(issue: ErrorDetails, model: type[BaseModel]) -> str:
     key = ".".join(untagged(issue["loc"], model))
     if issue["type"] == "extra_forbidden":
-        return f"unknown key {key!r}"
+        return f"unknown key {key!r}{_nearest(key, issue['input'], model)}"
     if issue["type"] == "missing":
         return f"{key}: expected a value, found none"
     if issue["type"] in ("union_tag_invalid", "union_tag_not_found"):
@@ -29,7 +33,39 @@ def _line(issue: ErrorDetails, model: type[BaseModel]) -> str:
     if issue["type"] == "value_error":
         # raised by a check of the section, whose message has the key, the expected and the found value
         return f"{key}." * bool(key) + issue["msg"].removeprefix("Value error, ")
-    return f"{key}: {issue['msg'].replace('Input should be', 'expected')}, found {issue['input']!r}"
+    if issue["type"] == "string_pattern_mismatch":
+        return f"{key}: expected letters, digits and _ - . (not first), found {issue['input']!r}"
+    expected = issue["msg"].replace("Input should be", "expected").replace("a valid tuple", "a list")
+    return f"{key}: {expected}, found {issue['input']!r}"
+
+
+def all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
+    """Yield every key of the settings of `model`, with those of its sections: `scale.detector.num_steps`."""
+    for name, field in model.model_fields.items():
+        yield f"{prefix}{name}"
+        for section in section_models(field.annotation):
+            yield from all_keys(section, f"{prefix}{name}.")
+
+
+def _nearest(key: str, value: object, model: type[BaseModel]) -> str:
+    """Return the known key that is spelt most like an unknown one, as the end of a message; nothing if none is near.
+
+    If the unknown key is a section, the key within is looked for.
+    """
+    while isinstance(value, Mapping) and value:
+        inner, value = next(iter(value.items()))
+        key = f"{key}.{inner}"
+    known = list(dict.fromkeys(all_keys(model)))
+    by_word: dict[str, str] = {}
+    for each in known:
+        by_word.setdefault(each.rpartition(".")[2], each)
+    near = difflib.get_close_matches(key, known, n=1, cutoff=NEAR)
+    words = difflib.get_close_matches(key.rpartition(".")[2], list(by_word), n=1, cutoff=NEAR)
+    found = near or [by_word[word] for word in words]
+    if not found:
+        return ""
+    place = ", in a recipe's file" if found[0].startswith(RECIPE_SECTIONS) else ""
+    return f"; the nearest key is {found[0]!r}{place}"
 
 
 def untagged(location: Sequence[str | int], model: type[BaseModel]) -> list[str]:

@@ -10,10 +10,8 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from lungpipe.settings.explain import explain
+from lungpipe.settings.explain import RECIPE_SECTIONS, explain
 from lungpipe.settings.study import ConfigSettings, ScaleSettings, StudySettings
-
-RECIPE_SECTIONS = ("detector", "scorer", "patient")
 
 
 class SettingsError(ValueError):

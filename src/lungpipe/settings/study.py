@@ -8,6 +8,9 @@ from pydantic import Field, model_validator
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
 from lungpipe.settings.recipe import RecipeSettings
 
+FOLDER_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
+SHARED_FOLDERS = ("raw", "targets", "volumes", "logs", "benchmarks", "tracking")
+"""Folders of a dataset that all its studies share; no study may have their names."""
 MalignancyRule = Literal["at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3"]
 
 
@@ -22,6 +25,8 @@ class PhantomSettings(Settings):
     """range of the pixel spacing, drawn per scan"""
     slice_spacing_mm: tuple[PositiveFloat, PositiveFloat] = (1.0, 1.8)
     """range of the slice distance, drawn per scan"""
+    seed: int = Field(default=2016, ge=0)
+    """seed of the artificial scans; the study's own `seed` changes no scan"""
     matrix_size: PositiveInt | None = None
     """fixed in-plane matrix (512 for full-size scans); null computes the matrix from spacing and extent"""
     nodules_per_scan: PositiveFloat = 2.5
@@ -33,7 +38,7 @@ class PhantomSettings(Settings):
 class DatasetSettings(Settings):
     """Where the scans come from, in LUNA16's layout."""
 
-    name: str = Field(default="phantom", pattern=r"^[A-Za-z0-9_.-]+$")
+    name: str = Field(default="phantom", pattern=FOLDER_NAME)
     """name of the dataset's folder in `results_dir`"""
     kind: Literal["phantom", "luna16"] = "phantom"
     """`phantom` writes artificial scans first; `luna16` reads a folder in LUNA16's layout"""
@@ -139,11 +144,13 @@ class ConfigSettings(Settings):
 
     results_dir: str = "results"
     """folder for everything that the study writes"""
+    name: str | None = Field(default=None, pattern=FOLDER_NAME)
+    """name of the study's folder beside those of other studies of the dataset; null takes the recipe's name"""
     seed: int = Field(default=2016, ge=0)
-    """seed from which every job derives its own seed"""
+    """seed from which every training and the evaluation derive their own seeds"""
     folds: tuple[int, ...] = (0, 3, 7)
     """folds to run; fold k is evaluated on subset k and validated on subset k+1"""
-    recipe: str = Field(default="flagship", pattern=r"^[A-Za-z0-9_.-]+$")
+    recipe: str = Field(default="flagship", pattern=FOLDER_NAME)
     """name of the file in recipes/ with detector, scorer and patient"""
     dataset: DatasetSettings = DatasetSettings()
     """the scans"""
@@ -157,6 +164,13 @@ class ConfigSettings(Settings):
     """MLflow"""
     compute: ComputeSettings = ComputeSettings()
     """hardware"""
+
+    @model_validator(mode="after")
+    def _name_is_free(self) -> "ConfigSettings":
+        if self.study_name in SHARED_FOLDERS:
+            key = "name" if self.name else "recipe"
+            raise ValueError(f"{key}: expected none of the dataset's folders ({', '.join(SHARED_FOLDERS)}), found one")
+        return self
 
     @model_validator(mode="after")
     def _folds_exist(self) -> "ConfigSettings":
@@ -174,9 +188,14 @@ class ConfigSettings(Settings):
         return Path(self.results_dir) / self.dataset.name
 
     @property
-    def recipe_dir(self) -> Path:
-        """Folder of everything that depends on the recipe."""
-        return self.dataset_dir / self.recipe
+    def study_name(self) -> str:
+        """The study's name: its own, or that of its recipe."""
+        return self.name or self.recipe
+
+    @property
+    def study_dir(self) -> Path:
+        """Folder of everything that depends on the study, not on dataset and preprocessing alone."""
+        return self.dataset_dir / self.study_name
 
 
 class StudySettings(RecipeSettings, ConfigSettings):

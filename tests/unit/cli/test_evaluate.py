@@ -1,6 +1,7 @@
 """The command evaluate, run as a user runs them."""
 
 import json
+import shutil
 import subprocess
 import sys
 
@@ -98,6 +99,54 @@ def test_compare_needs_no_list_and_no_folder(files):
     for warning in ("WARNING missing_series_list", "WARNING A: missing_exclusions", "WARNING B: missing_exclusions"):
         assert warning in result.stderr
     assert "1.0000" in result.stdout
+
+
+@pytest.fixture
+def studies(files, tmp_path):
+    """Two folders of studies whose submissions are `poor` and `good`."""
+    names = {"annotations": "annotations.csv", "excluded": "annotations_excluded.csv", "series": "series.csv"}
+    for study in ("poor", "good"):
+        folder = tmp_path / study / "evaluation"
+        folder.mkdir(parents=True)
+        for role, name in {study: "submission.csv", **names}.items():
+            shutil.copy(files[role], folder / name)
+    return tmp_path
+
+
+def test_compare_takes_the_folders_of_two_studies(studies, files):
+    for study, seed in (("poor", 1), ("good", 7)):
+        (studies / study / "settings.yaml").write_text(f"seed: {seed}\n")
+    out = ["--bootstraps", "50", "--out", files["out"]]
+    result = lungpipe("compare", str(studies / "poor"), str(studies / "good" / "evaluation"), *out)
+    assert result.exit_code == 0, result.output
+    report = json.loads((studies / "out" / "comparison.json").read_text())
+    assert (report["cpm_a"], report["cpm_b"], report["num_scans"]) == (0.5, 1.0, 2)
+    assert "settings of B that differ from A (there): seed 7 (there 1)" in result.stdout
+    assert "WARNING" not in result.output
+
+
+def test_compare_takes_a_study_and_a_submission(studies, files):
+    result = lungpipe("compare", str(studies / "poor"), files["good"], "--bootstraps", "50", "--out", files["out"])
+    assert result.exit_code == 0, result.output
+    assert json.loads((studies / "out" / "comparison.json").read_text())["cpm_b"] == 1.0
+
+
+def test_compare_refuses_studies_of_different_scans(studies):
+    series = studies / "good" / "evaluation" / "series.csv"
+    series.write_text("seriesuid\na\n")
+    result = lungpipe("compare", str(studies / "poor"), str(studies / "good"))
+    assert result.exit_code == 2
+    assert "expected evaluations of the same scans and nodules, found that" in result.output
+    assert str(series) in result.output
+
+
+def test_compare_refuses_a_folder_without_an_evaluation_and_files_without_annotations(studies, files):
+    result = lungpipe("compare", str(studies / "poor"), str(studies))
+    assert result.exit_code == 2
+    assert f"{studies}: expected the folder of a study or its evaluation" in result.output
+    result = lungpipe("compare", files["poor"], files["good"])
+    assert result.exit_code == 2
+    assert "expected the annotations" in result.output
 
 
 @pytest.mark.parametrize("command", ["evaluate", "compare"])

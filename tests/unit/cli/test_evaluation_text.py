@@ -25,7 +25,7 @@ def report():
 
 
 def test_a_verdict_shows_figures_counts_strata_and_place(report, capsys):
-    print_evaluation(report, Path("some/folder"))
+    print_evaluation(report, Path("some/folder"), "listed in series.csv")
     shown = capsys.readouterr()
     for text in ("0.84197", "0.8000 to 0.9000", "0.4000 to 0.6000", "ignored on excluded  7", "solid", "some/folder"):
         assert text in shown.out
@@ -33,9 +33,15 @@ def test_a_verdict_shows_figures_counts_strata_and_place(report, capsys):
     assert shown.err == "WARNING ties_at_cut: [bold]in 2 scans[/bold]\n"
 
 
+def test_the_first_line_says_what_false_positives_are_divided_by(report, capsys):
+    print_evaluation(report, Path("some/folder"), "listed in series.csv")
+    first = capsys.readouterr().out.splitlines()[0]
+    assert first == "false positives are divided by 7 scans listed in series.csv; 7 nodules"
+
+
 def test_what_is_not_defined_is_called_so(report, capsys):
     nothing = report | {"cpm": None, "cpm_ci95": [None, None]}
-    print_evaluation(nothing, Path("out"))
+    print_evaluation(nothing, Path("out"), "that the files name")
     assert "not defined to not defined" in capsys.readouterr().out
 
 

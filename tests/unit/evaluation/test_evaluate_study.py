@@ -1,13 +1,17 @@
 """The judged study: every scan counts, and malignancy is decided at thresholds that were chosen elsewhere."""
 
 import json
+import shlex
 from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from lungpipe.evaluation.evaluate import evaluate, write_evaluation
 from lungpipe.evaluation.evaluate_study import evaluate_study, headline, write_study
+from lungpipe.evaluation.reference import Reference
+from lungpipe.evaluation.submission import read_submission, read_subsets
 from lungpipe.settings import EvaluationSettings
 
 SETTINGS = EvaluationSettings(num_bootstraps=20)
@@ -117,9 +121,33 @@ def test_the_same_seed_gives_the_same_report(study):
     assert judged(study).summary == judged(study).summary
 
 
+def test_the_files_evaluate_the_submission_again_to_the_same_bytes(study, tmp_path):
+    evaluation = judged(study)
+    write_study(evaluation, study, tmp_path)
+    reference = Reference.of_folder(tmp_path)
+    again = evaluate(
+        read_submission(tmp_path / "submission.csv"),
+        reference.nodules,
+        reference.exclusions,
+        reference.series_uids,
+        num_bootstraps=evaluation.summary["bootstrap"]["num_samples"],
+        seed=evaluation.summary["bootstrap"]["seed"],
+        subset_of=read_subsets(tmp_path / "series.csv"),
+    )
+    write_evaluation(again, tmp_path / "again")
+    for name in ("froc.csv", "froc_band.csv"):
+        assert (tmp_path / "again" / name).read_bytes() == (tmp_path / name).read_bytes()
+    # a submission has no diameters of marks
+    figures = again.summary.keys() - {"diameter_error", "warnings"}
+    assert {name: again.summary[name] for name in figures} == {name: evaluation.summary[name] for name in figures}
+    words = shlex.split((tmp_path / "command.txt").read_text())
+    assert words[:3] == ["lungpipe", "evaluate", str(tmp_path / "submission.csv")]
+    assert words[words.index("--seed") + 1] == str(again.summary["bootstrap"]["seed"])
+
+
 def test_the_files_hold_the_report(study, tmp_path):
     evaluation = judged(study)
-    write_study(evaluation, study.patients, tmp_path)
+    write_study(evaluation, study, tmp_path)
     assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(evaluation.summary))
     submission = pd.read_csv(tmp_path / "submission.csv")
     assert submission.columns.tolist() == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]

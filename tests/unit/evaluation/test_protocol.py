@@ -51,6 +51,13 @@ def test_annotated_scans_outside_the_list_are_left_out_loudly(clean):
     assert "1 nodules of 1 series" in found["unknown_series"]
 
 
+def test_a_list_of_many_more_scans_than_the_findings_name_is_said(clean, findings):
+    case = clean | {"nodules": clean["nodules"].iloc[:2], "marks": clean["marks"]}
+    assert "name 2 of 12 listed scans" in warned(case)["few_annotated_scans"]
+    # excluded findings count, too: an annotated scan need not have a nodule
+    assert "few_annotated_scans" not in warned(case | {"exclusions": findings(("s5", 0, 0, 0, -1))})
+
+
 def test_no_nodule_at_all_is_said(clean):
     assert "no_nodules" in warned(clean | {"nodules": clean["nodules"].iloc[:0]})
 

@@ -120,7 +120,7 @@ def evaluation(tables):
 def stored(evaluation, tables, tmp_path_factory):
     """The evaluation of the study, written and read back."""
     folder = tmp_path_factory.mktemp("study")
-    write_study(evaluation, tables.patients, folder)
+    write_study(evaluation, tables, folder)
     return StoredEvaluation.read(folder)
 
 
@@ -164,4 +164,5 @@ def page_parts(stored):
         "patients": make_tables().patients,
         "figures": {name: Path("/nowhere") / f"{name}.png" for name in ("froc", "training", "candidates")},
         "software": {"commit": "0123abc", "python": "3.11"},
+        "command": "lungpipe evaluate results/a/evaluation/submission.csv --seed 7\n",
     }

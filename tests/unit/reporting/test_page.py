@@ -4,7 +4,9 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lungpipe.reporting.page import PageInputs, data_uri, portable_settings, render_page, write_page
+from lungpipe.reporting.other_studies import OtherStudy
+from lungpipe.reporting.page import PageInputs, data_uri, render_page, write_page
+from lungpipe.settings.difference import portable_settings
 
 
 class Reader(HTMLParser):
@@ -176,6 +178,20 @@ def test_settings_are_shown_without_places_of_the_machine(page_parts):
     kept = portable_settings(private)
     assert set(study) - set(kept) == {"results_dir", "tracking"}
     assert set(study["dataset"]) - set(kept["dataset"]) == {"root", "lidc_xml"}
+
+
+def test_another_study_of_the_dataset_is_shown_with_what_this_one_does_differently(page_parts):
+    assert "Other studies of this dataset" not in render_page(PageInputs(**page_parts))
+    settings = portable_settings(page_parts["study"]) | {"name": "seed7", "seed": 7}
+    others = {"seed7": OtherStudy(settings, page_parts["summary"] | {"cpm": 0.4321})}
+    page = render_page(PageInputs(**page_parts, others=others))
+    assert "Other studies of this dataset" in page
+    assert "0.432" in page
+    assert f"seed {page_parts['study']['seed']} (there 7)" in page
+
+
+def test_the_command_that_evaluates_again_is_shown(page_parts):
+    assert page_parts["command"] in render_page(PageInputs(**page_parts))
 
 
 def test_the_same_study_gives_the_same_bytes(page_parts, tmp_path):

@@ -101,7 +101,10 @@ def rows_of(heading: str) -> list[str]:
 def test_the_page_has_one_row_per_key_of_a_study_and_of_every_kind_of_recipe() -> None:
     rows = [line for line in page_text().splitlines() if line.startswith("| `")]
     assert len(rows) == leaves(ConfigSettings) + leaves(RecipeSettings)
-    assert "| `seed` | integer >= 0 | `2016` | seed from which every job derives its own seed |" in rows
+    assert (
+        "| `seed` | integer >= 0 | `2016` | seed from which every training and the evaluation derive their own seeds |"
+        in rows
+    )
     assert all(line.count("|") - line.count("\\|") == 5 for line in rows)
 
 

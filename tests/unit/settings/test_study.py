@@ -79,10 +79,11 @@ def test_a_study_cannot_be_changed(study):
 def test_folders_follow_from_dataset_and_recipe():
     study = ConfigSettings(results_dir="out", recipe="book", dataset=DatasetSettings(name="mine"))
     assert study.dataset_dir == Path("out/mine")
-    assert study.recipe_dir == Path("out/mine/book")
+    assert study.study_dir == Path("out/mine/book")
+    assert study.model_copy(update={"name": "low"}).study_dir == Path("out/mine/low")
 
 
-@pytest.mark.parametrize("name", ["../up", "a/b", "", "white space"])
+@pytest.mark.parametrize("name", ["../up", "..", ".hidden", "a/b", "", "white space"])
 def test_names_that_would_leave_their_folder_are_refused(name):
     with pytest.raises(ValidationError):
         DatasetSettings(name=name)

@@ -9,6 +9,7 @@ from typing import Any
 
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.settings import StudySettings
+from lungpipe.settings.difference import describe_differences, portable_settings
 from lungpipe.tables.atomic import write_json
 
 
@@ -44,11 +45,16 @@ class RunPlan:
             raise TrackingError(f"{path}: expected the plan of a parent run, found {error}") from None
 
 
-def plan_study(settings: StudySettings) -> RunPlan:
-    """Return the plan of a study's run; settings of tracking are not part of its identity."""
-    note = f"Recipe `{settings.recipe}` on `{settings.dataset.name}`, folds {list(settings.folds)}"
+def plan_study(settings: StudySettings, others: Mapping[str, Mapping[str, Any]] | None = None) -> RunPlan:
+    """Return the plan of a study's run; settings of tracking are not part of its identity.
+
+    `others` are the settings of other studies of the dataset by name; the note says which of the settings differ.
+    """
     identity = settings.model_dump(mode="json", exclude={"tracking", "results_dir"})
-    return RunPlan(settings.recipe, note, settings.dataset.name, identity)
+    note = f"Recipe `{settings.recipe}` on `{settings.dataset.name}`, folds {list(settings.folds)}"
+    for name, theirs in (others or {}).items():
+        note += f"\n\nCompared with `{name}`: {describe_differences(portable_settings(identity), theirs)}"
+    return RunPlan(settings.study_name, note, settings.dataset.name, identity)
 
 
 def plan_dataset(settings: StudySettings) -> RunPlan:

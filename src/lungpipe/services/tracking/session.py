@@ -19,6 +19,7 @@ from lungpipe.services.tracking.records import (
 )
 from lungpipe.services.tracking.store import artifact_location, check_uri, tracking_uri
 from lungpipe.settings import StudySettings
+from lungpipe.settings.difference import find_studies
 
 CURRENT = "run.json"
 LOG = "sender.log"
@@ -42,7 +43,7 @@ class TrackingSession:
     @property
     def folders(self) -> tuple[Path, Path]:
         """The tracking folders of the dataset and of the study."""
-        return self._settings.dataset_dir / "tracking", self._settings.recipe_dir / "tracking"
+        return self._settings.dataset_dir / "tracking", self._settings.study_dir / "tracking"
 
     def open(self) -> None:
         """Write the file from which jobs read their parent runs, begin these runs' records, and start the sender.
@@ -87,8 +88,9 @@ class TrackingSession:
         dataset, study = self.folders
         targets = [dataset.parent / "targets" / f"{name}.parquet" for name in ("series", "nodules")]
         digest = file_digest(targets) if all(path.is_file() for path in targets) else "unknown"
+        others = find_studies(self._settings.dataset_dir, aside=self._settings.study_name)
         yield dataset, plan_dataset(self._settings), {DATA_TAG: "unknown"}
-        yield study, plan_study(self._settings), {DATA_TAG: digest}
+        yield study, plan_study(self._settings, others), {DATA_TAG: digest}
 
     def _start(self, uri: str) -> "subprocess.Popen[bytes]":
         location = artifact_location(uri, self._settings) or ""

@@ -16,6 +16,7 @@ from lungpipe.services.tracking.records import Begin, Record, pending_records
 from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
 from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.services.tracking.store import connect
+from lungpipe.settings.difference import SETTINGS_FILE, settings_text
 
 RECIPES = Path(__file__).parents[4] / "recipes"
 
@@ -41,10 +42,10 @@ def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
 def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(settings, session):
     session.open()
     study, dataset = (
-        CurrentRun.read(folder / "tracking/run.json") for folder in (settings.recipe_dir, settings.dataset_dir)
+        CurrentRun.read(folder / "tracking/run.json") for folder in (settings.study_dir, settings.dataset_dir)
     )
     assert study.plan != dataset.plan
-    Record(settings.recipe_dir / "tracking/outbox", Begin(str(study.plan), "evaluate_study")).end("FINISHED")
+    Record(settings.study_dir / "tracking/outbox", Begin(str(study.plan), "evaluate_study")).end("FINISHED")
     assert session.close("FAILED") is None
     states = {name: run.info.status for name, run in runs(settings).items()}
     assert states == {"volumes": "FAILED", "flagship": "FAILED", "evaluate_study": "FINISHED"}
@@ -59,6 +60,18 @@ def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(setting
     assert again.close("FINISHED") is None
     assert {name: run.info.run_id for name, run in runs(settings).items()} == first
     assert runs(settings)["flagship"].info.status == "FINISHED"
+
+
+def test_the_note_says_what_another_study_of_the_dataset_does_differently(settings):
+    first = settings.study_dir
+    first.mkdir(parents=True)
+    (first / SETTINGS_FILE).write_text(settings_text(settings.model_dump(mode="json")))
+    variant = settings.model_copy(update={"name": "seed7", "seed": 7})
+    session = TrackingSession(variant)
+    session.open()
+    assert session.close("FINISHED") is None
+    note = runs(variant)["seed7"].data.tags["mlflow.note.content"]
+    assert f"Compared with `flagship`: seed 7 (there {settings.seed})" in note
 
 
 def test_the_data_is_named_by_its_targets_once_they_are_there(settings, session, uri):
@@ -81,7 +94,7 @@ def test_what_is_not_tracked_is_opened_and_closed_without_a_store(settings, tmp_
     session = TrackingSession(silent)
     session.open()
     assert session.close("FINISHED") is None
-    assert CurrentRun.read(silent.recipe_dir / "tracking/run.json").plan is None
+    assert CurrentRun.read(silent.study_dir / "tracking/run.json").plan is None
     assert {path.name for path in tmp_path.rglob("*") if path.is_file()} == {"run.json"}
 
 
@@ -95,8 +108,8 @@ def test_what_was_left_is_sent_where_the_workflow_has_nothing_to_do(settings, se
             # as when its process ends: with the file, its lock is gone
             os.close(record._file)
     assert session.send_left() is None
-    assert not pending_records(settings.recipe_dir / "tracking/outbox")
-    assert (settings.recipe_dir / "tracking/sender.log").exists() == was_left
+    assert not pending_records(settings.study_dir / "tracking/outbox")
+    assert (settings.study_dir / "tracking/sender.log").exists() == was_left
     if was_left:
         assert {run.info.status for run in runs(settings).values()} == {"KILLED"}
 
@@ -124,7 +137,7 @@ def test_a_store_that_breaks_meanwhile_is_told_when_the_session_ends(settings, s
     assert message is not None
     assert "not all was sent" in message
     assert "The next run sends what is left" in message
-    assert pending_records(settings.recipe_dir / "tracking/outbox")
+    assert pending_records(settings.study_dir / "tracking/outbox")
 
 
 def test_a_wrong_store_is_refused_before_anything_is_written(settings, tmp_path):

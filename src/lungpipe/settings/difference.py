@@ -1,0 +1,80 @@
+"""What two studies do differently: the settings that differ, by key."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+SETTINGS_FILE = "settings.yaml"
+"""File in a study's folder with the settings that can change a result."""
+NOTHING = "nothing"
+_ASIDE = ("name", "compute")
+"""Keys that differ between studies without changing a result."""
+MAX_NAMED = 8
+_PLACES = ("dataset.root", "dataset.lidc_xml", "preprocessing.scheduler_address", "results_dir", "tracking")
+"""Settings of paths and servers, which change no result and are left out."""
+
+
+def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the settings without paths and servers."""
+    kept: dict[str, Any] = {}
+    for section, value in study.items():
+        if isinstance(value, Mapping) and section not in _PLACES:
+            kept[section] = {key: part for key, part in value.items() if f"{section}.{key}" not in _PLACES}
+        elif section not in _PLACES:
+            kept[section] = value
+    return kept
+
+
+def read_settings(study_dir: Path) -> dict[str, Any] | None:
+    """Return the settings that a study's report wrote into its folder; None if there are none."""
+    path = study_dir / SETTINGS_FILE
+    if not path.is_file():
+        return None
+    content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return content if isinstance(content, dict) else None
+
+
+def find_studies(dataset_dir: Path, aside: str) -> dict[str, dict[str, Any]]:
+    """Return the settings of all reported studies of a dataset but one (`aside`), by name."""
+    folders = sorted(path for path in dataset_dir.glob("*/") if path.name != aside)
+    found = {folder.name: read_settings(folder) for folder in folders}
+    return {name: settings for name, settings in found.items() if settings is not None}
+
+
+def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
+    """Return every key (`detector.training.learning_rate`) whose values differ, with our value and theirs.
+
+    Values are compared as they are written in YAML, so that a tuple equals a list. A key that one of both does not
+    have is `nothing` there. The study's name and what it was computed on are left out.
+    """
+    flat = [dict(_flatten({k: v for k, v in each.items() if k not in _ASIDE})) for each in (ours, theirs)]
+    keys = [*flat[0], *(key for key in flat[1] if key not in flat[0])]
+    pairs = {key: (flat[0].get(key, NOTHING), flat[1].get(key, NOTHING)) for key in keys}
+    return {key: pair for key, pair in pairs.items() if pair[0] != pair[1]}
+
+
+def describe_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> str:
+    """Return the differences as text: `seed 7 (there 2016), ...`; many are cut, none are named as none."""
+    found = differences(ours, theirs)
+    named = [f"{key} {_text(own)} (there {_text(other)})" for key, (own, other) in found.items()]
+    more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
+    return ", ".join(named[:MAX_NAMED]) + more if named else "no setting that changes a result"
+
+
+def settings_text(study: Mapping[str, Any]) -> str:
+    """Return the settings without paths and servers as YAML, the content of SETTINGS_FILE."""
+    return yaml.safe_dump(portable_settings(study), sort_keys=False, allow_unicode=True)
+
+
+def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in settings.items():
+        if isinstance(value, Mapping) and value:
+            yield from _flatten(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", list(value) if isinstance(value, tuple) else value
+
+
+def _text(value: Any) -> str:
+    return "null" if value is None else str(value)

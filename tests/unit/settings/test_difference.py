@@ -1,0 +1,56 @@
+"""What two studies do differently, as a reader is told."""
+
+import pytest
+import yaml
+
+from lungpipe.settings import ConfigSettings
+from lungpipe.settings.difference import (
+    NOTHING,
+    SETTINGS_FILE,
+    describe_differences,
+    differences,
+    find_studies,
+    settings_text,
+)
+
+OURS = {"name": "low", "seed": 7, "folds": (0, 3), "detector": {"training": {"learning_rate": 0.1, "num_steps": 9}}}
+THEIRS = {"name": None, "seed": 2016, "folds": [0, 3], "detector": {"training": {"learning_rate": 0.2, "num_steps": 9}}}
+
+
+def test_only_keys_with_another_value_are_named():
+    assert differences(OURS, THEIRS) == {"seed": (7, 2016), "detector.training.learning_rate": (0.1, 0.2)}
+    expected = "seed 7 (there 2016), detector.training.learning_rate 0.1 (there 0.2)"
+    assert describe_differences(OURS, THEIRS) == expected
+
+
+def test_a_key_that_one_study_does_not_have_is_named():
+    assert differences({"a": {"b": 1}}, {"a": {}}) == {"a.b": (1, NOTHING), "a": (NOTHING, {})}
+
+
+def test_name_and_hardware_change_no_result():
+    ours = {"name": "x", "compute": {"device": "cpu"}, "seed": 1}
+    assert describe_differences(ours, {"name": "y", "compute": {"device": "cuda"}, "seed": 1}) == (
+        "no setting that changes a result"
+    )
+
+
+def test_many_differences_are_cut():
+    found = describe_differences({f"k{n}": 1 for n in range(20)}, {f"k{n}": 2 for n in range(20)})
+    assert found.startswith("k0 1 (there 2), ")
+    assert found.endswith("k7 1 (there 2) and 12 more")
+
+
+def test_other_studies_of_the_dataset_are_found_by_their_settings(tmp_path):
+    for name in ("flagship", "low"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / SETTINGS_FILE).write_text(f"seed: {len(name)}\n")
+    (tmp_path / "volumes").mkdir()
+    assert find_studies(tmp_path, aside="low") == {"flagship": {"seed": 8}}
+
+
+@pytest.mark.parametrize("key", ["root", "lidc_xml"])
+def test_no_path_is_written(key):
+    study = ConfigSettings(dataset={"name": "x", key: "/secret/place"}, results_dir="/secret")
+    text = settings_text(study.model_dump(mode="json"))
+    assert "secret" not in text
+    assert yaml.safe_load(text)["dataset"]["name"] == "x"
