@@ -4,6 +4,7 @@ PYTHON ?= python3
 CORES ?= 8
 WORKERS ?= 2
 ARGS ?=
+STORE ?= sqlite:///results/mlflow.db
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check
@@ -12,13 +13,17 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-all test-gpu bench generate golden lint clean distclean
+.PHONY: help run ui test test-all test-gpu bench generate golden lint clean distclean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
 
 run: $(VENV)/.installed-run  ## install, then run the default study (ARGS="--configfile studies/luna16.yaml" for another)
 	snakemake --cores $(CORES) $(ARGS)
+
+ui: export MLFLOW_SERVER_ENABLE_JOB_EXECUTION = false  # the pages need no job runner, which takes 2 GB
+ui: $(VENV)/.installed-run  ## show the runs of all studies at http://127.0.0.1:5000 (STORE=sqlite:///other/mlflow.db)
+	mlflow ui --workers 1 --backend-store-uri $(STORE)
 
 test: $(VENV)/.installed-test  ## install what tests need, then run the fast ones
 	pytest -n $(WORKERS) $(ARGS)

@@ -41,6 +41,7 @@ def checkout(tmp_path_factory, check_out_into):
     study = check_out_into(folder / "study")
     (study.folder / "cluster.yaml").write_text(CLUSTER)
     crops = str(folder / "shared" / "luna16-crops")
+    study.environment.update(LUNGPIPE_SLURM_ACCOUNT="a", LUNGPIPE_SLURM_PARTITION="p")
     study.environment.update(LUNA16_ROOT=crops, LUNGPIPE_SHARED=str(folder / "shared"))
     return study
 
@@ -67,6 +68,16 @@ def plan(checkout, command: Command) -> subprocess.CompletedProcess:
 def test_snakemake_plans_it(checkout, command):
     done = plan(checkout, command)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_the_profile_of_slurm_asks_for_account_and_partition(checkout):
+    del checkout.environment["LUNGPIPE_SLURM_PARTITION"]
+    words = "snakemake --profile workflow/profiles/slurm --configfile studies/ci.yaml"
+    done = plan(checkout, Command("a page", tuple(words.split())))
+    checkout.environment["LUNGPIPE_SLURM_PARTITION"] = ""
+    assert done.returncode == 2
+    assert "expected the environment variables LUNGPIPE_SLURM_PARTITION (may be empty), found none" in done.stdout
+    assert plan(checkout, Command("a page", tuple(words.split()))).returncode == 0
 
 
 def test_a_target_behind_configfile_is_refused(checkout):
@@ -160,7 +171,7 @@ def variables() -> list:
 
 @pytest.mark.parametrize("name", variables())
 def test_something_reads_the_variable(name):
-    places = [*ROOT.glob("studies/*.yaml"), *ROOT.glob("src/**/*.py")]
+    places = [*ROOT.glob("studies/*.yaml"), *ROOT.glob("src/**/*.py"), *ROOT.glob("workflow/profiles/*/*.yaml")]
     mlflow = importlib.util.find_spec("mlflow")
     places.append(Path(os.fspath(mlflow.origin)).with_name("environment_variables.py"))
     assert any(name in path.read_text() for path in places)

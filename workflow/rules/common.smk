@@ -173,9 +173,11 @@ def begin_tracking():
 
 
 def end_tracking(status):
-    """End the runs; log an error if records could not be sent, which are kept for the next run."""
+    """End the runs and say where they are shown; records that could not be sent are kept for the next run."""
     if message := TRACKING.close(status):
         logger.error(message)
+    if link := TRACKING.link():
+        logger.info(link)
 
 
 def send_left():

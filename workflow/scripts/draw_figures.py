@@ -20,4 +20,4 @@ with open_job(snakemake) as job:
     folder = Path(snakemake.output.froc).parent
     draw_figures(FigureInputs(stored, histories, stores), folder)
     for path in snakemake.output:
-        job.log_artifact(Path(path))
+        job.log_artifact(Path(path), on_parent=True)

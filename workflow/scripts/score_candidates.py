@@ -3,7 +3,7 @@ from pathlib import Path
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import score_candidates
 from lungpipe.inference.series import validation_candidates
-from lungpipe.models import choose_hardware, load_model
+from lungpipe.models import choose_hardware, describe_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ScorerInference
@@ -15,6 +15,7 @@ compute = ComputeSettings(device=params.device, precision=params.precision)
 inference = ScorerInference.model_validate({**params.settings, "patches_per_batch": params.patches_per_batch})
 hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
+    job.ran(describe_hardware(hardware))
     scorer = Scorer(load_model(Path(snakemake.input.model), expect_role="scorer"), inference, hardware)
     candidates = read_table(Path(snakemake.input.candidates), CANDIDATES)
     scorer.card.refuse_seen(candidates["series_uid"])

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.models import choose_hardware
+from lungpipe.models import choose_hardware, describe_hardware
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings
@@ -15,6 +15,7 @@ part = TrainedDetector.model_validate({**params.settings, "inference": params.in
 num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake, fold=fold) as job:
+    job.ran(describe_hardware(hardware))
     tables = FoldTables.read(snakemake.input, fold, params.num_subsets)
     mask_files = [Path(file) for file in snakemake.input.masks]
     digest = file_digest([*map(Path, snakemake.input.manifests), *mask_files])

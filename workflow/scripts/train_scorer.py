@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.models import choose_hardware
+from lungpipe.models import choose_hardware, describe_hardware
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings
@@ -15,6 +15,7 @@ part = TrainedScorer.model_validate({**params.settings, "inference": params.infe
 num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake, fold=fold) as job:
+    job.ran(describe_hardware(hardware))
     tables = FoldTables.read(snakemake.input, fold, params.num_subsets)
     mined, ratings = next(map(Path, snakemake.input.mined), None), Path(snakemake.input.ratings)
     findings = read_findings(tables, params.malignancy_rule, ratings=ratings, mined=mined)

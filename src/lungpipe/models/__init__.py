@@ -2,7 +2,7 @@
 
 from lungpipe.models.build import build_network, resolve
 from lungpipe.models.card import ModelCard, Role, digest_of
-from lungpipe.models.hardware import Hardware, choose_hardware
+from lungpipe.models.hardware import Hardware, choose_hardware, describe_hardware
 from lungpipe.models.model import Model, join_models, load_model, read_card, save_model
 from lungpipe.models.side_inputs import apply_network, takes_diameter
 
@@ -14,6 +14,7 @@ __all__ = [
     "apply_network",
     "build_network",
     "choose_hardware",
+    "describe_hardware",
     "digest_of",
     "join_models",
     "load_model",

@@ -1,9 +1,11 @@
 """Hardware of a training or inference job: device, precision, threads, memory layout."""
 
 import os
+import platform
 import re
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import torch
 from torch import nn
@@ -68,6 +70,36 @@ def name_hardware(name: str, num_threads: int) -> Hardware:
     if number >= count:
         raise ValueError(f"device: expected a GPU for {name!r}, found {count} on this machine")
     return replace(choose_hardware(ComputeSettings(device="cuda"), num_threads), device=torch.device("cuda", number))
+
+
+def describe_hardware(hardware: Hardware) -> dict[str, str]:
+    """Return what a job computes with: device, precision, threads of torch, and the processor's instruction set."""
+    is_gpu = hardware.device.type == "cuda"
+    name = torch.cuda.get_device_name(hardware.device) if is_gpu else processor_name()
+    return {
+        "device": f"{hardware.device} ({name})",
+        "precision": str(hardware.dtype).removeprefix("torch."),
+        "threads": str(torch.get_num_threads()),
+        "instructions": instruction_set(),
+    }
+
+
+def processor_name() -> str:
+    """Return the processor's name as Linux states it; elsewhere as Python does."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or platform.machine()
+    names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
+    return next(names, platform.machine())
+
+
+def instruction_set() -> str:
+    """Return the instructions that torch uses on this processor, and those of the processor that multiply bfloat16."""
+    limit = os.environ.get("ONEDNN_MAX_CPU_ISA")
+    kinds = {"bfloat16": torch.cpu._is_avx512_bf16_supported(), "AMX": torch.cpu._is_amx_tile_supported()}
+    names = [torch.backends.cpu.get_cpu_capability(), *(name for name, is_there in kinds.items() if is_there)]
+    return ", ".join(names) + (f" (oneDNN limited to {limit})" if limit else "")
 
 
 def has_native_bfloat16(device: str) -> bool:

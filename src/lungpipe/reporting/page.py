@@ -10,6 +10,7 @@ import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lungpipe.reporting import page_tables as tables
+from lungpipe.reporting.computed import computed_table, other_versions
 from lungpipe.reporting.headline import headline_cards
 from lungpipe.reporting.other_studies import OtherStudy
 from lungpipe.reporting.wording import interval, label_rule, number, without_identifiers
@@ -31,7 +32,7 @@ class PageInputs:
     `summary` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
     `patients` the table of patients (counted, never listed), `figures` PNG files by name (a missing file is named as
     missing), `software` versions and commit, `command` the command that evaluates the submission again,
-    `others` other studies of the dataset by name.
+    `others` other studies of the dataset by name, `computed` what each job computed with.
     """
 
     summary: Mapping[str, Any]
@@ -42,6 +43,7 @@ class PageInputs:
     software: Mapping[str, str]
     command: str
     others: Mapping[str, OtherStudy] = field(default_factory=dict)
+    computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
 
 def write_page(inputs: PageInputs, path: Path) -> None:
@@ -78,7 +80,8 @@ def render_page(inputs: PageInputs) -> str:
         tables=_tables(inputs),
         notes=list(_malignancy_notes(inputs)),
         settings=settings_text(study),
-        software=inputs.software,
+        software={**inputs.software, **other_versions(inputs.computed, inputs.software)},
+        computed=computed_table(inputs.computed),
         command=inputs.command,
         others=tables.others_table(inputs.others, portable_settings(study)),
     )

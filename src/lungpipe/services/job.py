@@ -8,12 +8,17 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from lungpipe.services.provenance import file_digest
+from lungpipe.services.provenance import environment, file_digest
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
+from lungpipe.tables.atomic import write_json
 
 if TYPE_CHECKING:
     from rich.progress import Progress
+
+RAN_TAG = "lungpipe.computed_with"
+RAN_SUFFIX = ".ran.json"
+"""Ending of the file beside a job's log that says what the job computed with."""
 
 
 class Job:
@@ -25,10 +30,22 @@ class Job:
         self._progress: Progress | None = None
         self.commit = "unknown"
         """The commit of this package, as `git_commit` returns it."""
+        self.log_path: Path | None = None
 
     def say(self, message: str) -> None:
         """Write one plain line to the job's log."""
         self._logger.info(message)
+
+    def ran(self, facts: Mapping[str, str]) -> None:
+        """Note what the job really computes with (device, precision, threads ...) and the versions of its libraries.
+
+        The note goes to the log, to tags of the job's run in MLflow, and to a file `<log>.ran.json` for the report.
+        """
+        self.say("computes with " + ", ".join(f"{name}: {value}" for name, value in facts.items()))
+        self._record.log_tags({f"lungpipe.{name}": value for name, value in facts.items()})
+        self._record.log_tags({RAN_TAG: "; ".join(facts.values())}, on_parent=True)
+        if self.log_path is not None:
+            write_json(self.log_path.with_suffix(RAN_SUFFIX), {**facts, "versions": environment()})
 
     def expect(self, total: int) -> None:
         """Set the length of the progress bar, shown in a terminal."""
@@ -51,9 +68,13 @@ class Job:
         values = "  ".join(f"{name} {value:.4g}" for name, value in metrics.items())
         self.advance(f"step {step}: {values}", completed=step)
 
-    def log_artifact(self, path: Path) -> None:
-        """Log a copy of a file; raises TrackingError for a CSV or parquet table with identifiers of patients."""
-        self._record.log_artifact(path)
+    def log_artifact(self, path: Path, *, on_parent: bool = False) -> None:
+        """Log a copy of a file on the job's run, or on the run of study or dataset.
+
+        Raises:
+            TrackingError: a CSV or parquet table with identifiers of patients.
+        """
+        self._record.log_artifact(path, on_parent=on_parent)
 
     def log_result(
         self, metrics: Mapping[str, float], artifacts: Iterable[Path] = (), data_paths: Iterable[Path] = ()
@@ -84,7 +105,7 @@ def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = No
         current = CurrentRun.read(path) if path else CurrentRun(None, "unknown")
         with _record(current, path, snakemake.rule, places) as record, _progress(name) as progress:
             job = Job(name, record, logger)
-            job.commit, job._progress = current.commit, progress
+            job.commit, job._progress, job.log_path = current.commit, progress, Path(snakemake.log[0])
             yield job
     except BaseException:
         logger.exception("%s failed", name)

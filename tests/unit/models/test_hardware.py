@@ -8,7 +8,7 @@ import textwrap
 import pytest
 import torch
 
-from lungpipe.models import Hardware, build_network, choose_hardware
+from lungpipe.models import Hardware, build_network, choose_hardware, describe_hardware
 from lungpipe.models.hardware import name_hardware
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ResNetSettings
@@ -95,3 +95,12 @@ def test_a_limited_instruction_set_computes_in_float32(limit):
     command = [sys.executable, "-c", textwrap.dedent(code)]
     answer = subprocess.run(command, env=os.environ | limit, capture_output=True, text=True, check=True)
     assert answer.stdout.strip() == "torch.float32"
+
+
+def test_hardware_is_described_as_it_computes(monkeypatch):
+    monkeypatch.setenv("ONEDNN_MAX_CPU_ISA", "AVX2")
+    facts = describe_hardware(choose_hardware(ComputeSettings(device="cpu"), 1))
+    assert facts["device"].startswith("cpu (")
+    assert (facts["precision"], facts["threads"]) == ("float32", "1")
+    assert facts["instructions"].startswith(torch.backends.cpu.get_cpu_capability())
+    assert facts["instructions"].endswith("(oneDNN limited to AVX2)")

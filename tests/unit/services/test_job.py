@@ -7,7 +7,9 @@ from types import SimpleNamespace
 
 import pytest
 
-from lungpipe.services.job import GRANTED_CORES, grant_cores, open_job, share_of_cores
+from lungpipe.reporting.computed import read_computed
+from lungpipe.services.job import GRANTED_CORES, RAN_SUFFIX, RAN_TAG, grant_cores, open_job, share_of_cores
+from lungpipe.services.provenance import environment
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import pending_records, read_begin, read_lines
 
@@ -125,6 +127,18 @@ def test_a_job_writes_down_its_run_its_metrics_its_files_and_its_end(tracked, tm
         {"kind": "artifact", "path": "../froc.csv", "on_parent": True},
         {"kind": "end", "status": "FINISHED"},
     ]
+
+
+def test_what_a_job_computed_with_is_in_its_log_in_mlflow_and_beside_the_log(tracked, tmp_path):
+    with open_job(tracked, fold=3) as job:
+        job.ran({"device": "cpu (a processor)", "precision": "float32"})
+    assert any("computes with device: cpu (a processor), precision: float32" in line for line in log_lines(tracked))
+    own, parent = [line for line in record(tmp_path)[1] if line["kind"] == "tags"]
+    assert own["values"] == {"lungpipe.device": "cpu (a processor)", "lungpipe.precision": "float32"}
+    assert (parent["values"], parent["on_parent"]) == ({RAN_TAG: "cpu (a processor); float32"}, True)
+    [(job_name, facts)] = read_computed(tmp_path, RAN_SUFFIX).items()
+    assert (job_name, facts["precision"]) == ("logs fold3", "float32")
+    assert facts["versions"]["torch"] == environment()["torch"]
 
 
 def test_a_job_that_fails_writes_that_down(tracked, tmp_path):

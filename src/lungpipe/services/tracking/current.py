@@ -6,6 +6,10 @@ from pathlib import Path
 
 from lungpipe.tables.atomic import write_json
 
+CURRENT = "run.json"
+EXPERIMENT = "experiment.json"
+"""Files in a tracking folder: the content of `CurrentRun`, and where its runs were sent."""
+
 
 @dataclass(frozen=True, slots=True)
 class CurrentRun:

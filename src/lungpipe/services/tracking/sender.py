@@ -11,14 +11,16 @@ import os
 import select
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
+from lungpipe.services.tracking.current import CURRENT, EXPERIMENT, CurrentRun
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.records import ENDING, is_locked, pending_records
 from lungpipe.services.tracking.sending import RecordSender
 from lungpipe.services.tracking.store import connect, ensure_store, require_store
+from lungpipe.tables.atomic import write_json
 
 SECONDS_BETWEEN_PASSES = 2.0
 SECONDS_AFTER_ERROR = 15.0
@@ -82,7 +84,16 @@ def serve(uri: str, location: str | None, since: int, folders: Sequence[Path]) -
     while not complaints and _are_alive(outboxes) and time.monotonic() < deadline:
         time.sleep(0.2)
         complaints = send_all(sender, outboxes, is_last_pass=True)
+    for folder in folders:
+        _note_experiment(folder, uri, sender.experiments())
     return complaints + sender.lost
+
+
+def _note_experiment(folder: Path, uri: str, experiments: Mapping[str, str]) -> None:
+    """Write the tracking store and the experiment's id beside the folder's records, for the link to its pages."""
+    plan = CurrentRun.read(folder / CURRENT).plan if (folder / CURRENT).is_file() else None
+    if plan is not None and plan in experiments:
+        write_json(folder / EXPERIMENT, {"uri": uri, "experiment": experiments[plan]})
 
 
 def _is_closed(seconds: float) -> bool:

@@ -55,6 +55,9 @@ def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(setting
         if run.info.run_name != "evaluate_study"
     )
     first = {name: run.info.run_id for name, run in runs(settings).items()}
+    link = str(session.link())
+    assert link.startswith("runs in MLflow: make ui STORE=sqlite:///")
+    assert link.endswith("/#/experiments/1/runs?workflowType=machine_learning")
     again = TrackingSession(settings)
     again.open()
     assert again.close("FINISHED") is None

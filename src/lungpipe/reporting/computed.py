@@ -1,0 +1,44 @@
+"""What the jobs of a study computed with: device, precision, threads, instruction set and versions."""
+
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lungpipe.reporting.page_tables import Table
+
+FACTS = ("device", "precision", "threads", "instructions")
+
+
+def read_computed(logs_dir: Path, ending: str) -> dict[str, Mapping[str, Any]]:
+    """Return what each job noted beside its log (`<rule>/fold<k><ending>`), by `rule fold<k>`."""
+    paths = sorted(logs_dir.rglob(f"*{ending}"))
+    return {f"{path.parent.name} {path.name.removesuffix(ending)}": json.loads(path.read_text()) for path in paths}
+
+
+def computed_table(computed: Mapping[str, Mapping[str, Any]]) -> Table | None:
+    """Return the jobs that computed with the same hardware in one row; None where no job noted anything."""
+    groups: dict[tuple[str, ...], list[str]] = defaultdict(list)
+    for job, facts in computed.items():
+        groups[tuple(str(facts.get(name, "unknown")) for name in FACTS)].append(job)
+    rows = tuple((_jobs(jobs), *facts) for facts, jobs in groups.items())
+    return Table("Computed with", ("Jobs", "Device", "Precision", "Threads", "Instruction set"), rows) if rows else None
+
+
+def other_versions(computed: Mapping[str, Mapping[str, Any]], ours: Mapping[str, str]) -> dict[str, str]:
+    """Return the versions of libraries that jobs used and that differ from those of the report's own job."""
+    found: dict[str, set[str]] = defaultdict(set)
+    for facts in computed.values():
+        for name, version in facts.get("versions", {}).items():
+            found[name].add(version)
+    return {f"{name} in jobs": ", ".join(sorted(had)) for name, had in found.items() if had != {ours.get(name)}}
+
+
+def _jobs(jobs: Sequence[str]) -> str:
+    """Return jobs by rule: `train_detector (fold0, fold3)`."""
+    places: dict[str, list[str]] = defaultdict(list)
+    for job in jobs:
+        rule, _, place = job.partition(" ")
+        places[rule].append(place)
+    return ", ".join(f"{rule} ({', '.join(folds)})" for rule, folds in places.items())
