@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import detect, evaluate, fetch, phantom, predict, prepare, ratings, score
+from lungpipe.cli import convert, detect, evaluate, fetch, phantom, predict, prepare, ratings, score
 
 app = typer.Typer(
     name="lungpipe",
@@ -21,6 +21,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 evaluate.register(app)
+convert.register(app)
 prepare.register(app)
 predict.register(app)
 detect.register(app)
