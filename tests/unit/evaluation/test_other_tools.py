@@ -10,6 +10,7 @@ from lungpipe.evaluation.other_tools import COLUMNS, read_monai, read_nndetectio
 from lungpipe.tables.errors import InputError
 
 UID = "1.3.6.1.4.1.14519.5.2.1.6279.6001.100"
+CASE = "1_3_6_1_4_1_14519_5_2_1_6279_6001_100"
 BOX = {
     # two boxes of voxels 10 to 12, 20 to 24 and 30 to 36 (z, y, x), and 0 to 0
     "pred_boxes": np.array([[10.0, 20.0, 12.0, 24.0, 30.0, 36.0], [0, 0, 0, 0, 0, 0]], np.float32),
@@ -25,7 +26,7 @@ BOX = {
 
 @pytest.fixture
 def write_boxes(tmp_path):
-    def write(content, name=UID.replace(".", "_"), protocol=4):
+    def write(content, name=CASE, protocol=4):
         path = tmp_path / f"{name}_boxes.pkl"
         path.write_bytes(pickle.dumps(content, protocol=protocol))
         return path
@@ -77,10 +78,10 @@ def test_other_pickles_are_refused_by_name(write_boxes, name, capsys):
 
 
 def test_a_folder_without_predictions_and_a_damaged_file_are_refused(tmp_path):
-    with pytest.raises(InputError, match="expected files <case>_boxes.pkl, found none"):
+    with pytest.raises(InputError, match=r"expected files <case>_boxes\.pkl, found none"):
         read_nndetection([tmp_path])
     (tmp_path / "a_boxes.pkl").write_bytes(b"no pickle")
-    with pytest.raises(InputError, match="a_boxes.pkl: expected a pickle"):
+    with pytest.raises(InputError, match=r"a_boxes\.pkl: expected a pickle"):
         read_nndetection([tmp_path])
 
 

@@ -85,11 +85,11 @@ def serve(uri: str, location: str | None, since: int, folders: Sequence[Path]) -
         time.sleep(0.2)
         complaints = send_all(sender, outboxes, is_last_pass=True)
     for folder in folders:
-        _note_experiment(folder, uri, sender.experiments())
+        note_experiment(folder, uri, sender.experiments())
     return complaints + sender.lost
 
 
-def _note_experiment(folder: Path, uri: str, experiments: Mapping[str, str]) -> None:
+def note_experiment(folder: Path, uri: str, experiments: Mapping[str, str]) -> None:
     """Write the tracking store and the experiment's id beside the folder's records, for the link to its pages."""
     plan = CurrentRun.read(folder / CURRENT).plan if (folder / CURRENT).is_file() else None
     if plan is not None and plan in experiments:

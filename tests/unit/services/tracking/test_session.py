@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from lungpipe.services.tracking.current import CurrentRun
+from lungpipe.services.tracking.current import CURRENT, CurrentRun
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.records import Begin, Record, pending_records
-from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES
+from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES, note_experiment
 from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.services.tracking.store import connect
 from lungpipe.settings.difference import SETTINGS_FILE, settings_text
@@ -55,9 +55,6 @@ def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(setting
         if run.info.run_name != "evaluate_study"
     )
     first = {name: run.info.run_id for name, run in runs(settings).items()}
-    link = str(session.link())
-    assert link.startswith("runs in MLflow: make ui STORE=sqlite:///")
-    assert link.endswith("/#/experiments/1/runs?workflowType=machine_learning")
     again = TrackingSession(settings)
     again.open()
     assert again.close("FINISHED") is None
@@ -65,16 +62,33 @@ def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(setting
     assert runs(settings)["flagship"].info.status == "FINISHED"
 
 
+@pytest.mark.parametrize(
+    ("uri", "start"),
+    [
+        ("sqlite:///results/mlflow.db", "make ui, then http://127.0.0.1:5000"),
+        ("sqlite:///other.db", "make ui STORE=sqlite:///other.db, then http://127.0.0.1:5000"),
+        ("https://mlflow.example/", "https://mlflow.example"),
+    ],
+)
+def test_the_link_opens_the_runs_of_the_experiment(settings, uri, start):
+    session = TrackingSession(settings)
+    assert session.link() is None
+    folder = settings.study_dir / "tracking"
+    CurrentRun("0123456789abcdef", "abc").write(folder / CURRENT)
+    note_experiment(folder, uri, {"another plan": "8"})
+    assert session.link() is None
+    note_experiment(folder, uri, {"0123456789abcdef": "7"})
+    assert session.link() == f"runs in MLflow: {start}/#/experiments/7/runs?workflowType=machine_learning"
+
+
 def test_the_note_says_what_another_study_of_the_dataset_does_differently(settings):
     first = settings.study_dir
     first.mkdir(parents=True)
     (first / SETTINGS_FILE).write_text(settings_text(settings.model_dump(mode="json")))
     variant = settings.model_copy(update={"name": "seed7", "seed": 7})
-    session = TrackingSession(variant)
-    session.open()
-    assert session.close("FINISHED") is None
-    note = runs(variant)["seed7"].data.tags["mlflow.note.content"]
-    assert f"Compared with `flagship`: seed 7 (there {settings.seed})" in note
+    _, (_, plan, _) = TrackingSession(variant)._plans()
+    assert plan.name == "seed7"
+    assert plan.note.endswith(f"Compared with `flagship`: seed 7 (there {settings.seed})")
 
 
 def test_the_data_is_named_by_its_targets_once_they_are_there(settings, session, uri):
