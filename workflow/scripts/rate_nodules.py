@@ -2,7 +2,7 @@ from pathlib import Path
 
 from lungpipe.inference.rating import rate_nodules
 from lungpipe.inference.scorer import Scorer
-from lungpipe.models import choose_hardware, load_model
+from lungpipe.models import choose_hardware, describe_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ScorerInference
@@ -14,6 +14,7 @@ compute = ComputeSettings(device=params.device, precision=params.precision)
 inference = ScorerInference.model_validate({**params.settings, "patches_per_batch": params.patches_per_batch})
 hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
+    job.ran(describe_hardware(hardware))
     scorer = Scorer(load_model(Path(snakemake.input.model), expect_role="scorer"), inference, hardware)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     rated = rate_nodules(scorer, stores, read_table(Path(snakemake.input.nodules), NODULES), fold=fold)
