@@ -108,8 +108,8 @@ def with_small_networks(content):
         (put("detector", "inference", "tile_size_vox", value=92), "detector.inference.tile_size_vox: .* 8, found 92"),
         (put("detector", "inference", "halo_vox", value=12), "detector.inference.halo_vox: expected a mul.* found 12"),
         (
-            put("detector", "inference", "halo_vox", value=48),
-            "detector.inference.halo_vox: expected less .* tiles of 96",
+            put("detector", "inference", "halo_vox", value=80),
+            "detector.inference.halo_vox: expected less .* tiles of 160",
         ),
         (put("detector", "network", "channels", value=[4] * 5), "detector.inference.halo_vox: .* stride 32, found 16"),
         (put("detector", "sampling", "max_offset_vox", value=17), "detector.sampling.max_offset_vox: .* patches of 32"),
