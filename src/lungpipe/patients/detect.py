@@ -1,6 +1,7 @@
 """Detections of scans outside a study: one scan of any format, a store, or a dataset in LUNA16's layout."""
 
 import re
+import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -14,6 +15,7 @@ from lungpipe.datasets.luna16 import list_scans
 from lungpipe.inference.detector import Detector
 from lungpipe.models import ModelCard, digest_of, load_model
 from lungpipe.models.hardware import name_hardware
+from lungpipe.patients.time_left import time_left
 from lungpipe.preparation.in_memory import prepare_in_memory
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.settings.recipe import TrainedDetector
@@ -102,7 +104,7 @@ def detect_dataset(detector: Detector, root: Path, search: Search, *, say: Say, 
         ValueError: see `list_dataset`.
     """
     scans = list_dataset(root)
-    tables, failures = [_table(Detections.empty(), "")], {}
+    tables, failures, start = [_table(Detections.empty(), "")], {}, time.monotonic()
     for number, (series_uid, path) in enumerate(scans.items(), start=1):
         head = f"{number} of {len(scans)}, {series_uid}"
         try:
@@ -110,9 +112,10 @@ def detect_dataset(detector: Detector, root: Path, search: Search, *, say: Say, 
             tables.append(_table(_detect(detector, volume, search), series_uid))
         except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its reason is told at the end
             failures[series_uid] = str(error) or type(error).__name__
-            say(f"{head}: failed")
+            text = "failed"
         else:
-            say(f"{head}: {len(tables[-1])} detections")
+            text = f"{len(tables[-1])} detections"
+        say(f"{head}: {text}{time_left(time.monotonic() - start, number, len(scans))}")
     filled = [table for table in tables if len(table)] or tables
     return Found(pd.concat(filled, ignore_index=True), tuple(scans), failures)
 
