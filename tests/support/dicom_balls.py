@@ -5,7 +5,8 @@ from pathlib import Path
 
 import numpy as np
 from dicom_files import store, write_ct
-from pydicom.uid import CTImageStorage, generate_uid
+from pydicom.dataset import Dataset
+from pydicom.uid import CTImageStorage, EnhancedCTImageStorage, generate_uid
 
 from lungpipe.candidates import MaskCrop
 from lungpipe.datasets.dicom import read_dicom
@@ -125,3 +126,45 @@ def predict_balls(series, count=2, **changes):
         peak_memory_mib=1.0,
         was_seen_in_training=False,
     )
+
+
+def write_enhanced_series(folder):
+    """Write a plain series as one file of many frames (Enhanced CT), its frames from the last slice to the first."""
+    study, series, frame = (generate_uid() for _ in range(3))
+    start = np.array([-31.25, 12.5, 104.75])
+    hu = np.random.default_rng(0).normal(-800, 30, (COUNT, ROWS, COLUMNS)).astype(np.int16)
+    hu[:, 5:20] = 40
+    shared = Dataset()
+    shared.PixelMeasuresSequence = [_item(PixelSpacing=[SPACING, SPACING], SliceThickness=DISTANCE)]
+    shared.PlaneOrientationSequence = [_item(ImageOrientationPatient=[1, 0, 0, 0, 1, 0])]
+    shared.PixelValueTransformationSequence = [_item(RescaleSlope=1, RescaleIntercept=-1024, RescaleType="HU")]
+    frames = []
+    for index in reversed(range(COUNT)):
+        group = Dataset()
+        group.PlanePositionSequence = [_item(ImagePositionPatient=[start[0], start[1], start[2] + DISTANCE * index])]
+        frames.append(group)
+    elements = {
+        **PATIENT,
+        "StudyInstanceUID": study,
+        "SeriesInstanceUID": series,
+        "FrameOfReferenceUID": frame,
+        "SeriesNumber": 3,
+        "InstanceNumber": 1,
+        "Rows": ROWS,
+        "Columns": COLUMNS,
+        "NumberOfFrames": COUNT,
+        "SharedFunctionalGroupsSequence": [shared],
+        "PerFrameFunctionalGroupsSequence": frames,
+        "PixelData": store(hu[::-1]),
+    }
+    folder.mkdir(parents=True)
+    write_ct(folder / "enhanced.dcm", EnhancedCTImageStorage, generate_uid(), elements)
+    middle = start + np.array([SPACING * (COLUMNS - 1) / 2, SPACING * (ROWS - 1) / 2, DISTANCE * (COUNT - 1) / 2])
+    return Series(folder, series, middle)
+
+
+def _item(**elements):
+    item = Dataset()
+    for keyword, value in elements.items():
+        setattr(item, keyword, value)
+    return item

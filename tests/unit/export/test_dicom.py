@@ -8,6 +8,7 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK
+from dicom_balls import write_enhanced_series
 from pydicom.uid import generate_uid
 
 from lungpipe.export.dicom import make_dicom
@@ -199,3 +200,19 @@ def test_an_archive_is_read_and_other_files_are_no_dicom(write, balls, tmp_path)
     for path, uid in ((tmp_path / "a.nii", series.uid), (series.folder, generate_uid())):
         with opened_series(path, uid) as source:
             assert source is None
+
+
+def test_a_file_of_many_frames_is_a_source_too(balls, tmp_path):
+    series = write_enhanced_series(tmp_path / "series")
+    prediction = balls(series)
+    made = objects(series, prediction)
+    made.segmentation.save_as(tmp_path / "segmentation.dcm", enforce_file_format=True)
+    for number, crop in enumerate(prediction.masks, start=1):
+        points = world_of_segment(tmp_path / "segmentation.dcm", number)
+        voxels = prediction.volume.grid.to_world(np.argwhere(crop.mask) + np.array(crop.start_zyx_vox))
+        np.testing.assert_allclose(points.mean(axis=0)[::-1], voxels.mean(axis=0), atol=0.1)
+    uid = pydicom.dcmread(series.folder / "enhanced.dcm", stop_before_pixels=True).SOPInstanceUID
+    frames = list(range(1, 41))
+    read = highdicom.seg.segread(tmp_path / "segmentation.dcm")
+    pixels = read.get_pixels_by_source_frame(uid, frames, combine_segments=True, assert_missing_frames_are_empty=True)
+    np.testing.assert_array_equal(pixels[::-1], prediction.nodule_mask())

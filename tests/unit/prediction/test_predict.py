@@ -125,8 +125,12 @@ def test_a_flipped_scan_has_its_candidates_at_the_same_world_positions(found, ch
     assert [c.side for c in prediction.candidates[:5]] == [c.side for c in found.candidates[:5]]
     for mine, other in zip(found.candidates[:5], prediction.candidates[:5], strict=True):
         assert other.slice_number == depth + 1 - mine.slice_number
-    difference = np.count_nonzero(found.nodule_mask() != prediction.nodule_mask()[::-1, ::-1])
-    assert difference < 0.02 * np.count_nonzero(found.nodule_mask())
+    ours, theirs = found.nodule_mask(), prediction.nodule_mask()[::-1, ::-1]
+    for number in range(1, 6):
+        mine, other = ours == number, theirs == number
+        assert np.count_nonzero(mine & other) > 0.98 * np.count_nonzero(mine | other)
+    # weak candidates of nearly the same probability may change their numbers
+    assert np.count_nonzero((ours > 0) != (theirs > 0)) < 0.01 * np.count_nonzero(ours)
 
 
 def test_the_stages_are_timed_and_told(chest, model):
