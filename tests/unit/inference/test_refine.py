@@ -120,3 +120,19 @@ def test_a_ball_is_found_nearer_to_its_place_and_its_size(shift_mm):
     error = np.linalg.norm(center_of(maps) - ball_mm)
     assert error == pytest.approx(np.linalg.norm(shift_mm) * 36 / 117, abs=0.12)
     assert found_in(maps).diameters_mm == pytest.approx([9.0 + (10.0 - 9.0) * 81 / 225], abs=0.1)
+
+
+def test_peaks_are_merged_before_their_masks_are_read_and_again_when_they_are_refined():
+    maps, merged = maps_with({(14, 13, 21): 0.9}), []
+    maps.heads["heatmap"][0, 1, 1, 3] = logit(0.3)
+
+    def merge(found):
+        merged.append(found)
+        return found.take(np.array([int(np.argmax(found.scores))]))
+
+    region = np.ones(GRID.shape_zyx, dtype=bool)
+    found = decode_peaks(maps, GRID, region, PeakDecoding(threshold=0.1), merge=merge)
+    assert [len(one) for one in merged] == [2, 1]
+    assert merged[0].mask_crops is None
+    np.testing.assert_array_equal(merged[1].centers_zyx_mm, found.centers_zyx_mm)
+    np.testing.assert_allclose(found.centers_zyx_mm, [center_of(maps_with({(14, 13, 21): 0.9}))], atol=1e-6)
