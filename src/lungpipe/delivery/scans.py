@@ -36,8 +36,8 @@ def list_inputs(root: Path) -> tuple[Input, ...] | None:
     """Return the scans of a folder of many scans, sorted by path; None if `root` is one scan.
 
     A folder of many scans holds subset folders in LUNA16's layout; or files (.mhd, .mha, .nii, .nii.gz, .zip) or
-    stores; or at least two subfolders with DICOM files of different studies. A DICOM folder of one study is one scan,
-    whatever subfolders its series are in.
+    stores, also in subfolders; or at least two subfolders with DICOM files of different studies. A DICOM folder of one
+    study is one scan, whatever subfolders its series are in.
 
     Raises:
         ValueError: subset folders without a scan, or with a scan twice (see `list_dataset`).
@@ -52,8 +52,16 @@ def list_inputs(root: Path) -> tuple[Input, ...] | None:
     found = [path for path in entries if path.name.lower().endswith((*FILE_ENDINGS, STORE_SUFFIX))]
     folders = [path for path in entries if path.is_dir() and path not in found]
     studies = {path: study for path in folders if (study := study_of(path)) is not None}
+    for folder in folders:
+        if folder not in studies:
+            found += [path for path in sorted(folder.rglob("*")) if _is_scan_file(path, folder)]
     is_single = not found and len(set(studies.values())) < 2
     return None if is_single else _inputs(root, [*found, *studies])
+
+
+def _is_scan_file(path: Path, folder: Path) -> bool:
+    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
+    return path.name.lower().endswith(FILE_ENDINGS) and path.is_file() and not is_hidden
 
 
 def _inputs(root: Path, paths: list[Path]) -> tuple[Input, ...]:

@@ -48,6 +48,15 @@ def test_folders_of_different_studies_are_scans_and_those_of_one_study_are_one_s
     assert names(tmp_path) == ["a", "b"]
 
 
+def test_files_in_subfolders_are_scans_beside_dicom_folders(tmp_path):
+    for name in ("a/ct.nii.gz", "b/deep/ct.mhd", "b/deep/ct.raw", "c/.hidden/ct.nii"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_bytes(b"")
+    assert names(tmp_path) == ["a/ct.nii.gz", "b/deep/ct.mhd"]
+    write_slice(tmp_path / "d", "1.1")
+    assert names(tmp_path) == ["a/ct.nii.gz", "b/deep/ct.mhd", "d"]
+
+
 def test_a_folder_of_slices_is_one_scan(tmp_path):
     write_slice(tmp_path, "1.1")
     assert names(tmp_path) is None
