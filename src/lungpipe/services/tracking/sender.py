@@ -72,21 +72,49 @@ def _send_one(sender: RecordSender, path: Path, is_last_pass: bool) -> tuple[lis
 
 
 def serve(uri: str, location: str | None, since: int, folders: Sequence[Path]) -> list[str]:
-    """Send the records of the tracking folders until standard input closes; return what could not be sent."""
+    """Send the records of the tracking folders until standard input closes; return what could not be sent.
+
+    An error of any kind ends one pass and is returned if it is the last; the next pass tries again.
+    """
     outboxes = [folder / "outbox" for folder in folders]
-    ensure_store(uri)
-    sender = RecordSender(connect(uri), uri, location, since)
+    passes = _Passes(uri, location, since, outboxes)
     complaints: list[str] = []
     while not _is_closed(SECONDS_AFTER_ERROR if complaints else SECONDS_BETWEEN_PASSES):
-        complaints = send_all(sender, outboxes)
+        complaints = passes.run()
     deadline = time.monotonic() + SECONDS_FOR_THE_DYING
-    complaints = send_all(sender, outboxes, is_last_pass=True)
+    complaints = passes.run(is_last=True)
     while not complaints and _are_alive(outboxes) and time.monotonic() < deadline:
         time.sleep(0.2)
-        complaints = send_all(sender, outboxes, is_last_pass=True)
+        complaints = passes.run(is_last=True)
     for folder in folders:
-        note_experiment(folder, uri, sender.experiments())
-    return complaints + sender.lost
+        note_experiment(folder, uri, passes.experiments())
+    return complaints + passes.lost
+
+
+class _Passes:
+    """Passes over the records; the store is created, or connected to, by the first pass that can."""
+
+    def __init__(self, uri: str, location: str | None, since: int, outboxes: Sequence[Path]) -> None:
+        self._uri, self._location, self._since, self._outboxes = uri, location, since, outboxes
+        self._sender: RecordSender | None = None
+
+    @property
+    def lost(self) -> list[str]:
+        return self._sender.lost if self._sender else []
+
+    def experiments(self) -> Mapping[str, str]:
+        return self._sender.experiments() if self._sender else {}
+
+    def run(self, *, is_last: bool = False) -> list[str]:
+        try:
+            if self._sender is None:
+                ensure_store(self._uri)
+                self._sender = RecordSender(connect(self._uri), self._uri, self._location, self._since)
+            return send_all(self._sender, self._outboxes, is_last_pass=is_last)
+        except Exception as error:
+            # a full disk or a locked store may be over at the next pass; the error of the last pass is reported
+            _logger.warning("a pass ended early", exc_info=True)
+            return [f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"]
 
 
 def note_experiment(folder: Path, uri: str, experiments: Mapping[str, str]) -> None:
@@ -102,7 +130,11 @@ def _is_closed(seconds: float) -> bool:
 
 
 def _are_alive(outboxes: Sequence[Path]) -> bool:
-    return any(is_locked(path) for outbox in outboxes for path in pending_records(outbox))
+    try:
+        return any(is_locked(path) for outbox in outboxes for path in pending_records(outbox))
+    except FileNotFoundError:
+        # another sender has just removed a record that it sent
+        return True
 
 
 def _remove_notes_without_record(outbox: Path) -> None:
