@@ -35,12 +35,12 @@ rule all:
 
 
 onstart:
-    begin_tracking()
+    begin_run()
 
 
 onsuccess:
-    end_tracking("FINISHED")
+    end_run("FINISHED")
 
 
 onerror:
-    end_tracking("FAILED")
+    end_run("FAILED")

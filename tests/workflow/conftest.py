@@ -119,6 +119,18 @@ class Checkout:
         assert done.returncode == expect, f"exit code {done.returncode}, expected {expect}\n{done.stdout[-6000:]}"
         return Answer(done.returncode, done.stdout)
 
+    def start(self, *arguments: str) -> subprocess.Popen[bytes]:
+        """Start Snakemake in a process group of its own; its output is `started.log`."""
+        with (self.folder / "started.log").open("w") as log:
+            return subprocess.Popen(
+                self.command(*arguments),
+                cwd=self.folder,
+                env=self.variables(),
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+
     def plan(self, *arguments: str, delta: str | None = None) -> Answer:
         """Run dry."""
         return self.snakemake("--dry-run", *arguments, delta=delta)

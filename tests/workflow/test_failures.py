@@ -4,7 +4,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -81,9 +80,8 @@ def test_a_killed_run_is_completed_by_the_next(copy, finished):
     kill_when(copy, ACCOUNTING, lambda: any("to compute" in path.read_text() for path in logs.glob("*.log")))
     assert not list(volumes.glob("*/manifest.json"))
 
-    assert "Directory cannot be locked" in copy.snakemake(ACCOUNTING, expect=1).text
-    copy.snakemake("--unlock")
-    copy.snakemake(ACCOUNTING, "--rerun-incomplete")
+    assert list((copy.folder / ".snakemake" / "locks").glob("*.lock"))
+    copy.snakemake(ACCOUNTING)
     for subset in range(4):
         name = f"volumes/subset{subset}/manifest.json"
         assert (copy.dataset / name).read_bytes() == (finished.dataset / name).read_bytes()
@@ -102,8 +100,7 @@ def test_a_killed_training_goes_on_at_its_last_check_and_ends_in_the_same_bytes(
     kill_when(copy, target, lambda: (fold / "detector_member0_resume.pt").exists())
     assert not model.exists()
 
-    copy.snakemake("--unlock")
-    assert copy.snakemake(target, "--rerun-incomplete").names == {"train_detector 0"}
+    assert copy.snakemake(target).names == {"train_detector 0"}
     assert "the training goes on after step 40 of 80" in log.read_text()
     for path in (model, history):
         assert path.read_bytes() == (finished.recipe / "fold0" / path.name).read_bytes()
@@ -112,19 +109,11 @@ def test_a_killed_training_goes_on_at_its_last_check_and_ends_in_the_same_bytes(
 
 def kill_when(checkout, target: str, is_reached: Callable[[], bool]) -> None:
     """Run Snakemake for a target and kill it with all its jobs as soon as the condition holds."""
-    with (checkout.folder / "killed.log").open("w") as log:
-        run = subprocess.Popen(
-            checkout.command(target),
-            cwd=checkout.folder,
-            env=checkout.variables(),
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        deadline = time.monotonic() + 300
-        while not is_reached():
-            if run.poll() is not None or time.monotonic() > deadline:
-                pytest.fail(f"{target}: not reached within 300 s; Snakemake's exit code: {run.poll()}")
-            time.sleep(0.02)
-        os.killpg(run.pid, signal.SIGKILL)
-        run.wait()
+    run = checkout.start(target)
+    deadline = time.monotonic() + 300
+    while not is_reached():
+        if run.poll() is not None or time.monotonic() > deadline:
+            pytest.fail(f"{target}: not reached within 300 s; Snakemake's exit code: {run.poll()}")
+        time.sleep(0.02)
+    os.killpg(run.pid, signal.SIGKILL)
+    run.wait()

@@ -2,10 +2,10 @@
 
 import os
 import signal
-import subprocess
 import time
 from collections import Counter
 
+import psutil
 import pytest
 from mlflow import MlflowClient
 
@@ -117,30 +117,39 @@ def test_a_store_that_cannot_be_is_one_message_before_any_job(fresh):
 def kill_while_training(checkout, target):
     """Start the study, and kill Snakemake, its jobs and the sender once a detector has logged its first check."""
     log = checkout.recipe / "logs" / "train_detector" / "fold0.log"
-    with (checkout.folder / "killed.log").open("w") as output:
-        run = subprocess.Popen(
-            checkout.command(target),
-            cwd=checkout.folder,
-            env=checkout.variables(),
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
+    run = checkout.start(target)
     deadline = time.monotonic() + 600
     while not (log.is_file() and "step 40" in log.read_text()):
-        assert run.poll() is None, (checkout.folder / "killed.log").read_text()
+        assert run.poll() is None, (checkout.folder / "started.log").read_text()
         assert time.monotonic() < deadline
         time.sleep(0.05)
-    [sender] = children(run.pid, "lungpipe.services.tracking.sender")
+    # stopped before the sender is looked for, so that nothing ends meanwhile
+    os.killpg(run.pid, signal.SIGSTOP)
+    sender = sender_of(run.pid, checkout.recipe / "tracking" / "sender.log")
     os.kill(sender, signal.SIGKILL)
     os.killpg(run.pid, signal.SIGKILL)
     run.wait()
 
 
-def children(parent, name):
-    listing = subprocess.run(["ps", "-A", "-o", "pid=,ppid=,args="], capture_output=True, text=True, check=True).stdout
-    rows = (line.split(maxsplit=2) for line in listing.splitlines())
-    return [int(pid) for pid, ppid, arguments in rows if int(ppid) == parent and name in arguments]
+def sender_of(parent, log):
+    """Return the process id of the sender, a child of Snakemake's process."""
+    deadline = time.monotonic() + 30
+    while True:
+        children = psutil.Process(parent).children()
+        listed = {child.pid: " ".join(command_of(child)) for child in children}
+        found = [pid for pid, command in listed.items() if "lungpipe.services.tracking.sender" in command]
+        if found:
+            [sender] = found
+            return sender
+        assert time.monotonic() < deadline, (listed, log.read_text() if log.is_file() else "no log")
+        time.sleep(0.1)
+
+
+def command_of(process):
+    try:
+        return process.cmdline()
+    except psutil.Error as error:
+        return [repr(error)]
 
 
 def test_what_a_killed_run_wrote_down_is_sent_once_by_the_next(fresh):
@@ -148,8 +157,7 @@ def test_what_a_killed_run_wrote_down_is_sent_once_by_the_next(fresh):
     kill_while_training(fresh, target)
     outbox = fresh.recipe / "tracking" / "outbox"
     assert {path.name.split(".")[1] for path in outbox.glob("*.jsonl")} == {"study", "train_detector-fold0"}
-    fresh.snakemake("--unlock")
-    fresh.snakemake("--rerun-incomplete", target)
+    fresh.snakemake(target)
     assert not list(outbox.glob("*.jsonl"))
 
     client = client_of(fresh.folder / "results" / "mlflow.db")

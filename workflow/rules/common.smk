@@ -10,6 +10,7 @@ from snakemake.logging import logger
 from lungpipe.datasets.annotations import DatasetError, find_candidates
 from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
+from lungpipe.services.claims import ClaimError, claim_study, clear_locks, remove_leftovers
 from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking.errors import TrackingError
@@ -42,6 +43,8 @@ WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 # code that spreads work over threads or a cluster, and changes no result
 WORKERS = "lungpipe.preparation.workers"
+# puts finished files in their place and names errors of the disk; changes no volume
+PLACING = ["lungpipe.tables.atomic:naming", "lungpipe.volumes.place"]
 # changes no volume; which scans are refused is a param, see `refused_scans`
 MEMORY = "lungpipe.preparation.memory"
 
@@ -164,20 +167,32 @@ def histories(role):
     return [f"{R}/fold{fold}/{role}_history.parquet" for fold in STUDY.folds if is_trained]
 
 
-def begin_tracking():
-    """Open the runs that jobs log to. This is not a rule: later jobs would be rerun or overlooked (decision 2)."""
+def begin_run():
+    """Claim the study, remove what killed jobs left, and open the runs that jobs log to.
+
+    Runs are not opened by a rule: later jobs would be rerun or overlooked (decision 2).
+    """
     try:
+        CLAIMS.append(claim_study(Path(R)))
+        if not LIVING and workflow.executor_plugin.common_settings.local_exec:
+            remove_leftovers([Path(D)])
         TRACKING.open()
-    except TrackingError as error:
+    except (ClaimError, TrackingError) as error:
         raise WorkflowError(str(error)) from None
 
 
-def end_tracking(status):
+def end_run(status):
     """End the runs and say where they are shown; records that could not be sent are kept for the next run."""
     if message := TRACKING.close(status):
         logger.error(message)
     if link := TRACKING.link():
         logger.info(link)
+
+
+def release():
+    """Release the claim, in case this process has one."""
+    for claim in CLAIMS:
+        claim.release()
 
 
 def send_left():
@@ -189,4 +204,11 @@ def send_left():
 
 
 TRACKING = TrackingSession(STUDY)
+CLAIMS = []
+# a killed run leaves Snakemake's locks: they are removed unless a run lives in this folder
+LIVING = clear_locks() if workflow.is_main_process else []
+for one in LIVING:
+    if one.study == str(Path(R).absolute()):
+        logger.warning(f"{R}: expected no other run of this study, found {one.describe()}")
+atexit.register(release)
 atexit.register(send_left)

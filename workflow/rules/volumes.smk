@@ -27,7 +27,9 @@ rule prepare_subset:
         run=f"{D}/tracking/run.json",
         code=code_of("prepare_subset", METAIMAGE, aside=[WORKERS, MEMORY]),
         # a volume is computed again only if this changes
-        volume_code=fingerprint("lungpipe.preparation.volume:prepare_volume", METAIMAGE),
+        volume_code=fingerprint(
+            "lungpipe.preparation.volume:prepare_volume", METAIMAGE, aside=PLACING
+        ),
         scans=lambda wildcards: RAW.listing(int(wildcards.subset)),
         refused=refused_scans,
         whole_scans=whole_scans,

@@ -63,4 +63,4 @@ def _patches(
 ) -> Iterator[Patch]:
     centers = candidates[list(CENTER_COLUMNS)].to_numpy()
     for series_uid, places in rows.items():
-        yield from scorer.cut(open_volume(stores[series_uid]), centers[places])
+        yield from scorer.cut(open_volume(stores[series_uid], series_uid), centers[places])

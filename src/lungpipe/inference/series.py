@@ -62,7 +62,7 @@ def _detect_all(
 ) -> pd.DataFrame:
     tables = []
     for series_uid, path in sorted(stores.items()):
-        found = detector.detect(open_volume(path), margin_mm=margin_mm)
+        found = detector.detect(open_volume(path, series_uid), margin_mm=margin_mm)
         tables.append(to_table(found, series_uid, fold))
         on_done(f"{series_uid}: {len(found)} candidates")
     filled = [table for table in tables if len(table)]

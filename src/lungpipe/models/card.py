@@ -1,25 +1,26 @@
 """The card of a model: its settings, what its networks were trained on, and the leak rules that follow."""
 
 import hashlib
-import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields, replace
-from typing import Any, Literal, Protocol, get_args
+from typing import Annotated, Any, Literal, Protocol, get_args
 
-from pydantic import ValidationError
+from pydantic import Field, TypeAdapter, ValidationError
 
 from lungpipe.datasets.folds import Split
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.settings.recipe import NetworkSettings, TrainedDetector, TrainedScorer
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE = "malignancy_intercept", "malignancy_slope"
 """Figures of a scorer that calibrate its logit of malignancy: intercept + slope x logit."""
 NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER = "nodule_intercept", "nodule_detector_slope", "nodule_scorer_slope"
 """Figures of a scorer that join two logits of a nodule: intercept + slope x detector's logit + slope x scorer's."""
 CALIBRATIONS = ((MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE), (NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER))
 Role = Literal["detector", "scorer"]
-TripleMm = tuple[float, float, float]
+PositiveMm = Annotated[float, Field(gt=0, allow_inf_nan=False)]
+TripleMm = tuple[PositiveMm, PositiveMm, PositiveMm]
+Digests = tuple[Annotated[str, Field(pattern="^[0-9a-f]{64}$")], ...]
 
 
 class Best(Protocol):
@@ -42,13 +43,13 @@ class ModelCard:
     recipe: str
     settings: Mapping[str, Any]
     spacing_zyx_mm: TripleMm
-    fold: int | None
-    training_series: tuple[str, ...]
-    validation_series: tuple[str, ...]
-    patients: tuple[str, ...]
+    fold: Annotated[int, Field(ge=0)] | None
+    training_series: Digests
+    validation_series: Digests
+    patients: Digests
     data_digest: str
-    best_steps: tuple[int, ...]
-    figures: Mapping[str, float]
+    best_steps: tuple[Annotated[int, Field(ge=0)], ...]
+    figures: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]]
     format_version: int = FORMAT_VERSION
 
     @classmethod
@@ -127,22 +128,34 @@ class ModelCard:
                     f"validated on, the first {seen[0]}"
                 )
 
-    def to_json(self) -> str:
-        """Return the card as JSON, keys sorted."""
-        return json.dumps(asdict(self), sort_keys=True, allow_nan=False)
+    def expect_split(self, split: Split) -> None:
+        """Raise LeakError unless this model learned a fold of the study: its training and validation series.
+
+        A model may have learned from further series, which `refuse_seen` knows as well.
+        """
+        self.expect_fold(split.fold)
+        for kind, own, uids in (
+            ("training", self.training_series, split.training_uids),
+            ("validation", self.validation_series, split.validation_uids),
+        ):
+            if missing := set(_digests(uids)) - set(own):
+                raise LeakError(
+                    f"{self.name}: expected the {len(uids)} {kind} series of fold {split.fold} of this study, found a "
+                    f"model that lacks {len(missing)} of them: it was trained on other data"
+                )
+
+    def to_content(self) -> dict[str, Any]:
+        """Return the card as JSON content."""
+        return asdict(self)
 
     @classmethod
-    def from_json(cls, text: str) -> "ModelCard":
-        """Return the card that `to_json` wrote.
+    def from_content(cls, content: Any) -> "ModelCard":
+        """Return the card that `to_content` gave.
 
         Raises:
-            ValueError: no JSON object, an unknown format version, missing or unknown keys, or settings that are not
-                those of the role.
+            ValueError: no JSON object, an unknown format version, missing or unknown keys, values of another type, no
+                training series, or settings that are not those of the role.
         """
-        try:
-            content = json.loads(text)
-        except ValueError as error:
-            raise ValueError(f"model card: expected JSON, found {error}") from None
         if not isinstance(content, dict):
             raise ValueError(f"model card: expected a JSON object, found {type(content).__name__}")
         version = content.get("format_version")
@@ -153,15 +166,23 @@ class ModelCard:
             raise ValueError(f"model card: expected the keys {', '.join(sorted(keys))}, missing or unknown: {wrong[0]}")
         if content["role"] not in get_args(Role):
             raise ValueError(f"model card: expected the role detector or scorer, found {content['role']!r}")
-        lists = {key: tuple(value) for key, value in content.items() if isinstance(value, list)}
-        card = cls(**(content | lists))
+        try:
+            card = TypeAdapter(cls).validate_python(content)
+        except ValidationError as error:
+            raise ValueError(f"model card: {_first(error)}") from None
         try:
             _ = card.part
         except ValidationError as error:
-            first = error.errors()[0]
-            key = ".".join(map(str, first["loc"]))
-            raise ValueError(f"model card: settings: {key}: {first['msg']}, found {first['input']!r}") from None
+            raise ValueError(f"model card: settings: {_first(error)}") from None
+        if not card.training_series or (card.fold is not None and not card.validation_series):
+            kind = "validation" if card.training_series else "training"
+            raise ValueError(f"model card: expected the digests of its {kind} series, found none")
         return card
+
+
+def _first(error: ValidationError) -> str:
+    first = error.errors()[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}, found {first['input']!r}"
 
 
 def join_cards(cards: Sequence[ModelCard]) -> ModelCard:

@@ -7,12 +7,12 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor, nn
 
 from lungpipe.models.build import build_network
 from lungpipe.models.card import ModelCard, Role, join_cards
-from lungpipe.tables import replacing
+from lungpipe.models.weights_file import digest_tensors, save_tensors, unseal
+from lungpipe.tables import require_regular
 
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 """First bytes of files that `torch.save` and `pickle.dump` write."""
@@ -33,10 +33,11 @@ def join_models(models: Sequence[Model]) -> Model:
 
 
 def save_model(path: Path, model: Model) -> None:
-    """Write members and card atomically; equal content gives equal bytes, since one metadata key has a fixed order.
+    """Write members and card atomically, with digests of both; equal content gives equal bytes.
 
     Raises:
         ValueError: a number of members that differs from the card, or weights that are not finite.
+        WriteError: the disk does not take the file.
     """
     expected, found = len(model.card.best_steps), len(model.members)
     if not found or expected != found:
@@ -47,24 +48,28 @@ def save_model(path: Path, model: Model) -> None:
         for name, tensor in member.state_dict().items()
     }
     _refuse_infinite(path, tensors)
-    with replacing(path) as temporary:
-        save_file(tensors, temporary, metadata={"card": model.card.to_json()})
+    save_tensors(path, tensors, model.card.to_content())
 
 
 def read_card(path: Path) -> ModelCard:
     """Read the card alone.
 
     Raises:
-        ValueError: no safetensors file, one that was cut off, a pickle, no card, or a card that cannot be read.
-        FileNotFoundError: no such file.
+        ValueError: no safetensors file, one that was cut off, a pickle, no card, or a card that cannot be read or was
+            edited.
+        OSError: no such file, or no regular file.
     """
+    return _read_card(path)[0]
+
+
+def _read_card(path: Path) -> tuple[ModelCard, str]:
+    """Return the card, and the digest that the tensors must have."""
     _refuse_other_files(path)
     with _opened(path) as stream:
         metadata = stream.metadata() or {}
-    if "card" not in metadata:
-        raise ValueError(f"{path}: expected a model card, found safetensors without one")
     try:
-        return ModelCard.from_json(metadata["card"])
+        content, digest = unseal(metadata)
+        return ModelCard.from_content(content), digest
     except ValueError as error:
         raise ValueError(f"{path}: {error}") from None
 
@@ -74,10 +79,10 @@ def load_model(path: Path, *, expect_role: Role | None = None) -> Model:
 
     Raises:
         ValueError: as `read_card`; a model of another role; tensors that are missing, too many, of other shapes than
-            the card's settings give, or not finite.
-        FileNotFoundError: no such file.
+            the card's settings give, not finite, or changed since they were written.
+        OSError: no such file, or no regular file.
     """
-    card = read_card(path)
+    card, digest = _read_card(path)
     if expect_role is not None:
         try:
             card.expect_role(expect_role)
@@ -90,6 +95,8 @@ def load_model(path: Path, *, expect_role: Role | None = None) -> Model:
         members = tuple(build_network(card.part.network) for _ in card.best_steps)
     _refuse_other_tensors(path, tensors, dict(_named(members)))
     _refuse_infinite(path, tensors)
+    if digest_tensors(tensors) != digest:
+        raise ValueError(f"{path}: expected the weights as they were written, found changed ones")
     for k, member in enumerate(members):
         prefix = f"member{k}."
         own = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
@@ -111,6 +118,7 @@ def _opened(path: Path) -> safe_open:
 
 
 def _refuse_other_files(path: Path) -> None:
+    require_regular(path)
     with Path(path).open("rb") as stream:
         start, first = stream.read(8), stream.read(1)
         # the length of a safetensors header may begin with the same byte; its JSON follows at once
@@ -123,9 +131,10 @@ def _refuse_other_files(path: Path) -> None:
             header = json.loads(stream.read(length)) if 8 + length <= size else {}
         except ValueError:
             return  # not JSON: safetensors raises its own error
-    if not isinstance(header, dict):
-        return
-    ends = [entry["data_offsets"][1] for name, entry in header.items() if name != "__metadata__"]
+    try:
+        ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]
+    except (AttributeError, LookupError, TypeError, ValueError):
+        return  # no header of safetensors, which raises its own error
     expected = 8 + length + max(ends, default=0)
     if len(start) == 8 and start[7] == 0 and size < expected:
         raise ValueError(f"{path}: expected {expected} bytes, found {size}: the file was cut off")

@@ -18,7 +18,7 @@ from lungpipe.lungs.sides import LEFT, RIGHT
 from lungpipe.preparation.memory import require_comparison_memory
 from lungpipe.preparation.workers import Work, Workers, spread
 from lungpipe.resampling.resample import resample_labels
-from lungpipe.tables import REFERENCES
+from lungpipe.tables import REFERENCES, MachineError, is_of_machine
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, read_manifest
 from lungpipe.volumes.store import open_volume
 
@@ -101,9 +101,13 @@ def _compare(pair: _Pair) -> Row:
     try:
         reference = _read_on(grid, pair)
     except (ValueError, OSError) as error:
+        if is_of_machine(error):
+            raise MachineError(
+                f"series {pair.entry.series_uid}: not compared because of the machine: {error}"
+            ) from error
         return _refuse(pair, str(error))
     # errors of our own store are not caught: they end the job
-    lungs = open_volume(pair.store_path).read_lungs()
+    lungs = open_volume(pair.store_path, pair.entry.series_uid).read_lungs()
     return {**_row(pair), **measure_agreement(lungs, reference, grid)}
 
 

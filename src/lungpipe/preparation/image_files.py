@@ -1,5 +1,6 @@
 """Write images, and read the grids of images, in the file formats of other tools."""
 
+import errno
 import os
 import secrets
 import shutil
@@ -13,6 +14,7 @@ from lungpipe.datasets.read import is_directory
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.resampling.resample import to_image
+from lungpipe.tables import naming
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import open_volume
 
@@ -26,25 +28,42 @@ def write_image(path: Path, array: NDArray[np.generic], grid: Grid, *, note: str
 
     Raises:
         ValueError: another ending.
+        WriteError: the disk does not take the image: SimpleITK writes half of a NIfTI file to a full disk without an
+            error, so that the image is read back before it takes its name.
     """
     path = Path(path)
     if not path.name.endswith(IMAGE_ENDINGS):
         raise ValueError(f"{path}: expected an ending of {', '.join(IMAGE_ENDINGS)}, found {path.name}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     # in a temporary folder: MetaImage writes two files, and the header names the data file
     folder = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    folder.mkdir()
     try:
-        is_uncompressed = path.name.endswith(".nii")
-        image = to_image(array, grid)
-        if note is not None:
-            image.SetMetaData("ITK_FileNotes", note)
-        SimpleITK.WriteImage(image, str(folder / path.name), not is_uncompressed)
-        # the header last: a header without its voxels must never exist
-        for written in sorted(folder.iterdir(), key=lambda item: item.name == path.name):
-            os.replace(written, path.with_name(written.name))
+        with naming(path, folder):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            folder.mkdir()
+            image = to_image(array, grid)
+            if note is not None:
+                image.SetMetaData("ITK_FileNotes", note)
+            _write_checked(folder / path.name, image)
+            # the header last: a header without its voxels must never exist
+            for written in sorted(folder.iterdir(), key=lambda item: item.name == path.name):
+                with written.open("rb+") as stream:
+                    os.fsync(stream.fileno())
+                os.replace(written, path.with_name(written.name))
     finally:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _write_checked(path: Path, image: SimpleITK.Image) -> None:
+    try:
+        SimpleITK.WriteImage(image, str(path), not path.name.endswith(".nii"))
+        # kept in a variable: a view does not keep its image alive
+        found = SimpleITK.ReadImage(str(path))
+        is_equal = np.array_equal(*map(SimpleITK.GetArrayViewFromImage, (found, image)))
+    except RuntimeError:
+        is_equal = False
+    if not is_equal:
+        free = shutil.disk_usage(path.parent).free
+        raise OSError(errno.EIO, f"other voxels when it is read back ({free} bytes are free on the disk)", str(path))
 
 
 def read_reference_grid(path: Path) -> Grid:

@@ -15,7 +15,7 @@ from lungpipe.preparation.up_to_date import Outcome, find_up_to_date, make_recor
 from lungpipe.preparation.volume import ScanTask, prepare_volume
 from lungpipe.preparation.workers import Work, Workers, spread
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.tables import FAILURES, write_json, write_table
+from lungpipe.tables import FAILURES, MachineError, is_of_machine, write_json, write_table
 from lungpipe.volumes.manifest import MANIFEST_FILE, VolumeEntry, write_manifest
 
 Log = Callable[[str], None]
@@ -69,13 +69,17 @@ def prepare_subset(
     """Prepare the scans of one subset into `folder`: stores, manifest.json, failures.parquet and raw_files.json.
 
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
-    failures with its reason while the others finish; the caller decides whether that is fatal. Scans are spread over
+    failures with its reason while the others finish; the caller decides whether that is fatal. An error of the machine
+    (space, permission, input/output, memory) is no failure of a scan and ends the job; finished stores stay and are
+    kept by the next run. Scans are spread over
     `num_workers` threads, or over the dask scheduler of the settings, one scan per worker at a time. A scan that
     needs more memory than a worker has fails before it is read. `on_done` is called with one line per computed scan;
     without `on_done`, `log` is.
 
     Raises:
         ValueError: two scans of one series UID, or a dask worker without a sufficient memory limit (WorkerError).
+        MachineError: an error of the machine while a scan was prepared; the message names the series and the file.
+        WriteError: the tables of the subset could not be written.
     """
     folder = Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
@@ -102,14 +106,26 @@ def prepare_subset(
 
 
 def run_task(task: ScanTask) -> Outcome:
-    """Prepare one scan; any error becomes the reason of its failure."""
+    """Prepare one scan; an error of the scan becomes the reason of its failure.
+
+    Raises:
+        MachineError: an error of the machine, after which the scan may be fine.
+    """
     uid = task.scan.series_uid
     try:
         stat = stat_scan(task.scan)
         entry = prepare_volume(task, stat)
         return Outcome(uid, entry, make_record(entry, stat))
     except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its failure names the reason
+        refuse_machine_error(error, task)
         return _fail(task, str(error) or type(error).__name__)
+
+
+def refuse_machine_error(error: Exception, task: ScanTask) -> None:
+    """Raise MachineError, with the name of the task's series, if an error is one of the machine."""
+    if is_of_machine(error, task.folder):
+        reason = str(error) or type(error).__name__
+        raise MachineError(f"series {task.scan.series_uid}: not prepared because of the machine: {reason}") from error
 
 
 def _list_tasks(scans: Sequence[ScanFiles], folder: Path, request: PrepareRequest) -> list[ScanTask]:
@@ -123,7 +139,11 @@ def _list_tasks(scans: Sequence[ScanFiles], folder: Path, request: PrepareReques
 
 
 def _need(task: ScanTask, limit_bytes: int) -> int:
-    return require_memory(task.scan, task.settings, limit_bytes, threads=task.threads)
+    try:
+        return require_memory(task.scan, task.settings, limit_bytes, threads=task.threads)
+    except (ValueError, OSError) as error:
+        refuse_machine_error(error, task)
+        raise
 
 
 def _fail(task: ScanTask, reason: str) -> Outcome:

@@ -57,7 +57,7 @@ def check_volumes(
         uid, source = scan.series_uid, scan.header_path.name
         own = centers[rows_of.get(uid, [])]
         if uid in entries:
-            lungs = open_volume(Path(folder) / entries[uid].store).read_lungs()
+            lungs = open_volume(Path(folder) / entries[uid].store, uid).read_lungs()
             return prepared_row(entries[uid], lungs, own, request, source=source)
         if uid not in reasons:
             raise ValueError(f"{folder}: series {uid}: expected a volume or a failure, found neither")

@@ -1,7 +1,6 @@
 """Find the volumes of an earlier run that are up to date, and remove stores that no scan needs."""
 
 import re
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,9 +9,10 @@ from typing import Any
 from lungpipe.preparation.raw_files import is_unchanged, read_records, stat_scan
 from lungpipe.preparation.volume import RECORD_KEY, ScanTask, with_files
 from lungpipe.volumes.manifest import STORE_SUFFIX, VolumeEntry
-from lungpipe.volumes.store import VolumeError, check_files, read_own_attributes
+from lungpipe.volumes.place import remove_folder
+from lungpipe.volumes.store import VolumeError, check_files, check_metadata, read_own_attributes
 
-_TEMPORARY = re.compile(r"\..*\.ome\.zarr\.\d+-[0-9a-f]{8}")
+_TEMPORARY = re.compile(r"\.+.*\.ome\.zarr(\.\d+-[0-9a-f]{8})+")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,7 +52,7 @@ def remove_others(folder: Path, stores: set[str]) -> int:
     others = [path for path in folder.glob(f"*{STORE_SUFFIX}") if path.name not in stores and path.name[0] != "."]
     left = [path for path in folder.iterdir() if _TEMPORARY.fullmatch(path.name)]
     for path in (*others, *left):
-        shutil.rmtree(path)
+        remove_folder(path)
     return len(others)
 
 
@@ -62,6 +62,7 @@ def _recorded_entry(task: ScanTask, known: dict[str, Any]) -> VolumeEntry | None
         own = read_own_attributes(path)
         entry = VolumeEntry.from_json(own[RECORD_KEY])
         check_files(path, own["files"])
+        check_metadata(path)
     except (VolumeError, LookupError, TypeError, ValueError):
         return None  # a missing or incomplete store is written again
     wanted = (task.scan.series_uid, path.name, task.parameters, task.code)

@@ -29,7 +29,7 @@ class Work(Generic[Item, Result]):
 
     `run` does the work. `need` returns the bytes that an item needs, given the limit, and raises ValueError or OSError
     for an item that needs more or cannot be done. `fail` makes the result of an item that was not done, from the
-    reason.
+    reason. What `run` raises ends the work.
     """
 
     run: Callable[[Item], Result]
@@ -56,6 +56,7 @@ def spread(
 
     Raises:
         WorkerError: a worker of the cluster has no nanny, no memory limit, or a lower limit than `workers`.
+        Exception: what `run` raises.
     """
     if not items:
         return []
@@ -74,6 +75,8 @@ class _Attempt(Generic[Item, Result]):
         try:
             process_bytes = self._process_bytes()
             num_bytes = self.work.need(item, min(self.workers.memory_bytes, process_bytes))
+        except WorkerError:
+            raise
         except (ValueError, OSError) as error:
             return self.work.fail(item, str(error))
         with _GATE.hold(num_bytes, process_bytes):
@@ -117,9 +120,9 @@ def _compute_on_cluster(
     """Compute on the cluster.
 
     An item whose worker died is tried once more, alone, since another item may have used the memory. If the worker
-    dies again, the item fails.
+    dies again, the item fails. Any other error of an item is raised.
     """
-    from distributed import Client, as_completed
+    from distributed import Client, KilledWorker, as_completed
 
     results: dict[int, Result] = {}
     with Client(attempt.workers.scheduler_address) as client:
@@ -129,7 +132,7 @@ def _compute_on_cluster(
         places = {future: place for place, future in enumerate(futures)}
         lost = []
         for future in as_completed(places):
-            if future.exception() is not None:
+            if isinstance(future.exception(), KilledWorker):
                 lost.append(places[future])
                 continue
             results[places[future]] = future.result()
@@ -137,16 +140,13 @@ def _compute_on_cluster(
         for place in sorted(lost):
             future = client.compute(_call(attempt, items[place]), optimize_graph=False)
             error = future.exception()
-            results[place] = attempt.work.fail(items[place], _describe(error)) if error else future.result()
+            is_lost = isinstance(error, KilledWorker)
+            results[place] = attempt.work.fail(items[place], _describe(error)) if is_lost else future.result()
             done(results[place])
     return [results[place] for place in range(len(items))]
 
 
-def _describe(error: BaseException) -> str:
-    from distributed import KilledWorker
-
-    if not isinstance(error, KilledWorker):
-        return f"worker lost: {error}"
+def _describe(error: Any) -> str:
     last = error.last_worker.address
     return f"worker lost: all that tried died, the last was {last}; beyond its memory limit a worker's nanny ends it"
 

@@ -49,7 +49,7 @@ def draw_candidates(examples: Sequence[Examples], stores: Mapping[str, Path], nu
 
 def read_axial_patch(store: Path, example: Example) -> AxialPatch:
     """Read the slice nearest to a finding, PATCH_MM wide; black outside the volume."""
-    volume = open_volume(store)
+    volume = open_volume(store, example.series_uid)
     _, step_y, step_x = volume.grid.spacing_zyx_mm
     shape = (1, round(PATCH_MM / step_y), round(PATCH_MM / step_x))
     window = window_around(volume.grid.to_index(example.center_zyx_mm), shape)

@@ -30,7 +30,7 @@ class VolumeShelf:
                 raise VolumeError(f"series {series_uid}: expected a stored volume, found none")
             try:
                 # two threads may open the same store: the results are equal, and one is kept
-                volume = self._opened.setdefault(series_uid, open_volume(self._paths[series_uid]))
+                volume = self._opened.setdefault(series_uid, open_volume(self._paths[series_uid], series_uid))
             except (VolumeError, OSError) as error:
                 raise VolumeError(f"series {series_uid}: {error}") from error
         return volume

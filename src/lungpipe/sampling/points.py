@@ -115,7 +115,7 @@ def _look_up(
     centers, is_inside = nodules[list(CENTER_COLUMNS)].to_numpy(), np.zeros(len(nodules), dtype=bool)
 
     def draw(series_uid: str, number: int, *stream: int) -> _Look:
-        volume = open_volume(volumes[series_uid])
+        volume = open_volume(volumes[series_uid], series_uid)
         lungs = volume.read_lungs()
         # one seed per series: an added or changed scan does not change the points of other scans
         rng = np.random.default_rng([seed, zlib.crc32(series_uid.encode()), *stream])

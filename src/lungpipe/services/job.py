@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lungpipe.services.claims import end_with_run
 from lungpipe.services.provenance import environment, file_digest
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
@@ -96,7 +97,11 @@ class Job:
 
 @contextmanager
 def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = None) -> Iterator[Job]:
-    """Open the log file, progress and record of the rule that Snakemake runs; an error is written to the log too."""
+    """Open the log file, progress and record of the rule that Snakemake runs; an error is written to the log too.
+
+    The job ends when the process of the workflow is killed (see `end_with_run`).
+    """
+    end_with_run()
     logger = _file_logger(snakemake.rule, Path(snakemake.log[0]))
     places = {name: number for name, number in (("fold", fold), ("subset", subset)) if number is not None}
     name = " ".join([snakemake.rule, *(f"{place} {number}" for place, number in places.items())])

@@ -1,6 +1,6 @@
 """Tables with contracts, written only if valid, and as complete files."""
 
-from lungpipe.tables.atomic import replacing, write_bytes, write_json, write_text
+from lungpipe.tables.atomic import WriteError, naming, replacing, write_bytes, write_json, write_text
 from lungpipe.tables.characteristics import CHARACTERISTICS, MAX_RATING, RATING_COLUMNS, parse_ratings
 from lungpipe.tables.contracts import (
     CANDIDATES,
@@ -23,6 +23,8 @@ from lungpipe.tables.contracts import (
     ContractError,
 )
 from lungpipe.tables.io import read_table, write_table
+from lungpipe.tables.machine import MachineError, is_of_machine
+from lungpipe.tables.regular import IrregularFileError, require_regular
 
 __all__ = [
     "CANDIDATES",
@@ -46,9 +48,15 @@ __all__ = [
     "Column",
     "Contract",
     "ContractError",
+    "IrregularFileError",
+    "MachineError",
+    "WriteError",
+    "is_of_machine",
+    "naming",
     "parse_ratings",
     "read_table",
     "replacing",
+    "require_regular",
     "write_bytes",
     "write_json",
     "write_table",

@@ -1,23 +1,49 @@
 """Read and write tables under their contract."""
 
+import errno
 from pathlib import Path
 
 import pandas as pd
 
 from lungpipe.tables.atomic import replacing
 from lungpipe.tables.contracts import Contract, ContractError
+from lungpipe.tables.machine import is_of_machine
+from lungpipe.tables.regular import require_regular
 
 
 def write_table(table: pd.DataFrame, path: Path, contract: Contract) -> None:
-    """Write a table as parquet, whole, after checking it; raises ContractError and writes nothing if it is invalid."""
+    """Write a table as parquet, whole, with a checksum of every page.
+
+    Raises:
+        ContractError: an invalid table; nothing is written.
+        WriteError: the disk does not take the file, or what is read back is another table.
+    """
     conformed = contract.conform(table)
     with replacing(path) as temporary:
-        conformed.to_parquet(temporary, index=False)
+        conformed.to_parquet(temporary, index=False, write_page_checksum=True)
+        if not _read(temporary).equals(conformed):
+            raise OSError(errno.EIO, "another table when it is read back", str(temporary))
 
 
 def read_table(path: Path, contract: Contract) -> pd.DataFrame:
-    """Read a parquet table and check it; the error names the file."""
+    """Read a parquet table and check it.
+
+    Raises:
+        ContractError: no table of this contract, or one with damaged pages; the message names the file.
+        OSError: no such file, or one that cannot be read.
+    """
+    require_regular(path)
     try:
-        return contract.conform(pd.read_parquet(path))
+        return contract.conform(_read(path))
     except ContractError as error:
         raise ContractError(f"{path}: {error}") from None
+    except Exception as error:
+        # a damaged file raises many kinds of errors
+        if is_of_machine(error):
+            raise
+        found = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise ContractError(f"{path}: expected the table {contract.name} in parquet, found {found}") from None
+
+
+def _read(path: Path) -> pd.DataFrame:
+    return pd.read_parquet(path, page_checksum_verification=True)

@@ -1,5 +1,6 @@
 """Files from which a stopped training continues, and files of batches with a loss that is not finite."""
 
+import io
 import pickle
 from collections.abc import Callable
 from dataclasses import fields
@@ -11,7 +12,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from lungpipe.sampling.batch import Batch
-from lungpipe.tables import replacing
+from lungpipe.tables import replacing, write_bytes
 
 FORMAT_VERSION = 1
 
@@ -21,8 +22,10 @@ def save_resume(path: Path, state: dict[str, Any], identity: str) -> None:
 
     `identity` is a digest of everything that the training depends on: settings, data, seed, code.
     """
-    with replacing(path) as temporary:
-        torch.save({"format_version": FORMAT_VERSION, "identity": identity, "state": state}, temporary)
+    # through memory: torch's own writer hides the system's error where the disk is full
+    content = io.BytesIO()
+    torch.save({"format_version": FORMAT_VERSION, "identity": identity, "state": state}, content)
+    write_bytes(path, content.getbuffer())
 
 
 def load_resume(path: Path, identity: str, say: Callable[[str], None]) -> dict[str, Any] | None:

@@ -1,5 +1,6 @@
 """The manifest of a subset's volumes: geometry, raw files, parameters, code and checksum of each store."""
 
+import hashlib
 import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -10,7 +11,7 @@ from lungpipe.geometry import Grid
 from lungpipe.tables import write_json
 
 MANIFEST_FILE = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 STORE_SUFFIX = ".ome.zarr"
 
 
@@ -62,7 +63,7 @@ class VolumeEntry:
 def write_manifest(path: Path, entries: Iterable[VolumeEntry]) -> None:
     """Write the manifest, sorted by series, if its bytes differ from those on disk: an equal file is not touched."""
     volumes = [entry.to_json() for entry in sorted(entries, key=lambda entry: entry.series_uid)]
-    content = {"format": FORMAT, "volumes": volumes}
+    content = {"format": FORMAT, "sha256": _digest(volumes), "volumes": volumes}
     try:
         is_equal = _load(path) == json.loads(json.dumps(content))
     except ManifestError:
@@ -75,15 +76,21 @@ def read_manifest(path: Path) -> tuple[VolumeEntry, ...]:
     """Return the entries of a manifest, sorted by series.
 
     Raises:
-        ManifestError: a missing or unreadable file, or entries of another form.
+        ManifestError: a missing or unreadable file, entries of another form, or entries that were edited.
     """
     content = _load(Path(path))
     try:
         if content["format"] != FORMAT:
             raise ValueError(f"format {content['format']}")
+        if _digest(content["volumes"]) != content["sha256"]:
+            raise ValueError("entries that were edited since they were written")
         return tuple(VolumeEntry.from_json(item) for item in content["volumes"])
     except (LookupError, TypeError, ValueError, AttributeError) as error:
         raise ManifestError(f"{path}: expected a manifest of format {FORMAT}, found {error}") from None
+
+
+def _digest(volumes: list[dict[str, Any]]) -> str:
+    return hashlib.sha256(json.dumps(volumes, sort_keys=True).encode()).hexdigest()
 
 
 def _load(path: Path) -> Any:

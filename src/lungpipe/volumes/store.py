@@ -1,5 +1,6 @@
 """Read volumes: one sharded OME-Zarr 0.5 group per series, as `draft` writes it."""
 
+import hashlib
 import json
 import os
 from collections.abc import Iterator, Mapping
@@ -21,13 +22,18 @@ __all__ = [
     "StoredVolume",
     "VolumeError",
     "check_files",
+    "check_metadata",
     "list_files",
+    "metadata_digest",
     "open_volume",
     "read_own_attributes",
 ]
 
 OWN_KEY = "lungpipe"
+DIGEST_KEY = "metadata_sha256"
+METADATA_FILE = "zarr.json"
 LUNGS = "labels/lungs"
+_MAX_OPENINGS = 5
 
 
 class VolumeError(ValueError):
@@ -36,7 +42,11 @@ class VolumeError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class StoredVolume:
-    """An opened store: int16 HU and lung labels (0 none, 1 left, 2 right) on one axis-aligned grid."""
+    """An opened store: int16 HU and lung labels (0 none, 1 left, 2 right) on one axis-aligned grid.
+
+    Reading raises VolumeError for damaged chunks, and if another process replaced or removed the store since it was
+    opened: no voxels of two stores are mixed.
+    """
 
     path: Path
     series_uid: str
@@ -44,6 +54,7 @@ class StoredVolume:
     attributes: Mapping[str, Any]
     _image: ChunkedArray
     _lungs: ChunkedArray
+    _state: tuple[int, ...]
 
     def read_hu(self, window: Window | None = None, fill: int | None = None) -> NDArray[np.int16]:
         """Return HU (int16, zyx) of the whole volume or of a window.
@@ -59,21 +70,50 @@ class StoredVolume:
     def _read(self, array: ChunkedArray, window: Window | None, fill: int | None) -> NDArray[Any]:
         try:
             if window is None:
-                return array[...]
-            return window.cut_nearest(array) if fill is None else window.cut(array, fill)
+                found = array[...]
+            else:
+                found = window.cut_nearest(array) if fill is None else window.cut(array, fill)
         except (ValueError, OSError) as error:
+            self._refuse_replaced()
             name = array.path.relative_to(self.path)
-            raise VolumeError(f"{self.path}, array {name}: expected readable chunks, found {error}") from error
+            advice = "remove this store and the manifest beside it, and the next run prepares the scan again"
+            raise VolumeError(
+                f"{self.path}, array {name}: expected readable chunks, found {error}; {advice}"
+            ) from error
+        # a shard that is missing would be read as air
+        self._refuse_replaced()
+        return found
+
+    def _refuse_replaced(self) -> None:
+        if _state_of(self.path) != self._state:
+            raise VolumeError(
+                f"{self.path}: expected the store that was opened, found that it was replaced or removed since; "
+                "start this job again"
+            )
 
 
-def open_volume(path: Path) -> StoredVolume:
-    """Open a store for reading.
+def open_volume(path: Path, series_uid: str | None = None) -> StoredVolume:
+    """Open a store for reading; `series_uid` is the series that the caller expects in the store, if any.
 
     Raises:
-        VolumeError: no store, other metadata, or a shard that is missing or has another size than when it was written
-            (Zarr itself would read a missing shard as air).
+        VolumeError: no store, other metadata, metadata that were edited, another series, or a shard that is missing or
+            has another size than when it was written (Zarr itself would read a missing shard as air).
     """
     path = Path(path)
+    # a store that is replaced while it is opened is opened again
+    for _ in range(_MAX_OPENINGS):
+        state = _state_of(path)
+        volume = _open(path, state)
+        if _state_of(path) == state:
+            break
+    else:
+        raise VolumeError(f"{path}: expected a store that stays while it is opened, found it replaced again and again")
+    if series_uid is not None and volume.series_uid != series_uid:
+        raise VolumeError(f"{path}: expected the volume of series {series_uid}, found that of {volume.series_uid}")
+    return volume
+
+
+def _open(path: Path, state: tuple[int, ...]) -> StoredVolume:
     with _refusing(path):
         attributes = _read_attributes(path)
         own = attributes[OWN_KEY]
@@ -85,7 +125,8 @@ def open_volume(path: Path) -> StoredVolume:
             raise ValueError(f"expected image and lungs as {expected}, found {found}")
         uid, files = str(own["series_uid"]), dict(own.get("files", {}))
     check_files(path, files)
-    return StoredVolume(path, uid, grid, own, image, lungs)
+    _check_digest(path, attributes)
+    return StoredVolume(path, uid, grid, own, image, lungs, state)
 
 
 def read_own_attributes(path: Path) -> dict[str, Any]:
@@ -118,8 +159,45 @@ def check_files(path: Path, files: Mapping[str, int]) -> None:
             raise VolumeError(f"{path}: expected {name} with {size} bytes, found {found}")
 
 
+def check_metadata(path: Path) -> None:
+    """Raise VolumeError unless the metadata of a store (scale, origin, series, codecs ...) are as they were written."""
+    with _refusing(path):
+        attributes = _read_attributes(path)
+    _check_digest(path, attributes)
+
+
+def _check_digest(path: Path, attributes: Mapping[str, Any]) -> None:
+    with _refusing(path):
+        found, expected = metadata_digest(path, attributes), attributes[OWN_KEY].get(DIGEST_KEY)
+    if found != expected:
+        known = "none" if expected is None else f"{str(expected)[:12]} when they were written and {found[:12]} now"
+        raise VolumeError(f"{path}: expected metadata with the digest of their writing, found {known}")
+
+
+def metadata_digest(path: Path, attributes: Mapping[str, Any]) -> str:
+    """Return the SHA-256 of the attributes of a store's group and of the metadata files of its arrays.
+
+    The digest itself, kept under `DIGEST_KEY` of the own attributes, does not count.
+    """
+    own = {key: value for key, value in attributes[OWN_KEY].items() if key != DIGEST_KEY}
+    digest = hashlib.sha256(json.dumps({**attributes, OWN_KEY: own}, sort_keys=True).encode())
+    for name in sorted(own.get("files", {})):
+        if name.endswith(METADATA_FILE):
+            digest.update(name.encode() + b"\0" + (path / name).read_bytes())
+    return digest.hexdigest()
+
+
+def _state_of(path: Path) -> tuple[int, ...]:
+    """Return what tells a store from the one that replaces it; a store that is removed has no state."""
+    try:
+        found = os.stat(f"{path}/{METADATA_FILE}")
+    except OSError:
+        return ()
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
 def _read_attributes(path: Path) -> dict[str, Any]:
-    attributes: dict[str, Any] = json.loads((path / "zarr.json").read_text())["attributes"]
+    attributes: dict[str, Any] = json.loads((path / METADATA_FILE).read_text())["attributes"]
     return attributes
 
 

@@ -1,6 +1,7 @@
 """Write volumes: one sharded OME-Zarr 0.5 group per series, under a temporary name until complete."""
 
 import hashlib
+import json
 import os
 import secrets
 import shutil
@@ -15,10 +16,21 @@ from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
 from lungpipe.geometry.downsampling import block_mean, halve_labels
+from lungpipe.tables import naming
 from lungpipe.terms import AIR_HU
 from lungpipe.volumes.array_writing import write_array
 from lungpipe.volumes.ome import image_attributes, label_attributes
-from lungpipe.volumes.store import LUNGS, OWN_KEY, VolumeError, list_files
+from lungpipe.volumes.place import take_place
+from lungpipe.volumes.store import (
+    DIGEST_KEY,
+    LUNGS,
+    METADATA_FILE,
+    OWN_KEY,
+    VolumeError,
+    check_metadata,
+    list_files,
+    metadata_digest,
+)
 
 
 class VolumeDraft:
@@ -68,11 +80,14 @@ class VolumeDraft:
     def finish(self, series_uid: str, attributes: Mapping[str, Any]) -> None:
         """Write the metadata, with `attributes` (JSON) under the key `lungpipe`, and rename the store."""
         # the metadata of the group list every other file with its size
-        files = {name: size for name, size in list_files(self._temporary).items() if name != "zarr.json"}
+        files = {name: size for name, size in list_files(self._temporary).items() if name != METADATA_FILE}
         own = {**attributes, "series_uid": series_uid, "files": files}
-        self._group.update_attributes({**image_attributes(self.grid, series_uid), OWN_KEY: own})
+        content = {**image_attributes(self.grid, series_uid), OWN_KEY: own}
+        own[DIGEST_KEY] = metadata_digest(self._temporary, json.loads(json.dumps(content)))
+        self._group.update_attributes(content)
         _sync(self._temporary)
-        _take_place(self._temporary, self._path)
+        check_metadata(self._temporary)
+        take_place(self._temporary, self._path)
 
     def _check(self, name: str, array: NDArray[Any], dtype: type[np.generic]) -> None:
         if array.shape != self.grid.shape_zyx or array.dtype != dtype:
@@ -86,14 +101,16 @@ def draft_volume(path: Path, grid: Grid) -> Iterator[VolumeDraft]:
 
     Raises:
         VolumeError: a grid that is not axis-aligned.
+        WriteError: the disk does not take the store, or a file has its name.
     """
     path = Path(path)
     if not grid.is_axis_aligned:
         raise VolumeError(f"{path}: expected an axis-aligned grid, found the direction {grid.direction_zyx}")
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
     try:
-        yield VolumeDraft(path, temporary, grid)
+        with naming(path, temporary):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            yield VolumeDraft(path, temporary, grid)
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
 
@@ -124,13 +141,3 @@ def _sync(folder: Path) -> None:
     for name in list_files(folder):
         with (folder / name).open("rb+") as stream:
             os.fsync(stream.fileno())
-
-
-def _take_place(temporary: Path, path: Path) -> None:
-    if not path.exists():
-        os.rename(temporary, path)
-        return
-    old = path.with_name(f".{path.name}.{os.getpid()}-{secrets.token_hex(4)}")
-    os.rename(path, old)
-    os.rename(temporary, path)
-    shutil.rmtree(old)

@@ -1,5 +1,6 @@
 """Cards: what a model saw is refused, and an ensemble saw what any of its members saw."""
 
+import json
 from dataclasses import dataclass, replace
 
 import pytest
@@ -61,10 +62,53 @@ def test_the_card_says_what_the_model_is_and_saw():
     assert card.part == PART
 
 
+def through_json(card):
+    return ModelCard.from_content(json.loads(json.dumps(card.to_content())))
+
+
 def test_a_card_survives_json():
     card = make_card()
-    assert ModelCard.from_json(card.to_json()) == card
-    assert ModelCard.from_json(replace(card, fold=None).to_json()).fold is None
+    assert through_json(card) == card
+    assert through_json(replace(card, fold=None, validation_series=())).fold is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "expected"),
+    [
+        ({"training_series": ()}, "expected the digests of its training series, found none"),
+        ({"validation_series": ()}, "expected the digests of its validation series, found none"),
+        ({"training_series": ("1.2",)}, r"training_series.0: String should match pattern .*, found '1\.2'"),
+        ({"patients": "P1"}, "patients: Input should be a valid tuple, found 'P1'"),
+        ({"fold": -1}, "fold.*: Input should be greater than or equal to 0, found -1"),
+        ({"fold": "first"}, "fold.*: Input should be a valid integer.*found 'first'"),
+        ({"spacing_zyx_mm": (1.0, 1.0)}, "spacing_zyx_mm"),
+        ({"spacing_zyx_mm": (1.0, 1.0, 0.0)}, "spacing_zyx_mm.2: Input should be greater than 0"),
+        ({"best_steps": None}, "best_steps: Input should be a valid tuple, found None"),
+        ({"figures": {"validation_score": float("nan")}}, "figures.validation_score: Input should be a finite number"),
+        ({"settings": []}, "settings: Input should be a valid (mapping|dictionary)"),
+    ],
+)
+def test_each_wrong_value_of_a_card_is_named(changes, expected):
+    with pytest.raises(ValueError, match=rf"^model card: {expected}"):
+        ModelCard.from_content({**make_card().to_content(), **changes})
+
+
+@pytest.mark.parametrize(
+    ("split", "expected"),
+    [
+        (Split(2, ("1.1", "1.2"), ("1.5",), ("1.9",)), "expected a model of fold 2, found a model of fold 3"),
+        (Split(3, ("1.1", "1.3"), ("1.5",), ("1.9",)), "expected the 2 training series of fold 3 .* lacks 1 of them"),
+        (Split(3, ("1.1", "1.2"), ("1.6",), ("1.9",)), "expected the 1 validation series of fold 3 .* lacks 1 of them"),
+    ],
+)
+def test_a_model_of_other_data_is_refused(split, expected):
+    with pytest.raises(LeakError, match=expected):
+        make_card().expect_split(split)
+
+
+def test_a_model_of_the_study_may_have_learned_from_more():
+    make_card().expect_split(Split(3, ("1.1", "1.2"), ("1.5",), ("1.9",)))
+    make_card().expect_split(Split(3, ("1.2",), ("1.5",), ("1.9",)))
 
 
 @pytest.mark.parametrize(("uids", "first"), [(["1.9", "1.2"], "1.2"), (["1.5"], "1.5"), (["1.5", "1.1"], "1.1")])

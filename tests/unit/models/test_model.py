@@ -1,10 +1,12 @@
 """Model files: whole, reproducible, rebuilt from themselves, and refused in clear words."""
 
 import json
+import os
 import pickle
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors import safe_open
@@ -12,6 +14,7 @@ from safetensors.torch import save_file
 
 from lungpipe.datasets.folds import Split
 from lungpipe.models import Model, ModelCard, build_network, join_models, load_model, read_card, save_model
+from lungpipe.models.weights_file import save_tensors
 from lungpipe.settings.recipe import (
     Cnn3dSettings,
     DetectorInference,
@@ -25,6 +28,7 @@ from lungpipe.settings.recipe import (
     TrainedScorer,
     UNetSettings,
 )
+from lungpipe.tables import IrregularFileError
 
 SPLIT = Split(3, ("1.1", "1.2"), ("1.5",), ("1.9",))
 
@@ -70,12 +74,15 @@ def path(tmp_path):
 def rewrite(path, change_tensors=None, change_card=None, card_text=None):
     with safe_open(path, framework="pt") as stream:
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-        card = json.loads(stream.metadata()["card"])
+        card = json.loads(stream.metadata()["card"])["content"]
     if change_tensors:
         change_tensors(tensors)
     if change_card:
         change_card(card)
-    save_file(tensors, path, metadata={"card": json.dumps(card) if card_text is None else card_text})
+    if card_text is None:
+        save_tensors(path, tensors, card)
+    else:
+        save_file(tensors, path, metadata={"card": card_text})
 
 
 @torch.inference_mode()
@@ -160,8 +167,10 @@ NAN = torch.full((8, 2, 1, 1, 1), float("nan"))
         ),
         ({"card_text": "{"}, "model card: expected JSON, found"),
         ({"card_text": "[1]"}, "model card: expected a JSON object, found list"),
-        ({"change_card": put("format_version", 99)}, "expected format version 1, found 99"),
-        ({"change_card": drop("format_version")}, "expected format version 1, found None"),
+        ({"card_text": "null"}, "model card: expected a JSON object, found NoneType"),
+        ({"card_text": '{"format_version": 1}'}, "expected format version 2, found 1"),
+        ({"change_card": put("format_version", 99)}, "expected format version 2, found 99"),
+        ({"change_card": drop("format_version")}, "expected format version 2, found None"),
         ({"change_card": drop("figures")}, "model card: expected the keys .*, missing or unknown: figures"),
         ({"change_card": put("extra", 1)}, "model card: expected the keys .*, missing or unknown: extra"),
         ({"change_card": put("role", "judge")}, "expected the role detector or scorer, found 'judge'"),
@@ -174,6 +183,35 @@ def test_each_kind_of_wrong_file_is_refused_in_its_own_words(path, changes, expe
     rewrite(path, **changes)
     with pytest.raises(ValueError, match=rf"detector\.safetensors: .*{expected}"):
         load_model(path)
+
+
+def test_every_flipped_bit_is_noticed(path):
+    content, rng = path.read_bytes(), np.random.default_rng(0)
+    card, length = read_card(path), int.from_bytes(content[:8], "little")
+    expected = {name: tensor.clone() for name, tensor in load_model(path).members[1].state_dict().items()}
+    num_refused = 0
+    # half of the bits in the header, which holds the card, half in the weights
+    for low, high in [(0, 8 + length), (8 + length, len(content))] * 40:
+        place = int(rng.integers(low * 8, high * 8))
+        damaged = bytearray(content)
+        damaged[place // 8] ^= 1 << (place % 8)
+        path.write_bytes(damaged)
+        try:
+            found = load_model(path)
+        except ValueError as error:
+            num_refused += str(path) in str(error)
+            continue
+        # a bit that changes nothing, such as a blank of the header
+        assert found.card == card
+        state = found.members[1].state_dict()
+        assert all(torch.equal(tensor, state[name]) for name, tensor in expected.items())
+    assert num_refused > 70
+
+
+def test_a_pipe_is_no_model_and_holds_up_nobody(tmp_path):
+    os.mkfifo(tmp_path / "model.safetensors")
+    with pytest.raises(IrregularFileError, match=r"model\.safetensors: expected a file, found a pipe"):
+        load_model(tmp_path / "model.safetensors")
 
 
 def test_weights_of_other_settings_are_refused(path):

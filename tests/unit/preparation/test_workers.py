@@ -234,5 +234,6 @@ def test_a_cluster_without_sufficient_limits_is_refused(cluster, options, messag
 def test_a_nanny_that_ends_no_worker_is_no_limit(cluster):
     task = Work(str, lambda job, limit: 0, lambda job, reason: reason)
     address = cluster({"distributed.worker.memory.terminate": False}, memory_limit="800MB")
-    (reason,) = spread(task, [1], [].append, Workers(1, 700 * MB, address))
-    assert "distributed.worker.memory.terminate: expected a share at which its nanny ends it, found False" in reason
+    expected = "distributed.worker.memory.terminate: expected a share at which its nanny ends it, found False"
+    with pytest.raises(WorkerError, match=expected):
+        spread(task, [1], [].append, Workers(1, 700 * MB, address))

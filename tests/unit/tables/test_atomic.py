@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from full_disk import file_limit, small_disk
 
-from lungpipe.tables import replacing, write_bytes, write_json, write_text
+from lungpipe.tables import WriteError, replacing, write_bytes, write_json, write_text
 
 
 def names(folder):
@@ -50,8 +51,13 @@ def test_an_interruption_is_a_failure_too(tmp_path):
 
 def test_a_writer_that_writes_nothing_fails(tmp_path):
     write_text(tmp_path / "a.txt", "old")
-    with pytest.raises(FileNotFoundError), replacing(tmp_path / "a.txt"):
+    with (
+        pytest.raises(WriteError, match=r"a\.txt: expected to write it, found No such file"),
+        replacing(tmp_path / "a.txt"),
+    ):
         pass
+    with pytest.raises(WriteError, match="found an empty file"), replacing(tmp_path / "a.txt") as temporary:
+        temporary.touch()
     assert (tmp_path / "a.txt").read_text() == "old"
 
 
@@ -78,4 +84,40 @@ def test_json_has_sorted_keys_and_text_is_utf8(tmp_path):
 def test_json_that_no_one_could_read_is_not_written(tmp_path, content):
     with pytest.raises((ValueError, TypeError)):
         write_json(tmp_path / "a.json", content)
+    assert names(tmp_path) == []
+
+
+@pytest.mark.parametrize("write", [write_bytes, lambda path, content: write_text(path, content.decode())])
+def test_a_file_that_the_disk_does_not_take_is_named_and_the_old_one_stays(tmp_path, write):
+    path = tmp_path / "a.txt"
+    write(path, b"old")
+    with file_limit(1000), pytest.raises(WriteError, match=r"a\.txt: expected to write it, found File too large"):
+        write(path, b"x" * 5000)
+    assert path.read_bytes() == b"old"
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_full_disk_is_named(tmp_path):
+    with small_disk(tmp_path / "disk", 8) as disk:
+        with pytest.raises(WriteError, match=r"a\.txt: expected to write it, found No space left on device"):
+            write_bytes(disk / "deep" / "a.txt", b"x" * 20000)
+        assert names(disk / "deep") == []
+
+
+def test_a_folder_in_the_place_of_the_file_is_named(tmp_path):
+    (tmp_path / "a.txt").mkdir()
+    with pytest.raises(WriteError, match=r"a\.txt: expected to write it, found Is a directory"):
+        write_text(tmp_path / "a.txt", "new")
+    assert names(tmp_path) == ["a.txt"]
+
+
+def test_a_file_in_the_place_of_the_folder_is_named(tmp_path):
+    (tmp_path / "results").write_text("a note")
+    with pytest.raises(WriteError, match=r"a\.txt: expected to write it, found (File exists|Not a directory)"):
+        write_text(tmp_path / "results" / "a.txt", "new")
+
+
+def test_an_error_of_another_file_keeps_its_name(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"input\.csv"), replacing(tmp_path / "a.txt") as temporary:
+        temporary.write_bytes((tmp_path / "input.csv").read_bytes())
     assert names(tmp_path) == []

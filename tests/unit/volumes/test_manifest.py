@@ -1,3 +1,4 @@
+import hashlib
 import json
 
 import pytest
@@ -31,6 +32,17 @@ def test_entries_come_back_sorted_and_exact(tmp_path):
     assert read_manifest(path)[0].grid.origin_zyx_mm == (-1.5, 2.0, 1 / 3)
 
 
+def sealed(volumes, number=2):
+    digest = hashlib.sha256(json.dumps(volumes, sort_keys=True).encode()).hexdigest()
+    return json.dumps({"format": number, "sha256": digest, "volumes": volumes})
+
+
+def test_the_digest_is_that_of_the_entries(tmp_path):
+    path = tmp_path / "manifest.json"
+    path.write_text(sealed([entry().to_json()]))
+    assert read_manifest(path) == (entry(),)
+
+
 def test_equal_content_leaves_the_file_alone(tmp_path):
     path = tmp_path / "manifest.json"
     write_manifest(path, [entry("1.2"), entry("1.3")])
@@ -55,11 +67,13 @@ def test_damaged_manifest_is_written_anew(tmp_path):
         "",
         "[]",
         "{}",
+        sealed([], number=1),
+        sealed([{"series_uid": "1.2"}]),
+        sealed([{**entry().to_json(), "more": 1}]),
+        sealed([{**entry().to_json(), "store": "../1.2.ome.zarr"}]),
+        sealed([{**entry().to_json(), "store": "/1.2.ome.zarr"}]),
+        sealed([entry().to_json()]).replace('"max_hu": ', '"max_hu": 1'),
         json.dumps({"format": 2, "volumes": []}),
-        json.dumps({"format": 1, "volumes": [{"series_uid": "1.2"}]}),
-        json.dumps({"format": 1, "volumes": [{**entry().to_json(), "more": 1}]}),
-        json.dumps({"format": 1, "volumes": [{**entry().to_json(), "store": "../1.2.ome.zarr"}]}),
-        json.dumps({"format": 1, "volumes": [{**entry().to_json(), "store": "/1.2.ome.zarr"}]}),
     ],
 )
 def test_other_content_is_refused_and_named(tmp_path, content):

@@ -20,6 +20,7 @@ from typing import Any, Literal
 
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.identifiers import refuse_identifiers
+from lungpipe.tables.atomic import naming
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 COMMIT_TAG = "mlflow.source.git.commit"
@@ -67,11 +68,11 @@ class Record:
         self._outbox = outbox
         name = f"{begin.time:013d}.{begin.key.replace('/', '-')}.{begin.id}{ENDING}"
         draft = outbox / f".{name}"
+        self.path = outbox / name
         self._file = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o666)
         self._synced_at = time.monotonic()
         self._write({**asdict(begin), "is_locked": _lock(self._file)})
         # the sender sees the file from here on: locked, and with its first line
-        self.path = outbox / name
         os.rename(draft, self.path)
 
     def log(self, step: int, metrics: Mapping[str, float], *, on_parent: bool = False) -> None:
@@ -114,8 +115,10 @@ class Record:
 
     def _write(self, line: Mapping[str, Any]) -> None:
         content = memoryview(json.dumps(line, default=str).encode() + b"\n")
-        while content:
-            content = content[os.write(self._file, content) :]
+        # the descriptor has no name: the error gets that of the record
+        with naming(self.path, self.path):
+            while content:
+                content = content[os.write(self._file, content) :]
         if time.monotonic() - self._synced_at > SECONDS_PER_SYNC:
             # on a network file system other machines see only synced data
             os.fsync(self._file)

@@ -4,6 +4,8 @@ import os
 
 import pytest
 
+from lungpipe.tables import MachineError
+
 NO_HEADERS = {
     "empty file": (b"", "expected a MetaImage header that ends with ElementDataFile, found an empty file"),
     "text file": (b"Dear colleague,\n", "expected lines 'key = value', found b'Dear colleague,\\n'"),
@@ -73,9 +75,10 @@ def test_header_that_is_no_file_is_one_row(subset, make):
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 @pytest.mark.parametrize("name", ["header", "data"])
-def test_unreadable_file_is_one_row(subset, name):
+def test_unreadable_file_ends_the_job(subset, name):
     subset.write()
     path = getattr(subset, name)
     path.chmod(0)
     expected = "a readable file" if name == "header" else "readable voxels"
-    assert subset.failure()["reason"] == f"{path}: expected {expected}, found Permission denied"
+    with pytest.raises(MachineError, match=f"{path}: expected {expected}, found Permission denied"):
+        subset.failure()
