@@ -46,7 +46,8 @@ def _write(path: Path, role: Role, part: Part, saw: tuple[str, ...], spacing_zyx
         settings=part.model_dump(mode="json"),
         spacing_zyx_mm=spacing_zyx_mm,
         fold=None,
-        training_series=tuple(sorted(map(digest_of, saw))),
+        # a card names at least one series
+        training_series=tuple(sorted(map(digest_of, saw or ("a series of another study",)))),
         validation_series=(),
         patients=(),
         data_digest="",
