@@ -6,6 +6,7 @@ if STUDY.detector.kind == "trained":
         input:
             model=f"{R}/fold{{fold}}/detector.safetensors",
             manifests=lambda wildcards: manifests(mined_subsets(wildcards)),
+            series=f"{D}/targets/series.parquet",
         output:
             candidates=f"{R}/fold{{fold}}/mined.parquet",
         log:
@@ -24,6 +25,7 @@ if STUDY.detector.kind == "trained":
             ),
             settings=applied(STUDY.detector),
             margin_mm=STUDY.preprocessing.lung_margin_mm,
+            num_subsets=STUDY.dataset.num_subsets,
             precision=STUDY.compute.precision,
             device=unrecorded(STUDY.compute.device),
             tiles_per_batch=unrecorded(STUDY.detector.inference.tiles_per_batch),
@@ -34,6 +36,7 @@ if STUDY.detector.kind == "trained":
         input:
             model=f"{R}/fold{{fold}}/detector.safetensors",
             manifests=lambda wildcards: manifests([wildcards.fold]),
+            series=f"{D}/targets/series.parquet",
         output:
             candidates=f"{R}/fold{{fold}}/candidates.parquet",
         log:
@@ -53,6 +56,7 @@ if STUDY.detector.kind == "trained":
             ),
             settings=applied(STUDY.detector),
             margin_mm=STUDY.preprocessing.lung_margin_mm,
+            num_subsets=STUDY.dataset.num_subsets,
             precision=STUDY.compute.precision,
             device=unrecorded(STUDY.compute.device),
             tiles_per_batch=unrecorded(STUDY.detector.inference.tiles_per_batch),

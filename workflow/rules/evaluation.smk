@@ -27,6 +27,7 @@ rule evaluate_study:
         annotations=f"{R}/evaluation/annotations.csv",
         excluded=f"{R}/evaluation/annotations_excluded.csv",
         command=f"{R}/evaluation/command.txt",
+        digests=f"{R}/evaluation/digests.json",
     log:
         f"{R}/logs/evaluate_study.log",
     benchmark:
@@ -51,6 +52,7 @@ rule draw_figures:
         froc=f"{R}/evaluation/froc.csv",
         band=f"{R}/evaluation/froc_band.csv",
         matches=f"{R}/evaluation/matches.parquet",
+        digests=f"{R}/evaluation/digests.json",
         detector=histories("detector"),
         scorer=histories("scorer"),
         manifests=manifests(STUDY.folds),
@@ -83,6 +85,8 @@ rule write_report:
         accounting=f"{D}/volumes/accounting.csv",
         patients=f"{R}/evaluation/patients.csv",
         command=f"{R}/evaluation/command.txt",
+        submission=f"{R}/evaluation/submission.csv",
+        digests=f"{R}/evaluation/digests.json",
         froc=f"{R}/figures/froc.png",
         training=f"{R}/figures/training.png",
         candidates=f"{R}/figures/candidates.png",

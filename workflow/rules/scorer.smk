@@ -46,6 +46,7 @@ if STUDY.scorer.kind == "trained":
             candidates=f"{R}/fold{{fold}}/candidates.parquet",
             mined=f"{R}/fold{{fold}}/mined.parquet",
             manifests=lambda wildcards: manifests([wildcards.fold, validation_subset(wildcards)]),
+            series=f"{D}/targets/series.parquet",
         output:
             scored=f"{R}/fold{{fold}}/scored.parquet",
             validation=f"{R}/fold{{fold}}/validation.parquet",
@@ -62,6 +63,7 @@ if STUDY.scorer.kind == "trained":
             run=f"{R}/tracking/run.json",
             code=code_of("score_candidates", *built(STUDY.scorer.network)),
             settings=applied(STUDY.scorer),
+            num_subsets=STUDY.dataset.num_subsets,
             precision=STUDY.compute.precision,
             device=unrecorded(STUDY.compute.device),
             patches_per_batch=unrecorded(STUDY.scorer.inference.patches_per_batch),

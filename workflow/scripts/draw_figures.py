@@ -1,13 +1,16 @@
 from pathlib import Path
 
+from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.figures import FigureInputs, draw_figures
 from lungpipe.services.job import open_job
-from lungpipe.tables import HISTORY, read_table
+from lungpipe.tables import HISTORY, check_digests, read_table
 from lungpipe.volumes.collection import locate_stores
 
 with open_job(snakemake) as job:
-    stored = StoredEvaluation.read(Path(snakemake.input.evaluation).parent)
+    evaluated = Path(snakemake.input.evaluation).parent
+    check_digests(evaluated, STUDY_FILES)
+    stored = StoredEvaluation.read(evaluated)
     histories = {
         role: {
             fold: read_table(Path(path), HISTORY)

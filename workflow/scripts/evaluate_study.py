@@ -16,6 +16,7 @@ params = snakemake.params
 with open_job(snakemake) as job:
     read = StudyTables.read(snakemake.input)
     whole, tables = whole_scan_table(read, params.whole_scans, params.folds), read.without(params.whole_scans)
+    tables.require_folds(params.folds, params.num_subsets)
     grids = {entry.series_uid: entry.grid for path in snakemake.input.manifests for entry in read_manifest(Path(path))}
     by = {"rule": settings.malignancy_rule, "patient": PatientSettings.model_validate(params.settings["patient"])}
     patients = aggregate_folds(tables, folds=params.folds, grids=grids, **by)

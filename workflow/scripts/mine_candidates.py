@@ -1,12 +1,13 @@
 from pathlib import Path
 
+from lungpipe.datasets.folds import split_for_training
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.series import mine_series
 from lungpipe.models import choose_hardware, describe_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import DetectorInference
-from lungpipe.tables import CANDIDATES, write_table
+from lungpipe.tables import CANDIDATES, SERIES, read_table, write_table
 from lungpipe.volumes.collection import locate_stores
 
 fold, params = int(snakemake.wildcards.fold), snakemake.params
@@ -16,6 +17,8 @@ hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
     job.ran(describe_hardware(hardware))
     detector = Detector(load_model(Path(snakemake.input.model), expect_role="detector"), inference, hardware)
+    split = split_for_training(read_table(Path(snakemake.input.series), SERIES), fold, params.num_subsets)
+    detector.card.expect_split(split)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     job.expect(len(stores))
     mined = mine_series(detector, stores, fold=fold, margin_mm=params.margin_mm, on_done=job.advance)

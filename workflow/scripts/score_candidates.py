@@ -1,5 +1,6 @@
 from pathlib import Path
 
+from lungpipe.datasets.folds import split_for_training
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import score_candidates
 from lungpipe.inference.series import validation_candidates
@@ -7,7 +8,7 @@ from lungpipe.models import choose_hardware, describe_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ScorerInference
-from lungpipe.tables import CANDIDATES, SCORED, read_table, write_table
+from lungpipe.tables import CANDIDATES, SCORED, SERIES, read_table, write_table
 from lungpipe.volumes.collection import locate_stores
 
 fold, params = int(snakemake.wildcards.fold), snakemake.params
@@ -17,6 +18,8 @@ hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
     job.ran(describe_hardware(hardware))
     scorer = Scorer(load_model(Path(snakemake.input.model), expect_role="scorer"), inference, hardware)
+    split = split_for_training(read_table(Path(snakemake.input.series), SERIES), fold, params.num_subsets)
+    scorer.card.expect_split(split)
     candidates = read_table(Path(snakemake.input.candidates), CANDIDATES)
     scorer.card.refuse_seen(candidates["series_uid"])
     chosen_on = validation_candidates(scorer.card, read_table(Path(snakemake.input.mined), CANDIDATES))

@@ -3,14 +3,17 @@ from pathlib import Path
 
 import pandas as pd
 
+from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.computed import read_computed
 from lungpipe.reporting.other_studies import read_other_studies
 from lungpipe.reporting.page import FIGURES, PageInputs
 from lungpipe.reporting.report import write_report
 from lungpipe.services.job import RAN_SUFFIX, open_job
 from lungpipe.services.provenance import environment
+from lungpipe.tables import check_digests
 
 with open_job(snakemake) as job:
+    check_digests(Path(snakemake.input.evaluation).parent, STUDY_FILES)
     folder = Path(snakemake.output.page).parent
     inputs = PageInputs(
         summary=json.loads(Path(snakemake.input.evaluation).read_text()),

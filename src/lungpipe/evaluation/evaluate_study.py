@@ -13,11 +13,11 @@ from lungpipe.evaluation.malignancy import malignancy_figures, patient_figures
 from lungpipe.evaluation.matching import Fate
 from lungpipe.evaluation.ranking import auc, auc_ci
 from lungpipe.evaluation.reference import SUBMISSION, write_command, write_reference
-from lungpipe.evaluation.result_tables import plain
+from lungpipe.evaluation.result_tables import STUDY_FILES, plain
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
 from lungpipe.settings import EvaluationSettings
-from lungpipe.tables import replacing
+from lungpipe.tables import replacing, write_digests
 
 
 def evaluate_study(
@@ -70,7 +70,7 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path) -> No
     """Write the files of `write_evaluation`, submission.csv (LUNA16's columns) and patients.csv.
 
     Beside them: the tables that the submission was evaluated with (`write_reference`), and the command that evaluates
-    the submission again (command.txt).
+    the submission again (command.txt). digests.json holds the digests of the files that figures and report read.
     """
     write_evaluation(evaluation, folder)
     write_submission(evaluation.marks, folder / SUBMISSION)
@@ -80,6 +80,7 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path) -> No
     write_command(folder, num_bootstraps=bootstrap["num_samples"], seed=bootstrap["seed"])
     with replacing(folder / "patients.csv") as temporary:
         tables.patients.to_csv(temporary, index=False)
+    write_digests([folder / name for name in STUDY_FILES], folder)
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

@@ -35,6 +35,16 @@ MATCHES = Contract(
     ("kind", "row"),
 )
 
+STUDY_FILES = (
+    "evaluation.json",
+    "froc.csv",
+    "froc_band.csv",
+    "matches.parquet",
+    "patients.csv",
+    "submission.csv",
+)
+"""The files of an evaluated study; figures and report refuse a file that was edited since."""
+
 
 def matches_table(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:
     """Return one row per mark, then one row per nodule, in the order of the matched tables."""

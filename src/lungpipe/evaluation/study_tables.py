@@ -35,6 +35,28 @@ class StudyTables:
         tables = {name: read_table(Path(str(paths[name])), contract) for name, contract in truth.items()}
         return cls(scored=scored, patients=PATIENTS.empty(), validation=validation, **tables)
 
+    def require_folds(self, folds: Collection[int], num_subsets: int) -> None:
+        """Check which fold scored which scan: fold k the scans of subset k, and for its thresholds those of k + 1.
+
+        Raises:
+            ValueError: a candidate of another fold, of another subset, or of a series that the study does not have.
+        """
+        subset_of = dict(zip(self.series["series_uid"], self.series["subset"], strict=True))
+        for name, table, step in (("scored", self.scored, 0), ("validation", self.validation, 1)):
+            for series_uid, fold in table[["series_uid", "fold"]].drop_duplicates().itertuples(index=False):
+                if fold not in folds:
+                    expected = f"one of the folds {', '.join(map(str, sorted(folds)))}"
+                    raise ValueError(
+                        f"{name} candidates of series {series_uid}: expected {expected}, found fold {fold}"
+                    )
+                subset = (fold + step) % num_subsets
+                if subset_of.get(series_uid) != subset:
+                    found = f"subset {subset_of[series_uid]}" if series_uid in subset_of else "no series of the study"
+                    raise ValueError(
+                        f"{name} candidates of series {series_uid}, fold {fold}: expected a series of subset {subset}, "
+                        f"found {found}"
+                    )
+
     def of_subsets(self, subsets: Collection[int]) -> "StudyTables":
         """Return the tables of the given subsets."""
         return self.of_series(set(self.series.loc[self.series["subset"].isin(subsets), "series_uid"]))

@@ -9,10 +9,14 @@ import torch
 from numpy.typing import NDArray
 
 from lungpipe.candidates.odds import clipped_logit
+from lungpipe.geometry import Grid
 from lungpipe.inference.scorer import Patch, Scorer
 from lungpipe.models.card import NODULE_DETECTOR, NODULE_INTERCEPT, NODULE_SCORER, ModelCard
 from lungpipe.tables import CENTER_COLUMNS, SCORED
 from lungpipe.volumes.store import open_volume
+
+MAX_OUTSIDE_MM = 20.0
+"""How far beyond the outermost voxels a detected centre may lie: a coarse voxel's centre plus its offset."""
 
 
 def score_candidates(
@@ -26,6 +30,7 @@ def score_candidates(
 
     Raises:
         LeakError: the scorer belongs to another fold.
+        ValueError: a detected candidate outside its volume.
         KeyError: a candidate of a series without a store.
     """
     scorer.card.expect_fold(fold)
@@ -63,4 +68,18 @@ def _patches(
 ) -> Iterator[Patch]:
     centers = candidates[list(CENTER_COLUMNS)].to_numpy()
     for series_uid, places in rows.items():
-        yield from scorer.cut(open_volume(stores[series_uid], series_uid), centers[places])
+        volume = open_volume(stores[series_uid], series_uid)
+        _refuse_outside(candidates.iloc[places], centers[places], volume.grid)
+        yield from scorer.cut(volume, centers[places])
+
+
+def _refuse_outside(candidates: pd.DataFrame, centers_zyx_mm: NDArray[np.float64], grid: Grid) -> None:
+    """Raise ValueError for a detected candidate far outside its volume; given candidates may lie anywhere."""
+    low, high = (grid.to_world(corner) for corner in ((0, 0, 0), np.asarray(grid.shape_zyx) - 1))
+    is_outside = ((centers_zyx_mm < low - MAX_OUTSIDE_MM) | (centers_zyx_mm > high + MAX_OUTSIDE_MM)).any(axis=1)
+    is_wrong = is_outside & candidates["detector_score"].notna().to_numpy()
+    if is_wrong.any():
+        place = int(np.argmax(is_wrong))
+        name, found = candidates["candidate_id"].iloc[place], centers_zyx_mm[place].tolist()
+        limits = f"{np.round(low, 1).tolist()} to {np.round(high, 1).tolist()}"
+        raise ValueError(f"candidate {name}: expected a centre (zyx, mm) in its volume, {limits}, found {found}")

@@ -2,6 +2,7 @@
 
 from lungpipe.tables.atomic import WriteError, naming, replacing, write_bytes, write_json, write_text
 from lungpipe.tables.characteristics import CHARACTERISTICS, MAX_RATING, RATING_COLUMNS, parse_ratings
+from lungpipe.tables.columns import Column, Contract, ContractError, Limits
 from lungpipe.tables.contracts import (
     CANDIDATES,
     CENTER_COLUMNS,
@@ -18,10 +19,8 @@ from lungpipe.tables.contracts import (
     REFERENCES,
     SCORED,
     SERIES,
-    Column,
-    Contract,
-    ContractError,
 )
+from lungpipe.tables.digests import DigestError, check_digests, write_digests
 from lungpipe.tables.io import read_table, write_table
 from lungpipe.tables.machine import MachineError, is_of_machine
 from lungpipe.tables.regular import IrregularFileError, require_regular
@@ -48,9 +47,12 @@ __all__ = [
     "Column",
     "Contract",
     "ContractError",
+    "DigestError",
     "IrregularFileError",
+    "Limits",
     "MachineError",
     "WriteError",
+    "check_digests",
     "is_of_machine",
     "naming",
     "parse_ratings",
@@ -58,6 +60,7 @@ __all__ = [
     "replacing",
     "require_regular",
     "write_bytes",
+    "write_digests",
     "write_json",
     "write_table",
     "write_text",

@@ -24,3 +24,8 @@ def parse_ratings(text: str) -> tuple[int, ...]:
         ValueError: a part that is not a whole number.
     """
     return tuple(int(part) for part in text.split(";"))
+
+
+def ratings_pattern(highest: int) -> str:
+    """Return the regular expression of a text of ratings from 1 to `highest` (one digit each), such as '4;3;5'."""
+    return f"[1-{highest}](;[1-{highest}])*"

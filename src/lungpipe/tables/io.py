@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.tables.atomic import replacing
-from lungpipe.tables.contracts import Contract, ContractError
+from lungpipe.tables.columns import Contract, ContractError
 from lungpipe.tables.machine import is_of_machine
 from lungpipe.tables.regular import require_regular
 

@@ -104,3 +104,11 @@ def test_unchanged_scores_are_the_detectors_and_tell_no_malignancy():
     assert kept["probability"].tolist() == [0.3, 0.6]
     assert kept["malignancy"].isna().all()
     assert kept.equals(SCORED.conform(kept))
+
+
+def test_a_detected_candidate_outside_its_volume_is_refused_and_a_given_one_is_not(scorer, stores):
+    outside = candidates([0.5, 0.5]).assign(center_y_mm=[6.0, 600.0])
+    with pytest.raises(ValueError, match=r"candidate 1\.3#c1: expected a centre .* in its volume, .*found .*600\.0"):
+        score_candidates(scorer, stores, outside, fold=2)
+    given = outside.assign(detector_score=np.nan)
+    assert len(score_candidates(constant(scorer, 0.0, 0.0), stores, given, fold=2)) == 2

@@ -1,0 +1,42 @@
+"""Digests of finished files, kept beside them: whoever reads the files later sees whether they were edited."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from pathlib import Path
+
+from lungpipe.tables.atomic import write_json
+
+DIGESTS_FILE = "digests.json"
+
+
+class DigestError(ValueError):
+    """A file that was edited since it was written; the message names the file."""
+
+
+def write_digests(files: Iterable[Path], folder: Path) -> None:
+    """Write the SHA-256 of files of a folder as `digests.json` into the folder."""
+    write_json(folder / DIGESTS_FILE, {path.name: _digest(path) for path in files})
+
+
+def check_digests(folder: Path, names: Iterable[str]) -> None:
+    """Check files of a folder against the folder's `digests.json`.
+
+    Raises:
+        DigestError: a file that was edited, or that has no digest; a file of digests that cannot be read.
+        OSError: no such file.
+    """
+    path = folder / DIGESTS_FILE
+    try:
+        known = dict(json.loads(path.read_text(encoding="utf-8")))
+    except (TypeError, ValueError) as error:
+        raise DigestError(f"{path}: expected the digests of the files beside it, found {error}") from None
+    for name in names:
+        if (found := _digest(folder / name)) != known.get(name):
+            expected = f"the content that was written with it (SHA-256 {str(known.get(name))[:12]})"
+            raise DigestError(f"{folder / name}: expected {expected}, found an edited one ({found[:12]})")
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
