@@ -11,8 +11,7 @@ from lungpipe.settings.recipe import PatientSettings
 from lungpipe.tables import replacing
 from lungpipe.volumes.manifest import read_manifest
 
-settings = EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
-params = snakemake.params
+params, settings = snakemake.params, EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
 with open_job(snakemake) as job:
     read = StudyTables.read(snakemake.input)
     whole, tables = whole_scan_table(read, params.whole_scans, params.folds), read.without(params.whole_scans)

@@ -31,7 +31,7 @@ def measure_nodules(
     """
     rows = []
     for series_uid, path in stores.items():
-        volume = open_volume(path)
+        volume = open_volume(path, series_uid)
         own = nodules[nodules["series_uid"] == series_uid]
         for nodule in own.itertuples():
             center = [float(getattr(nodule, name)) for name in CENTER_COLUMNS]

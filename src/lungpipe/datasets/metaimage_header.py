@@ -61,6 +61,7 @@ _NEEDED = frozenset(
     }
 )
 """Fields that are read; of other fields only the names are kept."""
+_NUMBER = re.compile(r"[-+]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][-+]?[0-9]+)?")
 _MAX_NAMED = 12
 """Fields that a message names."""
 
@@ -226,11 +227,9 @@ def _check_plain(path: Path, fields: dict[str, str]) -> None:
 
 def _numbers(path: Path, key: str, text: str, count: int) -> list[float]:
     words = text.split()
-    try:
-        values = [float(word) for word in words]
-    except ValueError:
-        values = []
-    if len(values) != count or not np.all(np.isfinite(values)):
+    # Python's float() would also read 2_0, and the digits of other scripts
+    values = [float(word) for word in words if _NUMBER.fullmatch(word)] if text.isascii() else []
+    if len(words) != count or len(values) != count or not np.all(np.isfinite(values)):
         raise ScanError(f"{path}: {key}: expected {count} finite numbers, found {text!r}")
     return values
 
@@ -241,7 +240,7 @@ def _read_grid(path: Path, fields: dict[str, str]) -> Grid:
         if key not in fields:
             raise ScanError(f"{path}: expected the field {key}, found {_name_some(fields)}")
     size = fields["DimSize"].split()
-    if len(size) != 3 or not all(re.fullmatch(r"[1-9]\d{0,5}", word) for word in size):
+    if len(size) != 3 or not all(re.fullmatch("[1-9][0-9]{0,5}", word) for word in size):
         raise ScanError(f"{path}: DimSize: expected three positive sizes, found {fields['DimSize']!r}")
     origin = _first(path, fields, _ORIGIN_KEYS, [0.0] * 3)
     axes = _first(path, fields, _DIRECTION_KEYS, [1.0, 0, 0, 0, 1, 0, 0, 0, 1])
@@ -273,9 +272,14 @@ def _data_offset(path: Path, fields: dict[str, str], end: int) -> int:
 
 def _check_size(header: Header, compressed_size: str | None) -> None:
     try:
-        found = header.data_path.stat().st_size - header.data_offset
+        state = header.data_path.stat()
     except OSError as error:
         raise ScanError(f"{header.path}: expected voxels in {header.data_path.name}, found {error.strerror}") from None
+    if not stat.S_ISREG(state.st_mode):
+        raise ScanError(
+            f"{header.path}: expected voxels in {header.data_path.name}, found a folder, a pipe or a device"
+        )
+    found = state.st_size - header.data_offset
     if not header.is_compressed:
         expected = str(header.num_bytes)
     else:

@@ -27,7 +27,7 @@ def rate_nodules(scorer: Scorer, stores: Mapping[str, Path], nodules: pd.DataFra
     scorer.card.refuse_seen(stores)
     tables = [RATED.empty()]
     for series_uid, path in stores.items():
-        volume = open_volume(path)
+        volume = open_volume(path, series_uid)
         own = nodules[nodules["series_uid"] == series_uid]
         own = own[volume.grid.contains(own[list(CENTER_COLUMNS)].to_numpy())]
         if not len(own):

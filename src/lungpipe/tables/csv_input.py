@@ -21,6 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from lungpipe.tables.errors import InputError
+from lungpipe.tables.regular import require_regular
 
 _GZIP_MAGIC = b"\x1f\x8b"
 _SURPLUS = "\0"
@@ -56,8 +57,8 @@ def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
     Plain or compressed by gzip; column names in any case; rows may all end with a comma.
 
     Raises:
-        InputError: no file, no header, a missing or doubled column, another delimiter, a row of another length, a
-            empty text, a cell that is not a finite number.
+        InputError: no regular file, no header, a missing or doubled column, another delimiter, a row of another length,
+            an empty text or one with blanks around it, a cell that is not a finite number.
     """
     path = Path(path)
     header = _read_header(path, layout)
@@ -69,9 +70,13 @@ def read_csv(path: Path, layout: CsvFormat) -> pd.DataFrame:
     except (pa.ArrowInvalid, pa.ArrowKeyError, EOFError, OSError, zlib.error):
         return _read_slowly(path, header, present)
     numbers_ok = all(np.isfinite(table[name].to_numpy()).all() for name in present.numbers)
-    if numbers_ok and not any((table[name] == "").any() for name in present.texts):
+    if numbers_ok and not any(((text := table[name]) == "").any() or _has_blanks(text) for name in present.texts):
         return table
     return _read_slowly(path, header, present)
+
+
+def _has_blanks(texts: pd.Series) -> bool:
+    return bool((texts.str.strip() != texts).any())
 
 
 def read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
@@ -130,6 +135,7 @@ def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
 def open_bytes(path: Path) -> IO[bytes]:
     """Open a file for reading, through gzip if its first bytes are gzip's; raises OSError."""
     path = Path(path)
+    require_regular(path)
     with path.open("rb") as stream:
         is_packed = stream.read(2) == _GZIP_MAGIC
     return gzip.open(path) if is_packed else path.open("rb")  # type: ignore[return-value]
@@ -201,6 +207,10 @@ def _read_slowly(path: Path, header: list[str], layout: CsvFormat) -> pd.DataFra
                 columns[name].append(_number(cells[place], where, name))
             elif not cells[place] and name in layout.texts:
                 raise InputError(f"{where}, column {name}: expected a text, found nothing")
+            elif name in layout.texts and cells[place] != cells[place].strip():
+                raise InputError(
+                    f"{where}, column {name}: expected a text without blanks around it, found {cells[place]!r}"
+                )
             else:
                 columns[name].append(cells[place])
     return pd.DataFrame(

@@ -1,6 +1,7 @@
 """Malformed CSV files end in an error that names file, row and column, or in a correct table."""
 
 import gzip
+import os
 
 import numpy as np
 import pandas as pd
@@ -86,6 +87,10 @@ def test_reads_every_well_meant_file(written, content):
         pytest.param(GOOD + b"1.4,-inf,1\n", r"row 3.*column coordX.*finite number, found '-inf'", id="infinity"),
         pytest.param(GOOD + b"1.4,1e999,1\n", r"row 3.*column coordX.*finite number, found '1e999'", id="too large"),
         pytest.param(GOOD + b",1,0.5\n", r"row 3 \(line 4\), column seriesuid: expected a text", id="no series"),
+        pytest.param(
+            GOOD + b" 1.4,1,0.5\n", "row 3.*seriesuid: expected a text without blanks.*' 1.4'", id="blank before"
+        ),
+        pytest.param(GOOD + b"1.4\t,1,0.5\n", "row 3.*seriesuid: expected a text without blanks", id="tab behind"),
         pytest.param(GOOD + b"1.4,1\n", r"row 3 \(line 4\): expected 3 cells.*found 2", id="short row"),
         pytest.param(GOOD + b"1.4,1,5,0.5\n", r"row 3 \(line 4\): expected 3 cells.*found 4", id="decimal comma"),
         pytest.param(HEADER + b"\n\n1.4,x,1\n", r"row 1 \(line 4\), column coordX", id="row and line differ"),
@@ -106,6 +111,10 @@ def test_names_a_file_that_is_not_there(tmp_path):
         read_csv(tmp_path / "none.csv", LAYOUT)
     with pytest.raises(InputError, match="expected a readable CSV file"):
         read_csv(tmp_path, LAYOUT)
+    # nobody writes into the pipe: opening it would wait for ever
+    os.mkfifo(tmp_path / "pipe.csv")
+    with pytest.raises(InputError, match=r"pipe\.csv: expected a readable CSV file, found: a pipe"):
+        read_csv(tmp_path / "pipe.csv", LAYOUT)
 
 
 def test_a_header_alone_is_a_table_without_rows(written):
@@ -126,8 +135,8 @@ def test_optional_columns_are_read_where_they_are_and_checked_too(written):
 
 
 def test_series_are_never_altered(written):
-    table = read_csv(written(HEADER + b"1.20,1,1\n007,1,1\n nan ,1,1\n"), LAYOUT)
-    assert table["seriesuid"].tolist() == ["1.20", "007", " nan "]
+    table = read_csv(written(HEADER + b"1.20,1,1\n007,1,1\nnan,1,1\na b,1,1\n"), LAYOUT)
+    assert table["seriesuid"].tolist() == ["1.20", "007", "nan", "a b"]
 
 
 def test_every_digit_is_kept(written):

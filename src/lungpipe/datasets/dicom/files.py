@@ -5,11 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pydicom
+from pydicom.dataelem import DataElement
 from pydicom.dataset import Dataset
 from pydicom.filereader import read_partial
+from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 from pydicom.uid import MediaStorageDirectoryStorage
 
+from lungpipe.datasets.dicom.deflated import refuse_inflated
 from lungpipe.datasets.dicom.slice import Slice
 from lungpipe.datasets.scan import ScanError
 
@@ -102,6 +105,7 @@ def read_header(path: Path) -> Slice | None:
         with path.open("rb") as stream:
             if not _begins_as_dicom(stream.read(PREAMBLE_BYTES + 4)):
                 return None
+            refuse_inflated(path, stream)
             stream.seek(0)
             header = read_partial(stream, stop_when=_is_behind, force=True, specific_tags=_TAGS)
         if _has_groups(header):
@@ -110,10 +114,21 @@ def read_header(path: Path) -> Slice | None:
         description = {keyword: _pop_text(header, keyword) for keyword in DESCRIBING_TAGS}
         # pydicom converts values at the first access: access here, so that an error names the file
         for element in header.iterall():
-            element.value  # noqa: B018
+            _check_numbers(element)
+    except ScanError:
+        raise
     except Exception as error:  # noqa: BLE001 - a damaged file raises many kinds; it must be named in each
         raise ScanError(f"{path}: expected a readable DICOM file, found {error}") from None
     return Slice(path, header, description=description)
+
+
+def _check_numbers(element: DataElement) -> None:
+    """Raise ValueError for a number that is not written in plain ASCII: Python would read 2_0 and other scripts."""
+    values = element.value if isinstance(element.value, MultiValue) else (element.value,)
+    for value in values:
+        text = getattr(value, "original_string", "")
+        if "_" in text or not text.isascii():
+            raise ValueError(f"{element.keyword}: a number {text!r}")
 
 
 def class_name(header: Dataset) -> str:
@@ -134,7 +149,8 @@ def _list_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[P
             continue
         if path.is_dir():
             yield from _list_files(path, seen | {place})
-        elif path.is_file():
+        elif path.is_file() or path.is_symlink():
+            # a link that leads nowhere may have been a slice: its reader refuses it by name
             yield path
 
 

@@ -218,6 +218,25 @@ NO_NUMBERS = {
 }
 
 
+@pytest.mark.parametrize(("number", "wrong"), [("5.0\\5.0", "5.0\\5_0"), ("-1024.0", "-1_24.0"), ("1 ", "1_")])
+def test_number_that_only_python_would_read_is_named(single, tmp_path, number, wrong):
+    folder = tmp_path / "series"
+    for index in range(6):
+        path = write_slice(folder, index, NumberOfFrames=1)
+        content = path.read_bytes()
+        start = content.rfind(number.encode())
+        path.write_bytes(content[:start] + wrong.encode() + content[start + len(number) :])
+    assert single.refusal(folder).startswith(f"{folder}/0.dcm: ")
+
+
+def test_link_that_leads_nowhere_is_named(single, folder):
+    # the last slice leaves no gap behind: without a word, a scan would lose its end
+    (folder / "5.dcm").rename(folder.parent / "5.dcm")
+    (folder / "5.dcm").symlink_to(folder / "gone.dcm")
+    expected = f"{folder}/5.dcm: expected a readable DICOM file, found [Errno 2] No such file or directory"
+    assert single.refusal(folder).startswith(expected)
+
+
 @pytest.mark.parametrize("number", NO_NUMBERS, ids=["rescale", "spacing", "position", "frames"])
 def test_unreadable_number_is_named(single, tmp_path, number):
     folder = tmp_path / "series"

@@ -73,6 +73,16 @@ def test_header_that_is_no_file_is_one_row(subset, make):
     assert reason == f"{subset.header}: expected a readable file, found a folder, a pipe or a device"
 
 
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_voxels_that_are_a_pipe_are_one_row_and_hold_up_nobody(subset, is_compressed):
+    subset.write(CompressedData=str(is_compressed))
+    subset.data.unlink()
+    os.mkfifo(subset.data)
+    reason = subset.failure()["reason"]
+    assert "found a folder, a pipe or a device" in reason
+    assert str(subset.raw) in reason
+
+
 @pytest.mark.skipif(os.geteuid() == 0, reason="root reads every file")
 @pytest.mark.parametrize("name", ["header", "data"])
 def test_unreadable_file_ends_the_job(subset, name):
