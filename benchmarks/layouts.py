@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import zarr
 from numpy.typing import NDArray
-from zarr.codecs import BloscCodec, GzipCodec, ZstdCodec
+from zarr.codecs import BloscCodec, Crc32cCodec, GzipCodec, ZstdCodec
 
 from lungpipe.volumes.array_writing import CHUNK_VOX, MAX_SHARD_CHUNKS, fill_array, fit_shards
 from lungpipe.volumes.arrays import ChunkedArray
@@ -20,6 +20,7 @@ CODECS: dict[str, Any] = {
     "gzip-1": GzipCodec(level=1),
     "blosc lz4-5 shuffle": BloscCodec(cname="lz4", clevel=5, shuffle="shuffle"),
     "blosc lz4-5 bitshuffle": BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"),
+    "blosc lz4-5 bitshuffle, crc32c": [BloscCodec(cname="lz4", clevel=5, shuffle="bitshuffle"), Crc32cCodec()],
     "blosc lz4-1 bitshuffle": BloscCodec(cname="lz4", clevel=1, shuffle="bitshuffle"),
     "blosc zlib-1 bitshuffle": BloscCodec(cname="zlib", clevel=1, shuffle="bitshuffle"),
     "blosc zstd-1 shuffle": BloscCodec(cname="zstd", clevel=1, shuffle="shuffle"),
@@ -29,7 +30,7 @@ CODECS: dict[str, Any] = {
 CHUNKS = (16, 32, 48, 64, 96, 128)
 SHARDS = ("none", "256", "even")
 """No shards; about 256 voxels along each axis, in whole chunks; the store's rule, each axis split evenly."""
-STORE_LAYOUT = ("blosc lz4-5 bitshuffle", CHUNK_VOX, "even")
+STORE_LAYOUT = ("blosc lz4-5 bitshuffle, crc32c", CHUNK_VOX, "even")
 LARGEST_SHARD_VOX = CHUNK_VOX * MAX_SHARD_CHUNKS
 
 
