@@ -52,10 +52,13 @@ ROWS = {
     "patients": (
         PATIENTS,
         {
+            **{name: np.nan for name, column in PATIENTS.columns.items() if column.is_nullable},
             "patient_id": "P1",
             "fold": 0,
             "num_scans": 1,
+            "num_failed_scans": 0,
             "num_candidates": 0,
+            "remark": "",
             "malignancy_max": 0.0,
             "malignancy_noisy_or": 1.0,
             "diameter_max_mm": 0.0,
