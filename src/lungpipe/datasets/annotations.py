@@ -135,7 +135,10 @@ def read_sources(root: Path) -> dict[str, str]:
 
 
 def _in_folder(root: Path, name: str) -> Path:
-    return Path(root) if Path(root).is_file() else Path(root) / name
+    path = Path(root)
+    # a table that is missing is still the table that was named
+    is_table = path.is_file() or (path.suffix.lower() == ".csv" and not path.is_dir())
+    return path if is_table else path / name
 
 
 def _read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
