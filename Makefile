@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-all test-gpu bench generate golden lint clean distclean
+.PHONY: help run ui test test-all test-gpu bench generate golden ship lint clean distclean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -44,6 +44,9 @@ generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, en
 
 golden: $(VENV)/.installed-test  ## record the losses of every network again, after a change of computation
 	PYTHONPATH=tests/support python tests/golden/record_losses.py tests/golden/losses.json
+
+ship: $(VENV)/.installed-test  ## put the model in folder MODEL into the package, and record its outputs
+	PYTHONPATH=tests/support python tests/golden/record_shipped.py $(MODEL)
 
 lint: $(VENV)/.installed-test  ## formatters, types and import contracts
 	ruff check .

@@ -19,6 +19,7 @@ include: "workflow/rules/candidates.smk"
 include: "workflow/rules/scorer.smk"
 include: "workflow/rules/evaluation.smk"
 include: "workflow/rules/malignancy.smk"
+include: "workflow/rules/final.smk"
 
 
 wildcard_constraints:
@@ -32,6 +33,11 @@ rule all:
         f"{R}/report.html",
         f"{R}/evaluation/evaluation.json",
         f"{D}/volumes/accounting.csv",
+
+
+rule final_model:
+    input:
+        [f"{BUNDLE}/{name}" for name in BUNDLE_FILES],
 
 
 onstart:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import typer
+import yaml
 from documented_commands import ROOT, Command, commands_in, list_commands
 
 from lungpipe.cli.main import app
@@ -38,12 +39,28 @@ def checkout(tmp_path_factory, check_out_into):
     folder = tmp_path_factory.mktemp("documented")
     size = PhantomSettings(scans_per_subset=1, extent_zyx_mm=(80, 96, 120), slice_spacing_mm=(2.0, 2.0))
     write_phantom(folder / "shared" / "luna16-crops", size, 10, 1, num_workers=1)
+    write_whole_scans(folder / "shared")
     study = check_out_into(folder / "study")
     (study.folder / "cluster.yaml").write_text(CLUSTER)
     crops = str(folder / "shared" / "luna16-crops")
     study.environment.update(LUNGPIPE_SLURM_ACCOUNT="a", LUNGPIPE_SLURM_PARTITION="p")
     study.environment.update(LUNA16_ROOT=crops, LUNGPIPE_SHARED=str(folder / "shared"))
     return study
+
+
+def write_whole_scans(shared: Path) -> None:
+    """Write what a plan reads of the whole scans: LUNA16's tables without a finding, and the folders of the scans."""
+    (shared / "luna16").mkdir()
+    for name in ("annotations.csv", "annotations_excluded.csv"):
+        (shared / "luna16" / name).write_text("seriesuid,coordX,coordY,coordZ,diameter_mm\n")
+    study = yaml.safe_load((ROOT / "studies" / "luna16_crops_whole.yaml").read_text())
+    rows = []
+    for number, (uid, path) in enumerate(study["dataset"]["whole_scans"].items()):
+        name = path.rpartition("/")[2]
+        rows.append(f"{uid},{name},{number}\n")
+        (shared / "dicom" / name).mkdir(parents=True)
+        (shared / "dicom" / name / "1.dcm").write_bytes(b"")
+    (shared / "luna16" / "series.csv").write_text("seriesuid,patient_id,subset\n" + "".join(rows))
 
 
 def plan(checkout, command: Command) -> subprocess.CompletedProcess:

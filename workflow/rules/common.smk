@@ -32,6 +32,13 @@ except (SettingsError, DatasetError) as error:
 
 D = STUDY.dataset_dir.as_posix()
 R = STUDY.study_dir.as_posix()
+# the model of all series, and its files
+BUNDLE = f"{R}/final/{STUDY.model.name}"
+BUNDLE_FILES = ["MODEL_CARD.md"] + [
+    f"{role}.safetensors"
+    for role in ("detector", "scorer")
+    if getattr(STUDY, role).kind == "trained"
+]
 SUBSETS = list(range(STUDY.dataset.num_subsets))
 # GPUs of a network job, for a cluster and for `--resources gpu=1` on one machine
 GPUS = 0 if STUDY.compute.device == "cpu" else 1

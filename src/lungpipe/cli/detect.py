@@ -8,11 +8,6 @@ import typer
 
 from lungpipe.cli.errors import refusing
 
-NO_MODEL = (
-    "expected a detector, found none: lungpipe ships no model yet; every study trains one for each of its folds "
-    "(snakemake --cores 8 writes results/phantom/flagship/fold0/detector.safetensors)"
-)
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -32,7 +27,10 @@ def detect(
     out: Annotated[
         Path, typer.Option(help="CSV: seriesuid,coordX,coordY,coordZ,probability,diameter_mm (world mm, LPS).")
     ],
-    model: Annotated[Path | None, typer.Option(help="A trained detector (.safetensors).")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A trained detector (.safetensors), or a model's folder; else the model in the package."),
+    ] = None,
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Search everywhere, not only the lungs; for cropped scans.")
     ] = False,
@@ -49,16 +47,15 @@ def detect(
     """
     if out.exists() and not force:
         raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
-    if model is None:
-        raise typer.BadParameter(NO_MODEL, param_hint="--model")
 
     from lungpipe.evaluation.submission import write_submission
     from lungpipe.patients.detect import Search, count_seen, detect_dataset, detect_scan, is_dataset, load_detector
     from lungpipe.services.job import share_of_cores
+    from lungpipe.shipped import require_shipped_model
 
     num_threads = threads or share_of_cores(os.cpu_count() or 1)
     with refusing(ValueError):
-        detector = load_detector(model, device, num_threads)
+        detector = load_detector(model or require_shipped_model(), device, num_threads)
         run = detect_dataset if is_dataset(source) else detect_scan
         search = Search(whole_volume, threshold, series, num_threads)
         found = run(detector, source, search, say=_ignore if quiet else typer.echo, on_remark=_warn)

@@ -9,9 +9,12 @@ from lungpipe.datasets.leaks import refuse_overlap
 
 @dataclass(frozen=True, slots=True)
 class Split:
-    """The series of one fold, each tuple sorted; patients of test or validation series are not in training."""
+    """The series of one fold, each tuple sorted; patients of test or validation series are not in training.
 
-    fold: int
+    `fold` is None for a model that learns from all series: nothing is left to choose on or to test.
+    """
+
+    fold: int | None
     training_uids: tuple[str, ...]
     validation_uids: tuple[str, ...]
     test_uids: tuple[str, ...]
@@ -51,6 +54,11 @@ def split_for_training(series: pd.DataFrame, fold: int, num_subsets: int) -> Spl
     split = split_fold(series, fold, num_subsets)
     refuse_leaks(split, series)
     return split
+
+
+def keep_all_for_training(series: pd.DataFrame) -> Split:
+    """Return the split of a model that learns from all series (contract SERIES), without validation and test series."""
+    return Split(None, _uids(series), (), ())
 
 
 def refuse_leaks(split: Split, series: pd.DataFrame) -> None:

@@ -5,6 +5,7 @@ meaning. Each scan is evaluated by the fold that tests its subset, whose network
 """
 
 from collections.abc import Sequence
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -69,3 +70,8 @@ def count_hits(matches: Matches) -> dict[str, int]:
     )
     at_counts = {f"hits_at_{count}_fp": int((above <= count).sum()) for count in FP_COUNTS}
     return dict(zip(_COUNTS, counts, strict=True)) | at_counts
+
+
+def read_whole_scans(path: Path) -> pd.DataFrame:
+    """Read a `whole_scan_table` from its CSV file."""
+    return pd.read_csv(path, dtype={"series_uid": "str", "patient_id": "str"})

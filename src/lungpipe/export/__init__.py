@@ -1,1 +1,1 @@
-"""Predictions for other programs: DICOM segmentations and structured reports."""
+"""For other programs and people: DICOM objects of predictions, and models as folders with a card."""

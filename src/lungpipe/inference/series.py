@@ -1,8 +1,9 @@
 """Detections of whole series as one table, and which series a model may search."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from lungpipe.candidates import to_table
@@ -10,6 +11,9 @@ from lungpipe.inference.detector import Detector
 from lungpipe.models.card import ModelCard, digest_of
 from lungpipe.tables import CANDIDATES
 from lungpipe.volumes.store import open_volume
+
+NO_FOLD = -1
+"""The fold of candidates of a detector that was trained on all series."""
 
 OnDone = Callable[[str], None]
 """Called with one line per finished series."""
@@ -29,11 +33,12 @@ def detect_series(
 
 
 def mine_series(
-    detector: Detector, stores: Mapping[str, Path], *, fold: int, margin_mm: float, on_done: OnDone
+    detector: Detector, stores: Mapping[str, Path], *, fold: int | None, margin_mm: float, on_done: OnDone
 ) -> pd.DataFrame:
     """Return the candidates of the series that the detector was trained or validated on; a scorer learns from them.
 
-    Other series are skipped: scans of the learning subsets that the split left out.
+    Other series are skipped: scans of the learning subsets that the split left out. `fold` is None for a detector of
+    all series, whose candidates have the fold NO_FOLD.
 
     Raises:
         LeakError: the detector is another fold's.
@@ -41,14 +46,26 @@ def mine_series(
     detector.card.expect_fold(fold)
     card = detector.card
     seen = only_series(stores, (*card.training_series, *card.validation_series))
-    return _detect_all(detector, seen, fold=fold, margin_mm=margin_mm, on_done=on_done)
+    number = NO_FOLD if fold is None else fold
+    return _detect_all(detector, seen, fold=number, margin_mm=margin_mm, on_done=on_done)
+
+
+def join_candidates(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Return all rows of several tables of candidates (CANDIDATES contract).
+
+    Raises:
+        ContractError: a candidate in two tables, as of a series that two folds test.
+    """
+    filled = [table for table in tables if len(table)]
+    return CANDIDATES.conform(pd.concat(filled, ignore_index=True)) if filled else CANDIDATES.empty()
 
 
 def validation_candidates(card: ModelCard, candidates: pd.DataFrame) -> pd.DataFrame:
     """Return the candidates of the series that chose the model's weights: thresholds may be chosen on them."""
     validation = set(card.validation_series)
-    rows = [digest_of(series_uid) in validation for series_uid in candidates["series_uid"]]
-    return candidates[rows].reset_index(drop=True)
+    is_chosen_on = [digest_of(series_uid) in validation for series_uid in candidates["series_uid"]]
+    # as an array: an empty list would select no columns instead of no rows
+    return candidates[np.array(is_chosen_on, dtype=bool)].reset_index(drop=True)
 
 
 def only_series(stores: Mapping[str, Path], digests: tuple[str, ...]) -> dict[str, Path]:
@@ -65,5 +82,4 @@ def _detect_all(
         found = detector.detect(open_volume(path, series_uid), margin_mm=margin_mm)
         tables.append(to_table(found, series_uid, fold))
         on_done(f"{series_uid}: {len(found)} candidates")
-    filled = [table for table in tables if len(table)]
-    return CANDIDATES.conform(pd.concat(filled, ignore_index=True)) if filled else CANDIDATES.empty()
+    return join_candidates(tables)

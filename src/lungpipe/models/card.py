@@ -69,7 +69,7 @@ class ModelCard:
         """Return the card of a model that was trained on a split, one outcome per member.
 
         `patient_ids` are the patients of the training and validation series. The figure `validation_score` is the mean
-        of the members' best scores; `figures` are further figures.
+        of the members' best scores; a model of all series has none. `figures` are further figures.
         """
         return cls(
             role=role,
@@ -82,8 +82,7 @@ class ModelCard:
             patients=_digests(patient_ids),
             data_digest=data_digest,
             best_steps=tuple(outcome.best_step for outcome in outcomes),
-            figures={"validation_score": sum(outcome.best_score for outcome in outcomes) / max(len(outcomes), 1)}
-            | dict(figures or {}),
+            figures=({} if split.fold is None else _score(outcomes)) | dict(figures or {}),
         )
 
     @property
@@ -97,11 +96,12 @@ class ModelCard:
         """The model's name in messages."""
         return f"{self.role} of recipe {self.recipe}"
 
-    def expect_fold(self, fold: int) -> None:
-        """Raise LeakError unless this model was trained for the fold."""
+    def expect_fold(self, fold: int | None) -> None:
+        """Raise LeakError unless this model was trained for the fold; None is a model of all series."""
         if self.fold != fold:
-            found = "a model without a fold" if self.fold is None else f"a model of fold {self.fold}"
-            raise LeakError(f"{self.name}: expected a model of fold {fold}, found {found}")
+            places = ("a model without a fold" if k is None else f"a model of fold {k}" for k in (fold, self.fold))
+            expected, found = places
+            raise LeakError(f"{self.name}: expected {expected}, found {found}")
 
     def expect_role(self, role: Role) -> None:
         """Raise ValueError unless this model has the role."""
@@ -209,13 +209,18 @@ def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
         patients=_union(card.patients for card in cards),
         data_digest=digests[0] if len(digests) == 1 else digest_of("".join(digests)),
         best_steps=tuple(step for card in cards for step in card.best_steps),
-        figures=_mean_calibration(cards) if len(cards) > 1 else first.figures,
+        figures=mean_calibration(cards) if len(cards) > 1 else first.figures,
     )
 
 
-def _mean_calibration(cards: Sequence[ModelCard]) -> dict[str, float]:
+def mean_calibration(cards: Sequence[ModelCard]) -> dict[str, float]:
+    """Return the means of the calibrations that all cards have."""
     shared = [keys for keys in CALIBRATIONS if all(key in card.figures for card in cards for key in keys)]
     return {key: sum(card.figures[key] for card in cards) / len(cards) for keys in shared for key in keys}
+
+
+def _score(outcomes: Sequence[Best]) -> dict[str, float]:
+    return {"validation_score": sum(outcome.best_score for outcome in outcomes) / max(len(outcomes), 1)}
 
 
 def _digests(uids: Iterable[str]) -> tuple[str, ...]:

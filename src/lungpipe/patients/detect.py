@@ -19,6 +19,7 @@ from lungpipe.patients.time_left import time_left
 from lungpipe.preparation.in_memory import prepare_in_memory
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.settings.recipe import TrainedDetector
+from lungpipe.shipped import DETECTOR_FILE
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import VolumeError, open_volume
@@ -53,14 +54,17 @@ class Found:
 
 
 def load_detector(path: Path, device: str, num_threads: int) -> Detector:
-    """Return the detector of a model file on the hardware that `name_hardware` finds, with its own inference settings.
+    """Return the detector of a model file or of a model's folder, with its own inference settings.
+
+    The hardware is that of `name_hardware`.
 
     Raises:
         ValueError: no model, or no detector; a device that this machine does not have.
         FileNotFoundError: no such file.
     """
     hardware = name_hardware(device, num_threads)
-    model = load_model(Path(path), expect_role="detector")
+    path = Path(path) / DETECTOR_FILE if Path(path).is_dir() else Path(path)
+    model = load_model(path, expect_role="detector")
     return Detector(model, TrainedDetector.model_validate(model.card.settings).inference, hardware)
 
 

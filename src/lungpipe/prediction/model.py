@@ -15,12 +15,7 @@ from lungpipe.models import load_model as read_model
 from lungpipe.models.hardware import Hardware, name_hardware
 from lungpipe.prediction.limits import Limits
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
-
-DETECTOR_FILE, SCORER_FILE = "detector.safetensors", "scorer.safetensors"
-NO_MODEL = (
-    "model: expected a trained model, found none: lungpipe ships no model yet; every study trains one for each of its "
-    "folds (snakemake --cores 8 writes results/phantom/flagship/fold0/detector.safetensors and scorer.safetensors)"
-)
+from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE, require_shipped_model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -55,16 +50,17 @@ def load_model(
     """Load a model and keep it for any number of scans.
 
     `source` is a folder with detector.safetensors and, if there is one, scorer.safetensors; or one model file, or
-    several. Without a scorer a candidate's probability is the detector's score, and its malignancy is unknown.
+    several. Without a source the model in the package is loaded. Without a scorer a candidate's probability is the
+    detector's score, and its malignancy is unknown.
     `device` is auto, cpu, gpu or gpu:<number>. `threads` is the number of CPU threads, by default one per core.
 
     Raises:
-        ValueError: no model, no detector among the files, two files of one role, files of different spacings, a file
-            that is no model, a device that this machine does not have.
+        ValueError: no model in the package, no detector among the files, two files of one role, files of different
+            spacings, a file that is no model, a device that this machine does not have.
         FileNotFoundError: no such file.
     """
     if source is None:
-        raise ValueError(NO_MODEL)
+        source = require_shipped_model()
     num_threads = threads or _count_cores()
     hardware = name_hardware(device, num_threads)
     models: dict[str, tuple[Path, Model]] = {}

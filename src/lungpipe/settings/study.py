@@ -139,6 +139,21 @@ class ScaleSettings(Settings):
     """training of the scorer"""
 
 
+class ModelSettings(Settings):
+    """The model that is trained on all series of the study (`snakemake final_model`), and what its card says."""
+
+    name: str = Field(default="lungpipe-model", pattern=r"^[A-Za-z0-9_.-]+$")
+    """name of the model's folder"""
+    data: str = ""
+    """sentences about the training data, for the model card"""
+    licence: str = ""
+    """licence of the training data and the attribution that the licence asks for"""
+    unseen: str = ""
+    """sentences about data that the model never saw, on which others may test"""
+    limits: str = ""
+    """sentences about what the model cannot do, or was not tested for"""
+
+
 class ConfigSettings(Settings):
     """The settings of config.yaml and of the files in studies/: dataset, folds, recipe and scale."""
 
@@ -160,6 +175,8 @@ class ConfigSettings(Settings):
     """length and size of the recipe's trainings"""
     evaluation: EvaluationSettings = EvaluationSettings()
     """evaluation of results"""
+    model: ModelSettings = ModelSettings()
+    """the model of all series"""
     tracking: TrackingSettings = TrackingSettings()
     """MLflow"""
     compute: ComputeSettings = ComputeSettings()
@@ -209,6 +226,7 @@ __all__ = [
     "EvaluationSettings",
     "Fraction",
     "MalignancyRule",
+    "ModelSettings",
     "PhantomSettings",
     "PreprocessingSettings",
     "ScaleSettings",

@@ -94,6 +94,7 @@ def fine_tune(
         resume_path=tuning_path(job, member),
         identity=identity_of(part, job, seed),
         say=job.say,
+        kept_step=None if job.choices is None else part.training.num_tuning_steps,
     )
     tunable = cast("TunableNetwork", network)
     tunable.start_tuning()

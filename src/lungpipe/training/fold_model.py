@@ -6,9 +6,10 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungpipe.datasets.folds import Split, split_for_training
+from lungpipe.datasets.folds import Split, keep_all_for_training, split_for_training
 from lungpipe.models import Model, ModelCard, Role, save_model
 from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, POINTS, SERIES, read_table, write_table
+from lungpipe.training.fold_choices import list_monitored
 from lungpipe.training.members import Material, Part, Trained
 
 
@@ -22,8 +23,10 @@ class FoldTables:
     split: Split
 
     @classmethod
-    def read(cls, paths: Mapping[str, str], fold: int, num_subsets: int) -> "FoldTables":
+    def read(cls, paths: Mapping[str, str], fold: int | None, num_subsets: int) -> "FoldTables":
         """Read the tables `series`, `nodules` and `exclusions`, and split the series for the fold.
+
+        Without a fold all series are for training.
 
         Raises:
             LeakError: a scan or a patient in two parts of the split.
@@ -32,6 +35,8 @@ class FoldTables:
             read_table(Path(paths[name]), contract)
             for name, contract in (("series", SERIES), ("nodules", NODULES), ("exclusions", EXCLUSIONS))
         )
+        if fold is None:
+            return cls(series, nodules, exclusions, keep_all_for_training(series))
         return cls(series, nodules, exclusions, split_for_training(series, fold, num_subsets))
 
     @property
@@ -90,14 +95,17 @@ def train_fold(
 ) -> FoldModel:
     """Train the part of a fold on the split's series that have a store, and write its card.
 
+    A model of all series is measured on some of its training series; nothing is chosen on them.
+
     Raises:
         ValueError: no material to train or validate on (see `train_detector` and `train_scorer`).
     """
     split = tables.split
-    learned, chosen_on = (
-        training.gather(volumes.of(series_uids)) for series_uids in (split.training_uids, split.validation_uids)
+    measured_uids = list_monitored(split.training_uids) if split.fold is None else split.validation_uids
+    learned, measured = (
+        training.gather(volumes.of(series_uids)) for series_uids in (split.training_uids, measured_uids)
     )
-    trained = training.train((learned, chosen_on))
+    trained = training.train((learned, measured))
     card = ModelCard.of(
         training.role,
         recipe,
@@ -109,5 +117,6 @@ def train_fold(
         patient_ids=tables.patient_ids,
         figures=trained.figures,
     )
-    points = POINTS.conform(pd.concat([learned.points, chosen_on.points], ignore_index=True))
+    parts = [learned.points] if split.fold is None else [learned.points, measured.points]
+    points = POINTS.conform(pd.concat(parts, ignore_index=True))
     return FoldModel(Model(card, trained.members), trained.history, points)

@@ -3,7 +3,7 @@
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal, Protocol
@@ -21,6 +21,7 @@ from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.tables import HISTORY
 from lungpipe.training.augment import margin_for
 from lungpipe.training.distributed import processes
+from lungpipe.training.fold_choices import FoldChoices
 from lungpipe.training.objective import Objective
 from lungpipe.training.run import Log, Outcome, Say, TrainingRun, ignore_line
 from lungpipe.training.step import seed_of
@@ -59,6 +60,7 @@ class TrainingJob:
     resume_dir: folder of the resume files, or none. cache_bytes: bound of the windows kept in
     memory, those of training and of validation together.
     log: called with (steps taken over all members, metrics). say: called with lines for the user.
+    choices: what the folds chose for a model without validation series.
     """
 
     hardware: Hardware
@@ -70,6 +72,7 @@ class TrainingJob:
     cache_bytes: int = 4 * 2**30
     num_threads: int = 2
     say: Say = ignore_line
+    choices: FoldChoices | None = None
 
     def resume_path(self, role: str, member: int) -> Path | None:
         """Return the path of a member's resume file."""
@@ -136,6 +139,7 @@ def train_members(
             resume_path=job.resume_path(role, member),
             identity=identity_of(part, job, seed),
             say=job.say,
+            kept_step=None if job.choices is None else job.choices.step,
         )
         try:
             outcomes.append(fit(network, feeds, build_objective(part), part.training, run=run))
@@ -209,6 +213,8 @@ def identity_of(part: Part, job: TrainingJob, seed: int) -> str:
         "hardware": [str(job.hardware.device.type), str(job.hardware.dtype)],
         "processes": processes().world_size,
     }
+    if job.choices is not None:
+        content["choices"] = asdict(job.choices)
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
 
 

@@ -27,7 +27,8 @@ class TrainingRun:
     """Where and how a training runs. Of these values only seed and hardware change the trained weights.
 
     `identity` is a digest of everything that the training depends on; a resume file of another identity is not used.
-    `say` is called with lines for the user.
+    `say` is called with lines for the user. The weights of the check with the best score are kept; with `kept_step`
+    those of the check after that step, where the training ends.
     """
 
     hardware: Hardware
@@ -37,6 +38,7 @@ class TrainingRun:
     resume_path: Path | None = None
     identity: str = ""
     say: Say = ignore_line
+    kept_step: int | None = None
 
 
 @dataclass(slots=True)

@@ -85,6 +85,8 @@ def train_scorer(
         )
     plan = feed_plan(part, job, spacing_zyx_mm, rest="others")
     trained = train_members(part, material, job, plan, finish=finisher(part, material, job, plan))
+    if job.choices is not None:
+        return replace(trained, figures=job.choices.figures)
     return replace(
         trained,
         figures=calibrate_malignancy(trained, validation, job, plan) | calibrate_nodule(trained, validation, job, plan),

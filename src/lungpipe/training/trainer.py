@@ -62,6 +62,8 @@ class Trainer:
         if training.batch_size % processes().world_size:
             found = f"{training.batch_size} for {processes().world_size} processes"
             raise ValueError(f"training.batch_size: expected a multiple of the number of processes, found {found}")
+        if run.kept_step is not None and run.kept_step not in check_steps(training):
+            raise ValueError(f"kept step: expected one of {check_steps(training)}, found {run.kept_step}")
         self.network, self.feeds, self.objective, self.training, self.run = network, feeds, objective, training, run
         run.hardware.place(network)
         self.optimiser = build_optimiser(network, training)
@@ -78,7 +80,7 @@ class Trainer:
         feed, checks = self.feeds[0], frozenset(check_steps(self.training))
         pending: list[Tensor] = []
         self.speed.start(feed.waited_seconds)
-        for batch in feed.stream(self.num_taken, self.training.num_steps):
+        for batch in feed.stream(self.num_taken, self.run.kept_step or self.training.num_steps):
             pending.append(self._take(batch))
             if self.num_taken in checks:
                 self.speed.stop(feed.waited_seconds)
@@ -117,13 +119,18 @@ class Trainer:
             "learning_rate": float(self.optimiser.param_groups[0]["lr"]),
         }
         self.outcome.rows += [(self.num_taken, name, value) for name, value in metrics.items()]
-        if summary["score"] > self.outcome.best_score:
+        if self._is_kept(summary["score"]):
             self.outcome.best_step, self.outcome.best_score = self.num_taken, summary["score"]
             self.best = self._copy_of_average()
         if processes().is_first:
             self.run.log(self.num_taken, metrics | self.speed.metrics(len(figures) * self.training.batch_size))
             self._save()
         wait_for_all()
+
+    def _is_kept(self, score: float) -> bool:
+        if self.run.kept_step is not None:
+            return self.num_taken == self.run.kept_step
+        return score > self.outcome.best_score
 
     def _refuse_broken_step(self, figures: Tensor) -> None:
         """Raise FloatingPointError for the first step since the last check whose loss or gradient is not finite."""

@@ -145,10 +145,21 @@ def test_an_output_that_exists_is_replaced_only_by_force(store, model, tmp_path)
     assert out.read_text().startswith("seriesuid,")
 
 
-def test_without_a_model_the_message_says_how_to_train_one(store, tmp_path):
+def test_without_a_model_the_message_says_how_to_train_one(store, tmp_path, monkeypatch):
+    monkeypatch.setattr("lungpipe.shipped.SHIPPED_MODEL", "none")
     text = said(run("detect", store, "--out", tmp_path / "out.csv", code=2))
-    assert "lungpipe ships no model yet" in text
+    assert "this lungpipe has none in its package" in text
     assert "snakemake --cores 8" in text
+
+
+def test_the_model_in_the_package_is_used_without_another(store, model, tmp_path, monkeypatch):
+    shutil.copy(model, tmp_path / "detector.safetensors")
+    monkeypatch.setattr("lungpipe.shipped.SHIPPED_MODEL", str(tmp_path))
+    run("detect", store, "--out", tmp_path / "shipped.csv", "--device", "cpu", "--threads", 1)
+    detect(store, tmp_path / "file.csv", model)
+    detect(store, tmp_path / "folder.csv", tmp_path)
+    shipped = (tmp_path / "shipped.csv").read_bytes()
+    assert shipped == (tmp_path / "file.csv").read_bytes() == (tmp_path / "folder.csv").read_bytes()
 
 
 @pytest.mark.parametrize(

@@ -118,7 +118,8 @@ def test_bad_input_is_one_message_and_no_output(model, tmp_path, monkeypatch, wo
     assert sorted(path.name for path in tmp_path.iterdir()) == ["folder", "text.nii"]
 
 
-def test_without_a_model_the_message_says_how_to_train_one(chests, tmp_path):
+def test_without_a_model_the_message_says_how_to_train_one(chests, tmp_path, monkeypatch):
+    monkeypatch.setattr("lungpipe.shipped.SHIPPED_MODEL", "none")
     result = CliRunner().invoke(app, ["predict", str(chests[0]), "--out", str(tmp_path / "out")])
     assert result.exit_code == 2
-    assert "ships no model yet" in result.stderr
+    assert "this lungpipe has none in its package" in result.stderr

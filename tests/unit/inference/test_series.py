@@ -1,13 +1,22 @@
 """Detections of series: never on a scan that was seen, unless it is mined."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.inference.detector import Detector
-from lungpipe.inference.series import detect_series, mine_series, validation_candidates
+from lungpipe.inference.series import (
+    NO_FOLD,
+    detect_series,
+    join_candidates,
+    mine_series,
+    validation_candidates,
+)
 from lungpipe.tables import CANDIDATES
+from lungpipe.tables.contracts import ContractError
 
 
 @pytest.fixture
@@ -61,6 +70,25 @@ def test_mining_takes_the_series_that_were_learned_from_and_skips_the_rest(detec
     assert len(said) == 2
 
 
+def test_a_detector_of_all_series_mines_without_a_fold(detector, stores, said):
+    detector.card = replace(detector.card, fold=None)
+    table = mine_series(detector, stores, fold=None, margin_mm=2.0, on_done=said.append)
+    assert set(table["fold"]) == {NO_FOLD}
+    assert sorted(set(table["series_uid"])) == ["1.1", "1.2"]
+    with pytest.raises(LeakError, match="expected a model of fold 2, found a model without a fold"):
+        mine_series(detector, stores, fold=2, margin_mm=2.0, on_done=said.append)
+
+
+def test_candidates_of_several_folds_are_joined_and_refused_twice():
+    rows = [(f"{uid}#c0", uid, 0.0, 0.0, 0.0, 4.0, 0.5, 2) for uid in ("1.1", "1.2", "1.3")]
+    table = CANDIDATES.conform(pd.DataFrame(rows, columns=list(CANDIDATES.columns)))
+    joined = join_candidates([table[:1], CANDIDATES.empty(), table[1:]])
+    assert joined.equals(table)
+    assert join_candidates([]).equals(CANDIDATES.empty())
+    with pytest.raises(ContractError, match=r"expected one row for each .* found two"):
+        join_candidates([table, table[:1]])
+
+
 def test_nothing_found_is_a_valid_table(detector, write_store, said):
     lungless = write_store("1.3", np.full((8, 8, 8), -850), lungs=np.zeros((8, 8, 8)))
     table = detect_series(detector, {"1.3": lungless}, fold=2, margin_mm=2.0, on_done=said.append)
@@ -74,3 +102,4 @@ def test_thresholds_may_see_the_validation_series_alone(detector):
     mined = CANDIDATES.conform(pd.DataFrame(rows, columns=list(CANDIDATES.columns)))
     chosen = validation_candidates(detector.card, mined)
     assert (chosen["series_uid"].tolist(), chosen.index.tolist()) == (["1.2"], [0])
+    assert validation_candidates(detector.card, CANDIDATES.empty()).equals(CANDIDATES.empty())

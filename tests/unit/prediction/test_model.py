@@ -36,8 +36,9 @@ def test_a_model_knows_the_series_of_both_networks(tmp_path):
     assert [model.has_seen(uid) for uid in ("1.2", "1.3", "1.4")] == [True, True, False]
 
 
-def test_without_a_model_the_message_says_how_to_train_one():
-    with pytest.raises(ValueError, match="ships no model yet"):
+def test_without_a_model_the_message_says_how_to_train_one(monkeypatch):
+    monkeypatch.setattr("lungpipe.shipped.SHIPPED_MODEL", "none")
+    with pytest.raises(ValueError, match="model: expected a trained model, found none: this lungpipe has none in its"):
         load_model()
 
 

@@ -39,6 +39,7 @@ from lungpipe.tables import (
     write_table,
 )
 from lungpipe.training.detector import train_fold_detector
+from lungpipe.training.fold_choices import FoldChoices
 from lungpipe.training.fold_model import FoldTables, FoldVolumes
 from lungpipe.training.members import TrainingJob
 from lungpipe.training.scorer import read_findings, train_fold_scorer
@@ -57,6 +58,7 @@ SCORER = TrainedScorer(
     training=ScorerTraining(**LENGTH, num_members=2),
     inference=ScorerInference(),
 )
+CALIBRATION = {"malignancy_intercept": 0.2, "malignancy_slope": 1.5}
 SUBSETS = {"1.0": 0, "1.1": 1, "1.2": 2, "1.3": 3, "1.4": 0}
 """1.4 is a second scan of the patient of 1.2."""
 
@@ -134,6 +136,29 @@ def test_the_card_says_what_the_model_saw(cpu, paths, volumes, tmp_path, part):
     assert logged == [2 * (member + 1) for member in range(part.training.num_members)]
     assert sorted(set(trained.history["step"])) == logged
     assert sorted(set(trained.points["series_uid"])) == ["1.0", "1.2", "1.3"]
+
+
+@pytest.mark.parametrize("part", [DETECTOR, SCORER], ids=["detector", "scorer"])
+def test_a_model_of_all_series_keeps_the_step_that_the_folds_chose(cpu, paths, volumes, tmp_path, part):
+    part = part.model_copy(update={"training": part.training.model_copy(update={"num_steps": 3, "num_checks": 3})})
+    chosen = replace(job(cpu), fold=None, choices=FoldChoices(2, CALIBRATION))
+    tables = FoldTables.read(paths, None, 4)
+    if isinstance(part, TrainedDetector):
+        trained = train_fold_detector(part, tables, volumes, chosen, recipe="small")
+    else:
+        findings = read_findings(tables, "mean_gt_3", ratings=Path(paths["ratings"]), mined=Path(paths["mined"]))
+        trained = train_fold_scorer(part, tables, volumes, chosen, findings=findings, recipe="small")
+    card = trained.model.card
+    assert set(card.training_series) == {digest_of(uid) for uid in SUBSETS}
+    assert (card.fold, card.validation_series) == (None, ())
+    assert card.figures == ({} if card.role == "detector" else CALIBRATION)
+    assert card.best_steps == (2,) * part.training.num_members
+    assert set(card.patients) == {digest_of(patient) for patient in ("p0", "p1", "p2", "p3")}
+    assert sorted(set(trained.points["series_uid"])) == sorted(SUBSETS)
+    # no row of a series that is measured, too
+    assert len(trained.points) == len(trained.points.drop_duplicates())
+    with pytest.raises(LeakError, match="series that it never saw, found 1"):
+        card.refuse_seen(["1.1"])
 
 
 def test_a_scorer_learns_from_mined_candidates_and_labels(cpu, paths, volumes):

@@ -267,3 +267,23 @@ def test_the_feed_is_asked_for_the_steps_that_are_left(prepare, monkeypatch):
     arguments, _ = prepare()
     fit(*arguments[:4], run=arguments[4])
     assert asked == [(0, 8)]
+
+
+def test_a_kept_step_ends_the_training_with_the_weights_of_that_check(prepare):
+    part = ball_detector(num_steps=6, num_checks=3)
+    (network, feeds, objective, training, run), _ = prepare(part, kept_step=4)
+    # the first check is better, and is not kept
+    outcome = fit(network, feeds, Scores(objective, [0.9, 0.5]), training, run=run)
+    assert (outcome.best_step, outcome.best_score) == (4, 0.5)
+    assert sorted({step for step, _, _ in outcome.rows}) == [2, 4]
+    (other, feeds, objective, training, run), _ = prepare(part)
+    trainer = Trainer(other, feeds, objective, training, run=run)
+    for batch in feeds[0].stream(0, 4):
+        trainer._take(batch)
+    assert weights_of(network) == weights_of(trainer.average.network)
+
+
+def test_a_kept_step_without_a_check_is_refused(prepare):
+    (network, feeds, objective, training, run), _ = prepare(ball_detector(num_steps=6, num_checks=3), kept_step=5)
+    with pytest.raises(ValueError, match=r"kept step: expected one of .*2, 4, 6.*, found 5"):
+        fit(network, feeds, objective, training, run=run)

@@ -1,0 +1,65 @@
+"""A model as a folder: detector, scorer and model card, each file whole, with the study's figures on the cards."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from lungpipe.evaluation.evaluate_study import headline
+from lungpipe.evaluation.whole_scans import whole_scan_figures
+from lungpipe.export.model_card import CardFacts, model_card
+from lungpipe.models import Model, load_model, save_model
+from lungpipe.settings import ModelSettings
+from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE
+from lungpipe.tables import write_text
+
+CARD_FILE = "MODEL_CARD.md"
+MAX_BYTES = 20 * 2**20
+"""Largest size of the model files together: they are part of the Python package."""
+FIGURES_PREFIX = "cross_validated_"
+
+
+class BundleError(ValueError):
+    """A model that cannot be packed; the message names the file, what was expected and what was found."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Evidence:
+    """The evaluation of the study's folds: the summary in evaluation.json, and the table of whole scans."""
+
+    summary: Mapping[str, Any]
+    whole_scans: pd.DataFrame
+
+    def figures(self) -> dict[str, float]:
+        """Return the figures for the cards, each with FIGURES_PREFIX."""
+        figures = headline(dict(self.summary)) | whole_scan_figures(self.whole_scans)
+        return {f"{FIGURES_PREFIX}{name}": value for name, value in figures.items()}
+
+
+def write_bundle(models: Mapping[str, Path], folder: Path, about: ModelSettings, evidence: Evidence) -> None:
+    """Write detector.safetensors, scorer.safetensors (where there is one) and MODEL_CARD.md into `folder`.
+
+    `models` are the files of `detector` and, if there is one, `scorer`; their cards get the figures of the evidence.
+
+    Raises:
+        BundleError: a model of another role or of a fold, or models larger than MAX_BYTES together.
+    """
+    loaded = {role: _with_figures(role, path, evidence) for role, path in models.items()}
+    size = sum(Path(path).stat().st_size for path in models.values())
+    if size > MAX_BYTES:
+        raise BundleError(f"{folder}: expected at most {MAX_BYTES / 2**20:g} MiB, found {size / 2**20:.1f} MiB")
+    names = {"detector": DETECTOR_FILE, "scorer": SCORER_FILE}
+    for role, model in loaded.items():
+        save_model(Path(folder) / names[role], model)
+    facts = CardFacts(about, {role: model.card for role, model in loaded.items()}, evidence.summary)
+    write_text(Path(folder) / CARD_FILE, model_card(facts, evidence.whole_scans))
+
+
+def _with_figures(role: str, path: Path, evidence: Evidence) -> Model:
+    model = load_model(path)
+    if model.card.role != role or model.card.fold is not None:
+        found = f"{model.card.role} of {'all series' if model.card.fold is None else f'fold {model.card.fold}'}"
+        raise BundleError(f"{path}: expected a {role} of all series, found a {found}")
+    return replace(model, card=replace(model.card, figures={**model.card.figures, **evidence.figures()}))
