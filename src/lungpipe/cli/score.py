@@ -8,11 +8,6 @@ import typer
 
 from lungpipe.cli.errors import refusing
 
-NO_MODEL = (
-    "expected a scorer, found none: lungpipe ships no model yet; every study trains one for each of its folds "
-    "(snakemake --cores 8 writes results/phantom/flagship/fold0/scorer.safetensors)"
-)
-
 
 def register(app: typer.Typer) -> None:
     """Add the command."""
@@ -39,7 +34,10 @@ def score(
     out: Annotated[
         Path, typer.Option(help="CSV: the positions with probability, malignancy, and the expected ratings rating_*.")
     ],
-    model: Annotated[Path | None, typer.Option(help="A trained scorer (.safetensors).")] = None,
+    model: Annotated[
+        Path | None,
+        typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),
+    ] = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
     series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,
@@ -53,19 +51,18 @@ def score(
     """
     if out.exists() and not force:
         raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
-    if model is None:
-        raise typer.BadParameter(NO_MODEL, param_hint="--model")
 
     from lungpipe.evaluation.submission import read_positions, write_positions
     from lungpipe.patients.detect import Search, count_seen
     from lungpipe.patients.score import load_scorer, score_positions
     from lungpipe.services.job import share_of_cores
+    from lungpipe.shipped import require_shipped_model
 
     num_threads = threads or share_of_cores(os.cpu_count() or 1)
     say = _ignore if quiet else typer.echo
     with refusing(ValueError):
         table = read_positions(candidates)
-        scorer = load_scorer(model, device, num_threads)
+        scorer = load_scorer(model or require_shipped_model(), device, num_threads)
         # no lungs are needed
         search = Search(is_whole=True, series_uid=series, threads=num_threads)
         scored = score_positions(scorer, source, table, search, say=say, on_remark=_warn)

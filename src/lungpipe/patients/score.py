@@ -14,6 +14,7 @@ from lungpipe.models import load_model
 from lungpipe.models.hardware import name_hardware
 from lungpipe.patients.detect import Say, Search, is_dataset, list_dataset, open_scan
 from lungpipe.settings.recipe import TrainedScorer
+from lungpipe.shipped import SCORER_FILE
 from lungpipe.tables import CENTER_COLUMNS, CHARACTERISTICS
 from lungpipe.tables.errors import InputError
 from lungpipe.volumes.volume import Volume
@@ -37,14 +38,17 @@ class Scored:
 
 
 def load_scorer(path: Path, device: str, num_threads: int) -> Scorer:
-    """Return the scorer of a model file on the hardware that `name_hardware` finds, with its own inference settings.
+    """Return the scorer of a model file or of a model's folder, with its own inference settings.
+
+    The hardware is that of `name_hardware`.
 
     Raises:
         ValueError: no model, or no scorer; a device that this machine does not have.
         FileNotFoundError: no such file.
     """
     hardware = name_hardware(device, num_threads)
-    model = load_model(Path(path), expect_role="scorer")
+    path = Path(path) / SCORER_FILE if Path(path).is_dir() else Path(path)
+    model = load_model(path, expect_role="scorer")
     return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
 
 

@@ -157,7 +157,8 @@ def test_an_output_that_exists_is_replaced_only_by_force(scan, candidates, model
     assert out.read_text().startswith("seriesuid,")
 
 
-def test_without_a_model_the_message_says_how_to_train_one(scan, candidates, tmp_path):
+def test_without_a_model_the_message_says_how_to_train_one(scan, candidates, tmp_path, monkeypatch):
+    monkeypatch.setattr("lungpipe.shipped.SHIPPED_MODEL", "none")
     told = run("score", scan.header_path, "--candidates", candidates, "--out", tmp_path / "out.csv", code=2)
     assert "snakemake --cores 8" in " ".join(told.output.replace("│", " ").split())
 
