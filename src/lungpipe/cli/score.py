@@ -9,6 +9,12 @@ import typer
 from lungpipe.cli.errors import refusing
 
 
+ModelPath = Annotated[
+    Path | None,
+    typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),
+]
+
+
 def register(app: typer.Typer) -> None:
     """Add the command."""
     app.command("score")(score)
@@ -34,10 +40,7 @@ def score(
     out: Annotated[
         Path, typer.Option(help="CSV: the positions with probability, malignancy, and the expected ratings rating_*.")
     ],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),
-    ] = None,
+    model: ModelPath = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
     series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,

@@ -35,12 +35,10 @@ def points(*rows):
     return POINTS.conform(
         table.assign(
             kind=["nodule" if row[2] == 1 else "lung" for row in rows],
-            nodule_id=None,
             diameter_mm=[row[3] for row in rows],
             is_nodule=[row[2] for row in rows],
-            malignancy=np.nan,
-            is_crop=False,
             weight=[1.0 + row for row in range(len(rows))],
+            **{"nodule_id": None, "malignancy": np.nan, "is_crop": False},
         )
     )
 
