@@ -8,7 +8,6 @@ import typer
 
 from lungpipe.cli.errors import refusing
 
-
 ModelPath = Annotated[
     Path | None,
     typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),

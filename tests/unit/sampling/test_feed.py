@@ -38,8 +38,7 @@ def points(*rows):
             diameter_mm=[row[3] for row in rows],
             is_nodule=[row[2] for row in rows],
             weight=[1.0 + row for row in range(len(rows))],
-            **{"nodule_id": None, "malignancy": np.nan, "is_crop": False},
-        )
+        ).assign(nodule_id=None, malignancy=np.nan, is_crop=False)
     )
 
 
