@@ -117,7 +117,7 @@ CANDIDATES = Contract(
         "detector_score": Column(
             "float64", "detector's probability, 0 to 1; missing for given candidates", True, SHARE
         ),
-        "fold": _FOLD,
+        "fold": Column("int64", "fold whose detector found the candidate; -1: that of all series", limits=Limits(-1)),
     },
     ("candidate_id",),
 )
@@ -126,6 +126,7 @@ SCORED = Contract(
     "scored",
     {
         **CANDIDATES.columns,
+        "fold": _FOLD,
         "probability": Column("float64", "of being a nodule, after the scorer", limits=SHARE),
         "malignancy": Column(
             "float64", "probability of malignancy, given a nodule; missing without a scorer", True, SHARE

@@ -121,7 +121,8 @@ def test_models_of_folds_other_roles_and_large_models_are_refused(models, tmp_pa
     with pytest.raises(BundleError, match=r"b\.safetensors: expected a detector of all series, found a scorer of all"):
         write({"detector": models["scorer"]}, tmp_path / "out")
     model = load_model(models["detector"])
-    save_model(tmp_path / "fold.safetensors", Model(replace(model.card, fold=3), model.members))
+    of_fold = replace(model.card, fold=3, validation_series=model.card.training_series)
+    save_model(tmp_path / "fold.safetensors", Model(of_fold, model.members))
     with pytest.raises(BundleError, match=r"fold\.safetensors: expected a detector .* found a detector of fold 3"):
         write({"detector": tmp_path / "fold.safetensors"}, tmp_path / "out")
     monkeypatch.setattr("lungpipe.export.bundle.MAX_BYTES", 1000)

@@ -15,8 +15,7 @@ from lungpipe.inference.series import (
     mine_series,
     validation_candidates,
 )
-from lungpipe.tables import CANDIDATES
-from lungpipe.tables.contracts import ContractError
+from lungpipe.tables import CANDIDATES, ContractError
 
 
 @pytest.fixture
