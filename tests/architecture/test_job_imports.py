@@ -56,7 +56,7 @@ ALLOWED = {
     "train_detector": NETWORKS,
     "train_scorer": NETWORKS,
     "write_phantom": SETTINGS | {"scipy"},
-    "write_report": frozenset({"jinja2"}),
+    "write_report": SETTINGS | {"jinja2"},
 }
 """The watched libraries that each script may import; beside these, a job has numpy and pandas."""
 
