@@ -35,13 +35,21 @@ from lungpipe.settings.recipe import (
     ScorerInference,
     ScorerSampling,
     ScorerTraining,
+    SliceCnnSettings,
     SliceUNetSettings,
+    SliceVgg16Settings,
     TrainedDetector,
     TrainedScorer,
     UNetSettings,
 )
 from lungpipe.settings.recipe.detector import CenterObjectiveSettings, MaskObjectiveSettings
-from lungpipe.settings.recipe.scorer import RatingObjectiveSettings, ScoreObjectiveSettings
+from lungpipe.settings.recipe.scorer import (
+    RatingObjectiveSettings,
+    ScoreObjectiveSettings,
+    ScorerNetwork,
+    ScorerObjective,
+    SliceObjectiveSettings,
+)
 from lungpipe.training.fine_tune import finisher
 from lungpipe.training.members import TrainingJob, feed_plan, train_members
 
@@ -74,13 +82,14 @@ def make_detector(network: UNetSettings | SliceUNetSettings | CenterNetSettings)
 
 
 def make_scorer(
-    network: ResNetSettings | RatingNetSettings | Cnn3dSettings | BlockCnnSettings,
-    objective: ScoreObjectiveSettings | RatingObjectiveSettings = SCORES,
+    network: ScorerNetwork,
+    objective: ScorerObjective = SCORES,
     fine_tune: FineTuneSettings | None = None,
+    patch_size_vox: int = 20,
 ) -> TrainedScorer:
     return TrainedScorer(
         network=network,
-        sampling=ScorerSampling(patch_size_vox=20),
+        sampling=ScorerSampling(patch_size_vox=patch_size_vox),
         training=ScorerTraining(**SCHEDULE, objective=objective, fine_tune=fine_tune),
         inference=ScorerInference(),
     )
@@ -96,6 +105,14 @@ PARTS = {
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
     "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),
     "cnn3d": make_scorer(Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS)),
+    "slice_cnn": make_scorer(
+        SliceCnnSettings(channels=(3, 4, 5), hidden=8, num_planes=3), SliceObjectiveSettings(), patch_size_vox=32
+    ),
+    "slice_vgg16": make_scorer(
+        SliceVgg16Settings(channels=(4, 4, 6, 6, 8), hidden=16, aggregate="maximum", dropout=0.1),
+        SliceObjectiveSettings(),
+        patch_size_vox=32,
+    ),
     "block_cnn": make_scorer(BlockCnnSettings(channels=(4, 5, 6)), fine_tune=FineTuneSettings()),
 }
 

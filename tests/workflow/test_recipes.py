@@ -11,7 +11,10 @@ DETECTED = GIVEN - {"select_candidates"} | {"train_detector", "mine_candidates",
 RULES = {
     "book": DETECTED,
     "cnn3d": GIVEN,
+    "slice2d": GIVEN,
+    "slice2d_vgg16": GIVEN,
 }
+SLOW = {"slice2d_vgg16"}
 DELTA = """
 recipe: {recipe}
 folds: [0]
@@ -23,7 +26,9 @@ tracking: {{is_enabled: false}}
 """
 
 
-@pytest.mark.parametrize("recipe", RULES)
+@pytest.mark.parametrize(
+    "recipe", [pytest.param(name, marks=pytest.mark.slow) if name in SLOW else name for name in RULES]
+)
 def test_a_recipe_runs_from_the_volumes_to_the_evaluation(copy, recipe):
     answer = copy.snakemake(delta=copy.delta(DELTA.format(recipe=recipe)))
     assert {job.rule for job in answer.jobs} == RULES[recipe]

@@ -15,7 +15,7 @@ from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.session import TrackingSession
-from lungpipe.settings import SettingsError, load_study
+from lungpipe.settings import SettingsError, load_study, weights_files
 from lungpipe.preparation.memory import list_refused
 from lungpipe.preparation.raw_files import unchanged_files
 
@@ -27,6 +27,7 @@ try:
         RAW.require_masks()
     if STUDY.detector.kind == "given":
         RAW.require_candidates()
+    WEIGHTS = weights_files(STUDY)
 except (SettingsError, DatasetError) as error:
     raise WorkflowError(str(error)) from None
 

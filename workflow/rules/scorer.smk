@@ -10,6 +10,7 @@ if STUDY.scorer.kind == "trained":
             nodules=f"{D}/targets/nodules.parquet",
             ratings=f"{D}/targets/ratings.parquet",
             exclusions=f"{D}/targets/exclusions.parquet",
+            weights=WEIGHTS,
         output:
             model=f"{R}/fold{{fold}}/scorer.safetensors",
             history=f"{R}/fold{{fold}}/scorer_history.parquet",

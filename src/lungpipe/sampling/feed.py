@@ -91,11 +91,18 @@ class Feed:
         return self._ahead(partial(self.batch, step) for step in range(first_step, last_step))
 
     def fixed_batches(self, batch_size: int) -> Iterator[Batch]:
-        """Yield every point once, in order, with a centred window and without draws; equal in every process."""
+        """Yield every point once, in order, without draws; equal in every process.
+
+        Windows are centred, or shifted by offsets that depend on the rows alone (`plan.is_shifted`).
+        """
         middle = self.plan.max_offset_vox
         rows = np.arange(len(self), dtype=np.int64)
-        parts = (rows[first : first + batch_size] for first in range(0, len(rows), batch_size))
-        return self._ahead(partial(self._cut, part, np.full((len(part), 3), middle), {}) for part in parts)
+        starts = np.full((len(rows), 3), middle)
+        if self.plan.is_shifted:
+            # not the plan's seed: the checks of all members are measured on the same windows
+            starts = np.random.default_rng(0).integers(0, 2 * middle + 1, starts.shape)
+        parts = (slice(first, first + batch_size) for first in range(0, len(rows), batch_size))
+        return self._ahead(partial(self._cut, rows[part], starts[part], {}) for part in parts)
 
     def close(self) -> None:
         """End the threads and drop batches that were not used."""

@@ -16,7 +16,8 @@ class FeedPlan:
     from points outside nodules. In a dataset of crops and whole scans `whole_scan_fraction` of a batch is drawn from
     the points of whole scans outside nodules. Process `rank` of `world_size` gets every world_size-th window. Without
     `augmentation` a batch has no draws. `cache_bytes` bounds the blocks that are kept in memory. `is_pinned` puts
-    batches into page-locked memory, for CUDA.
+    batches into page-locked memory, for CUDA. `is_shifted` shifts the windows of validation as those of training, by
+    draws that depend on the rows alone.
     """
 
     patch_size_vox: int
@@ -35,6 +36,7 @@ class FeedPlan:
     cache_bytes: int = 2**31
     num_threads: int = 1
     is_pinned: bool = False
+    is_shifted: bool = False
 
     @property
     def window_vox(self) -> int:

@@ -1,6 +1,6 @@
 """Typed settings, from which schema, default config and configuration page are generated."""
 
-from lungpipe.settings.load import SettingsError, load_study
+from lungpipe.settings.load import SettingsError, load_study, weights_files
 from lungpipe.settings.recipe import RecipeSettings
 from lungpipe.settings.study import (
     ComputeSettings,
@@ -27,4 +27,5 @@ __all__ = [
     "StudySettings",
     "TrackingSettings",
     "load_study",
+    "weights_files",
 ]

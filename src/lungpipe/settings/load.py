@@ -49,6 +49,21 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
     return study
 
 
+def weights_files(study: StudySettings) -> list[str]:
+    """Return the file of weights from which the scorer's training starts; none for a network trained from scratch.
+
+    Raises:
+        SettingsError: no such file.
+    """
+    network = getattr(study.scorer, "network", None)
+    path = getattr(network, "weights_path", None)
+    if path is None:
+        return []
+    if not Path(path).is_file():
+        raise SettingsError(f"scorer.network.weights_path: expected a file of weights, found no file {path}")
+    return [str(path)]
+
+
 def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
     """Return the sections of `recipes/<name>.yaml`; raises SettingsError where it is absent or incomplete."""
     path = recipes_dir / f"{name}.yaml"

@@ -21,6 +21,7 @@ from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.tables import HISTORY
 from lungpipe.training.augment import margin_for
 from lungpipe.training.distributed import processes
+from lungpipe.training.first_weights import start_weights
 from lungpipe.training.fold_choices import FoldChoices
 from lungpipe.training.objective import Objective
 from lungpipe.training.run import Log, Outcome, Say, TrainingRun, ignore_line
@@ -129,6 +130,7 @@ def train_members(
         seed = job.member_seed(member)
         torch.manual_seed(seed)
         network = build_network(part.network)
+        start_weights(network, part.network, job.say)
         feeds = open_feeds(material, replace(plan, seed=seed))
         first = member * part.training.total_steps
         run = TrainingRun(

@@ -84,7 +84,9 @@ def train_scorer(
             f"among {num_points} points, {len(validation.points)} for validation"
         )
     plan = feed_plan(part, job, spacing_zyx_mm, rest="others")
-    trained = train_members(part, material, job, plan, finish=finisher(part, material, job, plan))
+    # a localiser is measured on nodules that are not in the middle
+    checked = replace(plan, is_shifted="place" in part.network.heads)
+    trained = train_members(part, material, job, checked, finish=finisher(part, material, job, plan))
     if job.choices is not None:
         return replace(trained, figures=job.choices.figures)
     return replace(

@@ -11,6 +11,7 @@ from lungpipe.settings.recipe import (
     CenterNetSettings,
     Cnn3dSettings,
     ResNetSettings,
+    SliceCnnSettings,
     SliceUNetSettings,
     UNetSettings,
 )
@@ -26,6 +27,8 @@ SETTINGS = {
     "adding center_net": CenterNetSettings(channels=(4, 6, 8), output_stride=2, skips="add"),
     "resnet": ResNetSettings(channels=(2, 3), windows_hu=WINDOWS),
     "cnn3d": Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS),
+    "slice_cnn": SliceCnnSettings(channels=(3, 4, 5), hidden=8, windows_hu=WINDOWS),
+    "slice_cnn, three planes": SliceCnnSettings(channels=(3, 4, 5), hidden=8, num_planes=3, aggregate="maximum"),
     "block_cnn": BlockCnnSettings(channels=(4, 5, 6), windows_hu=WINDOWS),
     "block_cnn, two blocks": BlockCnnSettings(channels=(4, 5), tuned_blocks=2),
     "block_cnn, dense layer": BlockCnnSettings(channels=(4, 5), tuned_blocks=0),
@@ -58,6 +61,8 @@ def test_the_heads_are_those_of_the_settings(settings):
     }
     coarse = 16 // getattr(settings, "output_stride", 1)
     shapes |= {name: (3, n, coarse, coarse, coarse) for name, n in (("heatmap", 1), ("offset", 3), ("diameter", 1))}
+    if "place" in settings.heads:
+        shapes |= {"place": (3, 2), "diameter": (3,)}
     assert {name: tuple(output.shape) for name, output in outputs.items()} == {name: shapes[name] for name in outputs}
 
 
@@ -124,7 +129,7 @@ def test_sides_that_do_not_divide_are_refused(kind):
             network(torch.zeros(1, 1, *sides))
 
 
-@pytest.mark.parametrize("kind", ["resnet", "cnn3d", "block_cnn"])
+@pytest.mark.parametrize("kind", ["resnet", "cnn3d", "block_cnn", "slice_cnn"])
 @pytest.mark.parametrize("side", [9, 24, 33])
 def test_scorers_take_patches_of_any_side(kind, side):
     outputs = build(SETTINGS[kind]).eval()(random_hu(batch_size=2, side=side))

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from lungpipe.settings import ConfigSettings, SettingsError, load_study
-from lungpipe.settings.load import RECIPE_SECTIONS, expand_variables, overlay, read_recipe
+from lungpipe.settings.load import RECIPE_SECTIONS, expand_variables, overlay, read_recipe, weights_files
 from lungpipe.settings.recipe import GivenCandidates
 
 
@@ -185,3 +185,25 @@ def test_whole_scans_need_tables_and_a_dataset_of_files(recipes, monkeypatch):
         load_study(config, recipes)
     with pytest.raises(SettingsError, match=r"dataset\.whole_scans: expected none for .*'phantom', found 1"):
         load_study({"dataset": {"whole_scans": {"1.2": "a"}, "whole_scan_tables": "b"}}, recipes)
+
+
+def test_a_file_of_first_weights_has_to_be_there(recipes, tmp_path):
+    network = {"kind": "slice_vgg16", "weights_path": str(tmp_path / "vgg16.pth")}
+
+    full = {"windows_hu": [[-1000, 400]], "normalisation": "zero_one", "num_planes": 1, "slices_per_plane": 1}
+    full |= {"slice_step_vox": 1, "aggregate": "mean", "dropout": 0.5, "channels": [64, 128, 256, 512, 512]}
+    full |= {"hidden": 8, "frozen_blocks": 0}
+    objective = {"kind": "slices", "malignancy_weight": 0.5, "place_weight": 1.0, "diameter_weight": 1.0}
+
+    def edit(content):
+        content["scorer"]["network"] = full | network
+        content["scorer"]["training"]["objective"] = objective
+
+    change(recipes, edit)
+    study = load_study({"recipe": "odd"}, recipes)
+    expected = r"scorer\.network\.weights_path: expected a file of weights, found no file .*vgg16\.pth"
+    with pytest.raises(SettingsError, match=expected):
+        weights_files(study)
+    (tmp_path / "vgg16.pth").write_bytes(b"weights")
+    assert weights_files(study) == [str(tmp_path / "vgg16.pth")]
+    assert weights_files(load_study({}, recipes)) == []

@@ -21,7 +21,7 @@ def root(request):
 
 def recipe_names(root):
     names = sorted(path.stem for path in (root / "recipes").glob("*.yaml"))
-    assert {"book", "centernet", "cnn3d", "flagship", "patch48"} <= set(names)
+    assert {"book", "centernet", "cnn3d", "flagship", "patch48", "slice2d", "slice2d_vgg16"} <= set(names)
     return names
 
 
@@ -140,6 +140,18 @@ def with_small_networks(content):
             put("scorer", "network", value={"kind": "block_cnn", "channels": [4], "tuned_blocks": 2}),
             "scorer.network.tuned_blocks: expected at most the 1 blocks of channels, found 2",
         ),
+        (
+            put("scorer", "network", value={"kind": "slice_cnn", "slices_per_plane": 2}),
+            "scorer.network.slices_per_plane: expected an odd number, found 2",
+        ),
+        (
+            put("scorer", "network", value={"kind": "slice_cnn", "slices_per_plane": 5, "slice_step_vox": 16}),
+            "scorer.sampling.patch_size_vox: expected at least 65 for the network slice_cnn, found 48",
+        ),
+        (
+            put("scorer", "network", value={"kind": "slice_vgg16", "frozen_blocks": 2}),
+            "scorer.network.frozen_blocks: expected 0 without weights_path, found 2",
+        ),
         (put("detector", "network", "channels", value=[0]), "detector.network.channels.0: .* found 0"),
         (put("detector", "network", "chanels", value=[4]), "unknown key 'detector.network.chanels'"),
         (
@@ -148,7 +160,8 @@ def with_small_networks(content):
         ),
         (
             drop("scorer", "network", "kind"),
-            "scorer.network.kind: expected one of resnet, rating_net, cnn3d, block_cnn, found none",
+            "scorer.network.kind: expected one of resnet, rating_net, cnn3d, block_cnn, slice_cnn, "
+            "slice_vgg16, found none",
         ),
         (put("scorer", "kind", value="best"), "scorer.kind: expected one of trained, unchanged, found 'best'"),
         (put("scorer", value={"kind": "unchanged", "network": 1}), "unknown key 'scorer.network'"),

@@ -32,6 +32,7 @@ from lungpipe.settings.recipe.scorer import (
     TrainedScorer,
     UnchangedScores,
 )
+from lungpipe.settings.recipe.slice_networks import SliceCnnSettings, SliceVgg16Settings
 from lungpipe.settings.recipe.training import AugmentationSettings, TrainingSettings
 
 __all__ = [
@@ -57,7 +58,9 @@ __all__ = [
     "ScorerSampling",
     "ScorerSettings",
     "ScorerTraining",
+    "SliceCnnSettings",
     "SliceUNetSettings",
+    "SliceVgg16Settings",
     "TrainedDetector",
     "TrainedScorer",
     "TrainingSettings",

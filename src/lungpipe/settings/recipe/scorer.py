@@ -6,10 +6,12 @@ from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
 from lungpipe.settings.recipe.networks import BlockCnnSettings, Cnn3dSettings, RatingNetSettings, ResNetSettings
+from lungpipe.settings.recipe.slice_networks import SliceCnnSettings, SliceVgg16Settings
 from lungpipe.settings.recipe.training import TrainingSettings
 
 ScorerNetwork = Annotated[
-    ResNetSettings | RatingNetSettings | Cnn3dSettings | BlockCnnSettings, Field(discriminator="kind")
+    ResNetSettings | RatingNetSettings | Cnn3dSettings | BlockCnnSettings | SliceCnnSettings | SliceVgg16Settings,
+    Field(discriminator="kind"),
 ]
 NumViews = Literal[1, 2, 4, 8, 16, 24, 48]
 
@@ -59,7 +61,25 @@ class RatingObjectiveSettings(Settings):
     """weigh each nodule by the share of readers who rated it"""
 
 
-ScorerObjective = Annotated[ScoreObjectiveSettings | RatingObjectiveSettings, Field(discriminator="kind")]
+class SliceObjectiveSettings(Settings):
+    """Cross-entropy of nodule or not and of malignancy, and L1 of the localiser's place and log diameter."""
+
+    builds: ClassVar[str] = "lungpipe.training.slice_objective:SliceObjective"
+    needs: ClassVar[frozenset[str]] = frozenset({"nodule", "malignancy", "place", "diameter"})
+
+    kind: Literal["slices"] = "slices"
+    """cross-entropy of nodule and malignancy, and errors of place and diameter"""
+    malignancy_weight: float = Field(default=0.5, ge=0)
+    """weight of the malignancy loss relative to the nodule loss"""
+    place_weight: float = Field(default=1.0, ge=0)
+    """weight of the mean error of y and x; an error of 10 voxels has a loss of 1"""
+    diameter_weight: float = Field(default=1.0, ge=0)
+    """weight of the error of the log diameter"""
+
+
+ScorerObjective = Annotated[
+    ScoreObjectiveSettings | RatingObjectiveSettings | SliceObjectiveSettings, Field(discriminator="kind")
+]
 
 
 class FineTuneSettings(Settings):
