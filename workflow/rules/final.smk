@@ -85,6 +85,7 @@ if STUDY.detector.kind == "trained":
                 nodules=f"{D}/targets/nodules.parquet",
                 ratings=f"{D}/targets/ratings.parquet",
                 exclusions=f"{D}/targets/exclusions.parquet",
+                weights=WEIGHTS,
             output:
                 model=f"{R}/final/scorer.safetensors",
                 history=f"{R}/final/scorer_history.parquet",
