@@ -30,17 +30,18 @@ def model_card(facts: CardFacts, whole_scans: pd.DataFrame) -> str:
     """Return the page; `whole_scans` is the table of `evaluation.whole_scans`, empty without such scans."""
     about = facts.about
     sections = {
-        "Training data": [about.data, *_seen_lines(facts)],
-        "What it never saw": [about.unseen],
+        "Training data": [about.data or None, *_seen_lines(facts)],
+        "What it never saw": [about.unseen or None],
         "Cross-validated figures": [*_figure_lines(facts)],
         "Whole scans": [*_whole_lines(whole_scans)],
         "Training": [*_training_lines(facts)],
-        "Limits": [about.limits, RATINGS_NOT_CANCER],
-        "Licence and attribution": [about.licence],
+        "Limits": [about.limits or None, RATINGS_NOT_CANCER],
+        "Licence and attribution": [about.licence or None],
     }
     lines = [f"# {about.name}", "", f"**{RESEARCH_ONLY}**", "", *_use_lines(facts)]
     for title, content in sections.items():
-        if filled := [line for line in content if line]:
+        # a blank line is kept: Markdown ends a paragraph with it
+        if filled := [line for line in content if line is not None]:
             lines += ["", f"## {title}", "", *filled]
     return "\n".join(lines) + "\n"
 

@@ -101,6 +101,9 @@ def test_the_card_has_the_facts_and_no_identifier(models, tmp_path):
     assert "secret" not in text
     assert "1.7" not in text
     assert "\n\n\n" not in text
+    # Markdown needs a blank line before a table
+    lines = text.splitlines()
+    assert all(lines[row - 2] == "" for row, line in enumerate(lines) if line.startswith("|---"))
 
 
 def test_sections_without_content_are_left_out(models, tmp_path):
