@@ -29,7 +29,7 @@ class CardFacts:
 def model_card(facts: CardFacts, whole_scans: pd.DataFrame) -> str:
     """Return the page; `whole_scans` is the table of `evaluation.whole_scans`, empty without such scans."""
     about = facts.about
-    sections = {
+    sections: dict[str, list[str | None]] = {
         "Training data": [about.data or None, *_seen_lines(facts)],
         "What it never saw": [about.unseen or None],
         "Cross-validated figures": [*_figure_lines(facts)],
