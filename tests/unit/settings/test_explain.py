@@ -35,8 +35,8 @@ MESSAGES = {
     ),
     "a name of a shared folder": (
         {"name": "volumes"},
-        "config: name: expected none of the dataset's folders (raw, targets, volumes, logs, benchmarks, tracking), "
-        "found one",
+        "config: name: expected none of the dataset's folders (raw, whole_scans, targets, volumes, logs, "
+        "benchmarks, tracking), found one",
     ),
 }
 
