@@ -11,7 +11,7 @@ import pytest
         ("detectorr: {}", "config: unknown key 'detectorr'"),
         ("scale: {detector: {steps: 3}}", "config: unknown key 'scale.detector.steps'"),
         ("folds: [0, 4]", "folds: expected different numbers from 0 to 3, found [0, 4]"),
-        ("recipe: nothing", "recipe: expected one of centernet, flagship"),
+        ("recipe: nothing", "recipe: expected one of book, centernet, cnn3d, flagship"),
         (
             "dataset: {kind: luna16, root: not/here}",
             "not/here: expected the dataset's folder, found none",

@@ -37,9 +37,9 @@ def study_of(root, num_subsets=3, lidc_xml=None):
 
 
 def phantom_study(results_dir, seed=1, root=None):
-    small = PhantomSettings(scans_per_subset=2)
+    small = PhantomSettings(scans_per_subset=2, seed=seed)
     dataset = DatasetSettings(num_subsets=3, phantom=small, root=root)
-    return ConfigSettings(results_dir=str(results_dir), seed=seed, dataset=dataset, folds=(0,))
+    return ConfigSettings(results_dir=str(results_dir), dataset=dataset, folds=(0,))
 
 
 def test_existing_files_are_found_by_subset(luna16):

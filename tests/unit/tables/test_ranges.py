@@ -94,7 +94,7 @@ def test_values_on_the_limits_are_allowed(name):
         ("exclusions", "diameter_mm", -2.0, "at least -1"),
         ("candidates", "diameter_mm", -5.0, "a value above 0"),
         ("candidates", "detector_score", 1.01, "0 to 1"),
-        ("candidates", "fold", -1, "at least 0"),
+        ("candidates", "fold", -2, "at least -1"),
         ("scored", "probability", 1.5, "0 to 1"),
         ("scored", "probability", -0.1, "0 to 1"),
         ("scored", "malignancy", 3.0, "0 to 1"),
