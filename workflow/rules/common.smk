@@ -44,6 +44,14 @@ SUBSETS = list(range(STUDY.dataset.num_subsets))
 # GPUs of a network job, for a cluster and for `--resources gpu=1` on one machine
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
+# folds share the granted cores: several with a thread each are faster than one after the other with all. With a limit of
+# GPUs the folds wait for each other anyway
+FOLD_THREADS = STUDY.compute.num_threads
+if workflow.resource_settings.cores and "gpu" not in workflow.global_resources:
+    FOLD_THREADS = min(
+        FOLD_THREADS, max(1, workflow.resource_settings.cores // len(STUDY.folds))
+    )
+
 # settings of the preprocessing that change no volume: machines, memory, and the handling of failures
 SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
 WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)

@@ -19,7 +19,7 @@ if STUDY.detector.kind == "trained":
             f"{R}/benchmarks/train_detector/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: STUDY.compute.num_threads
+        threads: FOLD_THREADS
         resources:
             gpu=GPUS,
         params:

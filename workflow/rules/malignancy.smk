@@ -15,7 +15,7 @@ if STUDY.scorer.kind == "trained":
             f"{R}/benchmarks/rate_nodules/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: STUDY.compute.num_threads
+        threads: FOLD_THREADS
         resources:
             gpu=GPUS,
         params:

@@ -21,7 +21,7 @@ if STUDY.scorer.kind == "trained":
             f"{R}/benchmarks/train_scorer/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: STUDY.compute.num_threads
+        threads: FOLD_THREADS
         resources:
             gpu=GPUS,
         params:
@@ -57,7 +57,7 @@ if STUDY.scorer.kind == "trained":
             f"{R}/benchmarks/score_candidates/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: STUDY.compute.num_threads
+        threads: FOLD_THREADS
         resources:
             gpu=GPUS,
         params:

@@ -114,7 +114,7 @@ class ComputeSettings(Settings):
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     """`auto` uses bfloat16 if the hardware multiplies bfloat16 natively (CUDA, AMX, AVX512-BF16)"""
     num_threads: PositiveInt = 4
-    """cores that Snakemake reserves for a training or inference job"""
+    """largest number of cores that Snakemake reserves for a training or inference job; the folds share the cores"""
 
 
 class TrainingScale(Settings):
