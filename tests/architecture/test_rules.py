@@ -106,13 +106,13 @@ def test_every_reader_that_preparation_does_not_use_is_left_out_of_its_fingerpri
 def test_a_rule_that_trains_or_applies_a_part_names_the_code_of_its_settings(rules) -> None:
     found = {rule.name: built(rule) for rule in rules if built(rule)}
     assert found == {
-        "train_detector": ["STUDY.detector.network", "STUDY.detector.training.objective"],
+        "train_detector": ["STUDY.detector.network", "STUDY.detector.training.objective", "*searches()"],
         "mine_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
         "detect_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
         "train_scorer": ["STUDY.scorer.network", "STUDY.scorer.training.objective"],
         "score_candidates": ["STUDY.scorer.network"],
         "rate_nodules": ["STUDY.scorer.network"],
-        "train_final_detector": ["STUDY.detector.network", "STUDY.detector.training.objective"],
+        "train_final_detector": ["STUDY.detector.network", "STUDY.detector.training.objective", "*searches()"],
         "mine_final_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
         "train_final_scorer": ["STUDY.scorer.network", "STUDY.scorer.training.objective"],
     }

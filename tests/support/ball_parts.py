@@ -23,6 +23,14 @@ def ball_detector(network: dict[str, Any] | None = None, **training: Any) -> Tra
     )
 
 
+def searching_detector(num_rounds: int = 1, *, hard: dict[str, Any] | None = None, **training: Any) -> TrainedDetector:
+    """Return a tiny centre network that searches for false positives, of which it has many: all peaks count."""
+    chosen = {"num_rounds": num_rounds, "min_probability": 0.0, **(hard or {})}
+    part = ball_detector({"kind": "center_net", "output_stride": 2}, hard_negatives=chosen, **training)
+    inference = part.inference.model_dump() | {"decode": {"kind": "peaks", "threshold": 0.0}}
+    return TrainedDetector.model_validate({**part.model_dump(), "inference": inference})
+
+
 def ball_scorer(**training: Any) -> TrainedScorer:
     """Return a tiny ResNet scorer with dropout; `training` changes its settings."""
     return TrainedScorer.model_validate(

@@ -93,6 +93,18 @@ def built(*settings):
     return [one.builds for one in settings]
 
 
+def searches():
+    """The settings whose code searches training volumes for false positives; none for a recipe without a search."""
+    detector = STUDY.detector
+    is_searching = detector.training.hard_negatives.num_rounds > 0
+    return [detector.training.hard_negatives, detector.inference.decode] if is_searching else []
+
+
+def searched():
+    """The inference settings that a training depends on: those of its searches for false positives."""
+    return applied(STUDY.detector) if searches() else None
+
+
 def unrecorded(value):
     """A param of a job whose change does not rerun the job.
 

@@ -25,7 +25,8 @@ if STUDY.detector.kind == "trained":
         params:
             run=f"{R}/tracking/run.json",
             code=code_of(
-                "train_detector", *built(STUDY.detector.network, STUDY.detector.training.objective)
+                "train_detector",
+                *built(STUDY.detector.network, STUDY.detector.training.objective, *searches()),
             ),
             seed=STUDY.seed,
             num_subsets=STUDY.dataset.num_subsets,
@@ -33,6 +34,7 @@ if STUDY.detector.kind == "trained":
             precision=STUDY.compute.precision,
             recipe=STUDY.recipe,
             settings=learned(STUDY.detector),
+            search=searched(),
             inference=unrecorded(STUDY.detector.inference.model_dump(mode="json")),
             device=unrecorded(STUDY.compute.device),
         script:

@@ -31,7 +31,7 @@ if STUDY.detector.kind == "trained":
             run=f"{R}/tracking/run.json",
             code=code_of(
                 "train_final_detector",
-                *built(STUDY.detector.network, STUDY.detector.training.objective),
+                *built(STUDY.detector.network, STUDY.detector.training.objective, *searches()),
             ),
             seed=STUDY.seed,
             num_subsets=STUDY.dataset.num_subsets,
@@ -39,6 +39,7 @@ if STUDY.detector.kind == "trained":
             precision=STUDY.compute.precision,
             recipe=STUDY.recipe,
             settings=learned(STUDY.detector),
+            search=searched(),
             inference=unrecorded(STUDY.detector.inference.model_dump(mode="json")),
             device=unrecorded(STUDY.compute.device),
         script:

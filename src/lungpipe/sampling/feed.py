@@ -19,7 +19,7 @@ from lungpipe.sampling.blocks import BlockCache, VolumeShelf
 from lungpipe.sampling.draws import draw_augmentation
 from lungpipe.sampling.near import list_near
 from lungpipe.sampling.plan import FeedPlan
-from lungpipe.sampling.pools import Pools
+from lungpipe.sampling.pools import HARD, Pools
 from lungpipe.tables import CENTER_COLUMNS, POINTS
 from lungpipe.volumes.store import VolumeError
 
@@ -58,19 +58,38 @@ class Feed:
         if plan.mask == "annotated" and masks is None:
             raise ValueError("sampling.mask: expected 'sphere' for a dataset without nodule masks, found 'annotated'")
         self.plan, self.waited_seconds = plan, 0.0
-        points = POINTS.conform(points)
-        self._series = points["series_uid"].to_numpy(dtype=object)
-        self._labels = {name: points[name].to_numpy(np.float32) for name in LABELS} | dict(labels or {})
-        self._weight = points["weight"].to_numpy(np.float32)
+        self._findings, self._further_labels = findings, dict(labels or {})
         self._shelf = VolumeShelf(volumes)
+        self._set_points(POINTS.conform(points))
         self.spacing_zyx_mm = self._one_spacing()
-        self._place_blocks(points, findings)
-        self._pools = Pools.of(points, plan)
         self._blocks, self._mask_blocks = self._open_caches(masks)
         self._threads = ThreadPoolExecutor(max(plan.num_threads, 1), thread_name_prefix="feed")
 
     def __len__(self) -> int:
         return len(self._series)
+
+    def add_hard(self, positions: pd.DataFrame) -> None:
+        """Add points outside nodules at positions (series_uid, center_*_mm) of false positives; no stream may be open.
+
+        Raises:
+            ValueError: a feed with further labels, which false positives do not have.
+        """
+        if not len(positions):
+            return
+        if self._further_labels:
+            raise ValueError(f"feed: expected no further labels, found {', '.join(self._further_labels)}")
+        crop_of = self._points.groupby("series_uid")["is_crop"].first()
+        added = positions.assign(kind=HARD, is_nodule=0.0, weight=1.0, is_crop=positions["series_uid"].map(crop_of))
+        missing = dict.fromkeys(("diameter_mm", "malignancy"), np.nan) | {"nodule_id": None}
+        self._set_points(pd.concat([self._points, POINTS.conform(added.assign(**missing))], ignore_index=True))
+
+    def _set_points(self, points: pd.DataFrame) -> None:
+        self._points = points
+        self._series = points["series_uid"].to_numpy(dtype=object)
+        self._labels = {name: points[name].to_numpy(np.float32) for name in LABELS} | self._further_labels
+        self._weight = points["weight"].to_numpy(np.float32)
+        self._place_blocks(points, self._findings)
+        self._pools = Pools.of(points, self.plan)
 
     def batch(self, step: int) -> Batch:
         """Return this process's windows of a step: a function of seed and step alone.

@@ -14,7 +14,8 @@ class FeedPlan:
     along each axis. `nodule_fraction` of a batch (`batch_size` windows, over all processes) is drawn from the points
     inside nodules, in proportion to diameter ** -small_nodule_power; the others from all points, or (`rest="others"`)
     from points outside nodules. In a dataset of crops and whole scans `whole_scan_fraction` of a batch is drawn from
-    the points of whole scans outside nodules. Process `rank` of `world_size` gets every world_size-th window. Without
+    the points of whole scans outside nodules. `hard_fraction` is drawn from false positives of the network itself, once
+    `Feed.add_hard` was called with some. Process `rank` of `world_size` gets every world_size-th window. Without
     `augmentation` a batch has no draws. `cache_bytes` bounds the blocks that are kept in memory. `is_pinned` puts
     batches into page-locked memory, for CUDA. `is_shifted` shifts the windows of validation as those of training, by
     draws that depend on the rows alone.
@@ -28,6 +29,7 @@ class FeedPlan:
     nodule_fraction: float = 0.5
     small_nodule_power: float = 0.0
     whole_scan_fraction: float = 0.0
+    hard_fraction: float = 0.0
     rest: Literal["all", "others"] = "all"
     mask: Literal["sphere", "annotated"] = "sphere"
     augmentation: AugmentationSettings | None = None

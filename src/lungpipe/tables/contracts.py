@@ -174,7 +174,7 @@ POINTS = Contract(
     {
         "series_uid": _SERIES,
         **_CENTER,
-        "kind": Column("string", "why the point is there: nodule, lung (random) or candidate"),
+        "kind": Column("string", "why the point is there: nodule, lung (random), candidate or hard (a false positive)"),
         "nodule_id": Column("string", "the nodule around the point; missing outside nodules", True),
         "diameter_mm": Column("float64", "of the nodule around the point, mm; missing outside nodules", True, POSITIVE),
         "is_nodule": Column("float64", "1 inside a nodule, 0 not; missing on an excluded finding", True, SHARE),

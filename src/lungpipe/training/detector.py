@@ -72,6 +72,7 @@ def train_detector(
         spacing_zyx_mm,
         small_nodule_power=part.sampling.small_nodule_power,
         mask=part.sampling.mask,
+        hard_fraction=part.training.hard_negatives.batch_fraction,
     )
     return train_members(part, material, job, plan)
 

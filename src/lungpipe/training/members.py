@@ -23,6 +23,7 @@ from lungpipe.training.augment import margin_for
 from lungpipe.training.distributed import processes
 from lungpipe.training.first_weights import start_weights
 from lungpipe.training.fold_choices import FoldChoices
+from lungpipe.training.hard_negatives import Mining, plan_mining
 from lungpipe.training.objective import Objective
 from lungpipe.training.run import Log, Outcome, Say, TrainingRun, ignore_line
 from lungpipe.training.step import seed_of
@@ -142,6 +143,7 @@ def train_members(
             identity=identity_of(part, job, seed),
             say=job.say,
             kept_step=None if job.choices is None else job.choices.step,
+            mining=_plan_mining(part, material[0], job),
         )
         try:
             outcomes.append(fit(network, feeds, build_objective(part), part.training, run=run))
@@ -152,6 +154,12 @@ def train_members(
             finish(network=network, outcome=outcomes[-1], member=member)
         members.append(network)
     return Trained(tuple(members), tuple(outcomes), part.training.total_steps)
+
+
+def _plan_mining(part: Part, learned: Material, job: TrainingJob) -> Mining | None:
+    if not isinstance(part, TrainedDetector):
+        return None
+    return plan_mining(part, job.hardware, learned.volumes, (learned.nodules, learned.exclusions))
 
 
 def _log_from(log: Log, first: int, step: int, metrics: Mapping[str, float]) -> None:

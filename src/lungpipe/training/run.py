@@ -9,6 +9,7 @@ import pandas as pd
 
 from lungpipe.models import Hardware
 from lungpipe.tables import HISTORY
+from lungpipe.training.hard_negatives import Mining
 
 Log = Callable[[int, Mapping[str, float]], None]
 """Called with (steps taken, metrics) after each check."""
@@ -28,7 +29,7 @@ class TrainingRun:
 
     `identity` is a digest of everything that the training depends on; a resume file of another identity is not used.
     `say` is called with lines for the user. The weights of the check with the best score are kept; with `kept_step`
-    those of the check after that step, where the training ends.
+    those of the check after that step, where the training ends. `mining` searches for false positives.
     """
 
     hardware: Hardware
@@ -39,6 +40,7 @@ class TrainingRun:
     identity: str = ""
     say: Say = ignore_line
     kept_step: int | None = None
+    mining: Mining | None = None
 
 
 @dataclass(slots=True)

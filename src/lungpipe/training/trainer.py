@@ -1,6 +1,7 @@
 """The training loop of every network: AdamW, validation (checks), best weights kept, a resume file per check."""
 
 import math
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from lungpipe.sampling.feed import Feed
 from lungpipe.settings.recipe import TrainingSettings
 from lungpipe.training.distributed import processes, sum_over_processes, wait_for_all
 from lungpipe.training.ema import MovingAverage
+from lungpipe.training.hard_negatives import Mining, from_state, join_positions, to_state
 from lungpipe.training.objective import Objective
 from lungpipe.training.optimiser import build_optimiser
 from lungpipe.training.resume import keep_batch, load_resume, save_resume
@@ -73,22 +75,30 @@ class Trainer:
         self.speed = Speedometer(run.hardware.device)
         self.outcome, self.best = Outcome(), self._copy_of_average()
         self.num_taken = 0
+        self.hard = join_positions([])
         self._restore()
 
     def run_to_end(self) -> None:
         """Take the remaining steps with their checks, and load the best weights into the network."""
+        last = self.run.kept_step or self.training.num_steps
+        # a search changes what is drawn, so no batch of a later step may be cut before it
+        searches = () if self.run.mining is None else self.run.mining.steps
+        for stop in sorted({*(step for step in searches if step < last), last}):
+            self._run_to(stop)
+        self.network.load_state_dict(self.best)
+        self.network.eval()
+
+    def _run_to(self, stop: int) -> None:
         feed, checks = self.feeds[0], frozenset(check_steps(self.training))
         pending: list[Tensor] = []
         self.speed.start(feed.waited_seconds)
-        for batch in feed.stream(self.num_taken, self.run.kept_step or self.training.num_steps):
+        for batch in feed.stream(self.num_taken, stop):
             pending.append(self._take(batch))
             if self.num_taken in checks:
                 self.speed.stop(feed.waited_seconds)
                 self._check(torch.stack(pending))
                 pending.clear()
                 self.speed.start(feed.waited_seconds)
-        self.network.load_state_dict(self.best)
-        self.network.eval()
 
     def _take(self, batch: Batch) -> Tensor:
         """Take one step; return its loss and gradient norm (2,), on the device."""
@@ -122,10 +132,21 @@ class Trainer:
         if self._is_kept(summary["score"]):
             self.outcome.best_step, self.outcome.best_score = self.num_taken, summary["score"]
             self.best = self._copy_of_average()
+        if self.run.mining is not None and self.num_taken in self.run.mining.steps:
+            metrics |= self._mine(self.run.mining)
         if processes().is_first:
             self.run.log(self.num_taken, metrics | self.speed.metrics(len(figures) * self.training.batch_size))
             self._save()
         wait_for_all()
+
+    def _mine(self, mining: Mining) -> dict[str, float]:
+        """Add the average network's false positives in the training volumes to the feed; return their number."""
+        began = time.perf_counter()
+        found = mining.add_to(self.feeds[0], self.average.network)
+        self.hard = join_positions([self.hard, found])
+        figures = {"num_hard_negatives": float(len(self.hard))}
+        self.outcome.rows += [(self.num_taken, name, value) for name, value in figures.items()]
+        return figures | {"mining_seconds": time.perf_counter() - began}
 
     def _is_kept(self, score: float) -> bool:
         if self.run.kept_step is not None:
@@ -161,6 +182,7 @@ class Trainer:
             "average": self.average.network.state_dict(),
             "best": self.best,
             "optimiser": self.optimiser.state_dict(),
+            "hard_negatives": to_state(self.hard),
             "outcome": (self.outcome.best_step, self.outcome.best_score, self.outcome.rows),
         }
         save_resume(self.run.resume_path, state, self.run.identity)
@@ -177,6 +199,8 @@ class Trainer:
         for name, tensor in state["best"].items():
             self.best[name].copy_(tensor)
         self.num_taken = state["num_taken"]
+        self.hard = from_state(state["hard_negatives"])
+        self.feeds[0].add_hard(self.hard)
         self.outcome = Outcome(*state["outcome"])
         self.run.say(f"{path}: the training goes on after step {self.num_taken} of {self.training.num_steps}")
 

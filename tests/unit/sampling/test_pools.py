@@ -5,14 +5,14 @@ import pandas as pd
 import pytest
 
 from lungpipe.sampling.plan import FeedPlan
-from lungpipe.sampling.pools import Pools
+from lungpipe.sampling.pools import HARD, Pools
 
 PLAN = FeedPlan(patch_size_vox=8, batch_size=20, seed=1, nodule_fraction=0.5, whole_scan_fraction=0.25)
 
 
 def table(*rows):
     """Points of (is_nodule, diameter, is_crop)."""
-    return pd.DataFrame(rows, columns=["is_nodule", "diameter_mm", "is_crop"])
+    return pd.DataFrame(rows, columns=["is_nodule", "diameter_mm", "is_crop"]).assign(kind="lung")
 
 
 MIXED = table(
@@ -67,3 +67,18 @@ def test_points_outside_nodules_are_needed_where_a_batch_draws_them():
     plan = FeedPlan(patch_size_vox=8, batch_size=20, seed=1, nodule_fraction=0.5, rest="others")
     with pytest.raises(ValueError, match="feed: expected points outside nodules, found none"):
         Pools.of(table((1.0, 4.0, True)), plan)
+
+
+def test_false_positives_come_before_whole_scans():
+    points = pd.concat([MIXED, MIXED[1:2].assign(kind=HARD)], ignore_index=True)
+    plan = FeedPlan(
+        patch_size_vox=8, batch_size=20, seed=1, nodule_fraction=0.5, whole_scan_fraction=0.4, hard_fraction=0.25
+    )
+    pools = Pools.of(points, plan)
+    assert (pools.num_nodules, pools.num_hard, pools.num_whole, pools.num_rest) == (10, 5, 5, 0)
+    rows = pools.draw(np.random.default_rng(0))
+    assert (rows == 5).sum() == 5
+    # without a false positive the fraction changes no draw
+    alone = FeedPlan(patch_size_vox=8, batch_size=20, seed=1, nodule_fraction=0.5, whole_scan_fraction=0.4)
+    one, two = (Pools.of(MIXED, each).draw(np.random.default_rng(3)) for each in (plan, alone))
+    np.testing.assert_array_equal(one, two)

@@ -24,10 +24,10 @@ from lungpipe.training.distributed import (
 SUPPORT = Path(__file__).parents[2] / "support"
 
 
-def run(out, *launcher):
+def run(out, *launcher, num_rounds=0):
     out.mkdir()
     environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(SUPPORT), *sys.path]), "OMP_NUM_THREADS": "1"}
-    command = [sys.executable, *launcher, str(SUPPORT / "train_balls.py"), str(out), "6"]
+    command = [sys.executable, *launcher, str(SUPPORT / "train_balls.py"), str(out), "6", "", str(num_rounds)]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False, timeout=300)
     assert answer.returncode == 0, answer.stdout + answer.stderr
     return answer.stdout, json.loads((out / "losses.json").read_text()), load_file(out / "weights.safetensors")
@@ -39,17 +39,24 @@ def free_port():
         return listener.getsockname()[1]
 
 
-def test_two_processes_have_the_loss_curve_and_the_weights_of_one(tmp_path):
+@pytest.mark.parametrize("num_rounds", [0, 2], ids=["plain", "with false positives"])
+def test_two_processes_have_the_loss_curve_and_the_weights_of_one(tmp_path, num_rounds):
     port = f"--master_port={free_port()}"
-    text, together, weights = run(tmp_path / "two", "-m", "torch.distributed.run", "--nproc_per_node=2", port)
-    _, alone, expected = run(tmp_path / "one")
+    launcher = ("-m", "torch.distributed.run", "--nproc_per_node=2", port)
+    text, together, weights = run(tmp_path / "two", *launcher, num_rounds=num_rounds)
+    _, alone, expected = run(tmp_path / "one", num_rounds=num_rounds)
+    mined = [metrics["num_hard_negatives"] for metrics in together.values() if "num_hard_negatives" in metrics]
+    assert len(mined) == num_rounds
+    assert all(count > 0 for count in mined)
+    assert mined == [metrics["num_hard_negatives"] for metrics in alone.values() if "num_hard_negatives" in metrics]
     assert text.count("step 1\n") == 1
     assert set(together) == set(alone) == {"1", "2", "3", "4", "5", "6"}
     for step, metrics in alone.items():
         for name in ("training_loss", "gradient_norm", "validation_loss"):
             assert together[step][name] == pytest.approx(metrics[name], rel=2e-3), (step, name)
     assert together["1"]["training_loss"] == pytest.approx(alone["1"]["training_loss"], rel=1e-6)
-    assert alone["6"]["training_loss"] < 0.9 * alone["1"]["training_loss"]
+    # the centre network learns more slowly than the U-Net
+    assert alone["6"]["training_loss"] < (0.95 if num_rounds else 0.9) * alone["1"]["training_loss"]
     for name, value in expected.items():
         torch.testing.assert_close(weights[name], value, rtol=0.02, atol=2e-3)
 

@@ -33,16 +33,17 @@ def finish(process):
     return text
 
 
-def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(tmp_path):
-    unbroken = start(tmp_path / "unbroken")
-    killed = start(tmp_path / "killed", tmp_path / "resume")
+@pytest.mark.parametrize("num_rounds", [0, 2], ids=["plain", "with false positives"])
+def test_a_killed_training_goes_on_and_ends_in_the_same_bytes(tmp_path, num_rounds):
+    unbroken = start(tmp_path / "unbroken", "", num_rounds)
+    killed = start(tmp_path / "killed", tmp_path / "resume", num_rounds)
     for line in killed.stdout:
         if line == "step 3\n":
             killed.send_signal(signal.SIGKILL)
             break
     assert killed.wait() == -signal.SIGKILL
     assert not (tmp_path / "killed" / "weights.safetensors").exists()
-    resumed = finish(start(tmp_path / "killed", tmp_path / "resume"))
+    resumed = finish(start(tmp_path / "killed", tmp_path / "resume", num_rounds))
     finish(unbroken)
     assert "the training goes on after step" in resumed
     assert "step 1\n" not in resumed

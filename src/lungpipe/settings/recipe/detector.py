@@ -71,11 +71,30 @@ class CenterObjectiveSettings(Settings):
 DetectorObjective = Annotated[MaskObjectiveSettings | CenterObjectiveSettings, Field(discriminator="kind")]
 
 
+class HardNegativeSettings(Settings):
+    """The detector's own false positives in its training volumes, which become points that it learns from."""
+
+    builds: ClassVar[str] = "lungpipe.inference.mining:find_false_positives"
+
+    num_rounds: int = Field(default=0, ge=0)
+    """searches of the training volumes while a detector is trained, each after a check; 0: no search"""
+    first_fraction: Fraction = 0.5
+    """share of the steps before the first search; further searches are spread over the other steps"""
+    batch_fraction: Fraction = 0.2
+    """share of a batch drawn around false positives once there are any"""
+    min_probability: Fraction = 0.1
+    """false positives of a lower probability are left out"""
+    max_per_scan: PositiveInt = 20
+    """only the strongest false positives of a scan are kept"""
+
+
 class DetectorTraining(TrainingSettings):
     """Training of a detector."""
 
     objective: DetectorObjective = MaskObjectiveSettings()
     """loss and validation score"""
+    hard_negatives: HardNegativeSettings = HardNegativeSettings()
+    """false positives in the training volumes"""
 
 
 class LumpDecoding(Settings):
