@@ -48,9 +48,7 @@ GPUS = 0 if STUDY.compute.device == "cpu" else 1
 # GPUs the folds wait for each other anyway
 FOLD_THREADS = STUDY.compute.num_threads
 if workflow.resource_settings.cores and "gpu" not in workflow.global_resources:
-    FOLD_THREADS = min(
-        FOLD_THREADS, max(1, workflow.resource_settings.cores // len(STUDY.folds))
-    )
+    FOLD_THREADS = min(FOLD_THREADS, max(1, workflow.resource_settings.cores // len(STUDY.folds)))
 
 # settings of the preprocessing that change no volume: machines, memory, and the handling of failures
 SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
