@@ -37,7 +37,7 @@ rule all:
 
 rule final_model:
     input:
-        [f"{BUNDLE}/{name}" for name in BUNDLE_FILES],
+        [f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES],
 
 
 onstart:

@@ -34,8 +34,8 @@ except (SettingsError, DatasetError) as error:
 D = STUDY.dataset_dir.as_posix()
 R = STUDY.study_dir.as_posix()
 # the model of all series, and its files
-BUNDLE = f"{R}/final/{STUDY.model.name}"
-BUNDLE_FILES = ["MODEL_CARD.md"] + [
+MODEL_FOLDER = f"{R}/final/{STUDY.model.name}"
+MODEL_FILES = ["MODEL_CARD.md"] + [
     f"{role}.safetensors"
     for role in ("detector", "scorer")
     if getattr(STUDY, role).kind == "trained"

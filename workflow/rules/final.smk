@@ -125,7 +125,7 @@ if STUDY.detector.kind == "trained":
             evaluation=f"{R}/evaluation/evaluation.json",
             whole_scans=f"{R}/evaluation/whole_scans.csv",
         output:
-            files=[f"{BUNDLE}/{name}" for name in BUNDLE_FILES],
+            files=[f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES],
         log:
             f"{R}/logs/package_model.log",
         benchmark:
@@ -135,6 +135,7 @@ if STUDY.detector.kind == "trained":
         params:
             run=f"{R}/tracking/run.json",
             code=code_of("package_model"),
+            malignancy_rule=STUDY.evaluation.malignancy_rule,
             settings=dump("model"),
         script:
             "../scripts/package_model.py"

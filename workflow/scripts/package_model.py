@@ -2,7 +2,7 @@ import json
 from pathlib import Path
 
 from lungpipe.evaluation.whole_scans import read_whole_scans
-from lungpipe.export.bundle import Evidence, write_bundle
+from lungpipe.export.model_folder import Evidence, write_model_folder
 from lungpipe.services.job import open_job
 from lungpipe.settings import ModelSettings
 
@@ -10,8 +10,8 @@ about = ModelSettings.model_validate(snakemake.params.settings["model"])
 with open_job(snakemake) as job:
     paths = snakemake.input
     whole = read_whole_scans(Path(paths.whole_scans))
-    evidence = Evidence(json.loads(Path(paths.evaluation).read_text()), whole)
+    evidence = Evidence(json.loads(Path(paths.evaluation).read_text()), whole, snakemake.params.malignancy_rule)
     models = {"detector": Path(paths.detector)} | {path.stem: path for path in map(Path, paths.scorer)}
-    write_bundle(models, Path(snakemake.output.files[0]).parent, about, evidence)
+    write_model_folder(models, Path(snakemake.output.files[0]).parent, about, evidence)
     for path in snakemake.output.files:
         job.log_artifact(Path(path))

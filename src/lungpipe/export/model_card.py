@@ -8,7 +8,7 @@ import pandas as pd
 
 from lungpipe.evaluation.whole_scans import FP_COUNTS
 from lungpipe.models import ModelCard
-from lungpipe.settings import ModelSettings
+from lungpipe.settings import ModelSettings, ScanLimits
 
 RESEARCH_ONLY = "Research use only. Not a medical device: it must not guide the care of a patient."
 RATINGS_NOT_CANCER = (
@@ -35,7 +35,7 @@ def model_card(facts: CardFacts, whole_scans: pd.DataFrame) -> str:
         "Cross-validated figures": [*_figure_lines(facts)],
         "Whole scans": [*_whole_lines(whole_scans)],
         "Training": [*_training_lines(facts)],
-        "Limits": [about.limits or None, RATINGS_NOT_CANCER],
+        "Limits": [about.limits or None, _scan_limits(about.scan_limits), RATINGS_NOT_CANCER],
         "Licence and attribution": [about.licence or None],
     }
     lines = [f"# {about.name}", "", f"**{RESEARCH_ONLY}**", "", *_use_lines(facts)]
@@ -78,6 +78,13 @@ def _figure_lines(facts: CardFacts) -> Iterator[str]:
             yield _row(title, malignancy[name]["auc"], malignancy[name].get("auc_ci95"))
     if (errors := summary.get("localisation")) and errors.get("median_mm") is not None:
         yield f"| median distance from the annotated centre | {errors['median_mm']:.2f} mm | |"
+
+
+def _scan_limits(limits: ScanLimits) -> str:
+    return (
+        f"`lungpipe predict` refuses scans with slices more than {limits.thickest_mm:g} mm apart, with fewer than "
+        f"{limits.min_slices} slices, or with less than {limits.min_lungs_ml:g} ml of lung."
+    )
 
 
 def _row(title: str, value: float | None, interval: Any) -> str:

@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Annotated, Any, Literal, Protocol, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
@@ -10,8 +10,11 @@ from pydantic import Field, TypeAdapter, ValidationError
 from lungpipe.datasets.folds import Split
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.settings.recipe import NetworkSettings, TrainedDetector, TrainedScorer
+from lungpipe.settings.scan_limits import ScanLimits
 
 FORMAT_VERSION = 2
+ADDED_KEYS = frozenset({"limits", "malignancy_rule"})
+"""Keys that cards of format version 2 may lack, since lungpipe wrote the first of them without."""
 MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE = "malignancy_intercept", "malignancy_slope"
 """Figures of a scorer that calibrate its logit of malignancy: intercept + slope x logit."""
 NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER = "nodule_intercept", "nodule_detector_slope", "nodule_scorer_slope"
@@ -37,7 +40,11 @@ def digest_of(uid: str) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
-    """A model and its training data; series and patients are SHA-256 digests, `fold` is None outside a study."""
+    """A model and its training data; series and patients are SHA-256 digests, `fold` is None outside a study.
+
+    `limits` are the scans that the model may judge. `malignancy_rule` is how ratings became labels of malignancy (a
+    value of `evaluation.malignancy_rule`), None where that is unknown.
+    """
 
     role: Role
     recipe: str
@@ -50,6 +57,8 @@ class ModelCard:
     data_digest: str
     best_steps: tuple[Annotated[int, Field(ge=0)], ...]
     figures: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]]
+    limits: ScanLimits = field(default_factory=ScanLimits)
+    malignancy_rule: str | None = None
     format_version: int = FORMAT_VERSION
 
     @classmethod
@@ -146,7 +155,7 @@ class ModelCard:
 
     def to_content(self) -> dict[str, Any]:
         """Return the card as JSON content."""
-        return asdict(self)
+        return asdict(self) | {"limits": self.limits.model_dump(mode="json")}
 
     @classmethod
     def from_content(cls, content: Any) -> "ModelCard":
@@ -161,8 +170,8 @@ class ModelCard:
         version = content.get("format_version")
         if version != FORMAT_VERSION:
             raise ValueError(f"model card: expected format version {FORMAT_VERSION}, found {version}")
-        keys = {field.name for field in fields(cls)}
-        if wrong := sorted(keys ^ set(content)):
+        keys = {key.name for key in fields(cls)}
+        if wrong := sorted((keys - ADDED_KEYS) - set(content) | set(content) - keys):
             raise ValueError(f"model card: expected the keys {', '.join(sorted(keys))}, missing or unknown: {wrong[0]}")
         if content["role"] not in get_args(Role):
             raise ValueError(f"model card: expected the role detector or scorer, found {content['role']!r}")
@@ -192,11 +201,11 @@ def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
     but the mean of the models' calibrations that all have.
 
     Raises:
-        ValueError: models of different roles, recipes, settings or spacing.
+        ValueError: models of different roles, recipes, settings, spacing, limits or rules of malignancy.
     """
     first = cards[0]
     for card in cards[1:]:
-        for key in ("role", "recipe", "settings", "spacing_zyx_mm"):
+        for key in ("role", "recipe", "settings", "spacing_zyx_mm", "limits", "malignancy_rule"):
             if getattr(card, key) != getattr(first, key):
                 raise ValueError(f"{first.name}: expected one {key} in an ensemble, found {card.name} with another")
     is_one_fold = len({card.fold for card in cards}) == 1

@@ -1,12 +1,12 @@
 """What lungpipe does not judge: scans that are no whole chest, or too coarse for the model."""
 
-from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
+from lungpipe.settings.scan_limits import ScanLimits
 
 Reason = Literal["unusable", "too_few_slices", "slices_too_thick", "no_lungs"]
 """Why a scan was refused; `unusable`: its reader refused the scan (no CT, no HU, missing slices, damaged files)."""
@@ -21,22 +21,7 @@ class RefusedScanError(ValueError):
         self.reason = reason
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """The scans that a model may judge.
-
-    thickest_mm: largest distance of slices. remarked_mm: a larger distance gives a remark: LUNA16, on which models are
-    trained, has slices up to 2.5 mm apart. min_slices: fewest slices. min_lungs_ml: smallest volume of both lungs; a
-    miniature chest of the phantom has about 200 ml.
-    """
-
-    thickest_mm: float = 5.0
-    remarked_mm: float = 2.5
-    min_slices: int = 20
-    min_lungs_ml: float = 50.0
-
-
-def check_slices(grid: Grid, limits: Limits, name: str) -> tuple[str, ...]:
+def check_slices(grid: Grid, limits: ScanLimits, name: str) -> tuple[str, ...]:
     """Return remarks on the slices of a scan's grid; `name` stands for the scan in messages.
 
     Slices are counted along the axis of the largest spacing: files of some formats do not say which axis was scanned.
@@ -56,7 +41,7 @@ def check_slices(grid: Grid, limits: Limits, name: str) -> tuple[str, ...]:
     return ()
 
 
-def check_lungs(lungs: NDArray[np.uint8], grid: Grid, limits: Limits, name: str) -> None:
+def check_lungs(lungs: NDArray[np.uint8], grid: Grid, limits: ScanLimits, name: str) -> None:
     """Refuse lung labels (zyx) of a smaller volume than `limits.min_lungs_ml`; `name` stands for the scan in messages.
 
     Raises:

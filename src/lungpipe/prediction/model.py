@@ -3,7 +3,7 @@
 import hashlib
 import os
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 import torch
@@ -13,7 +13,6 @@ from lungpipe.inference.scorer import Scorer
 from lungpipe.models import Model, ModelCard, digest_of
 from lungpipe.models import load_model as read_model
 from lungpipe.models.hardware import Hardware, name_hardware
-from lungpipe.prediction.limits import Limits
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE, require_shipped_model
 
@@ -22,8 +21,8 @@ from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE, require_shipped_model
 class LoadedModel:
     """A detector and a scorer (or none) on their hardware.
 
-    `digests` has the SHA-256 of each model file by role. `threads` is the number of CPU threads; `limits` are the scans
-    that the model may judge.
+    `digests` has the SHA-256 of each model file by role. `threads` is the number of CPU threads. The scans that
+    the model may judge are on the detector's card.
     """
 
     detector: Detector
@@ -31,7 +30,6 @@ class LoadedModel:
     hardware: Hardware
     threads: int
     digests: dict[str, str]
-    limits: Limits = field(default_factory=Limits)
 
     @property
     def cards(self) -> tuple[ModelCard, ...]:

@@ -55,7 +55,7 @@ def predict(
     required: for scans that show only a part of the chest. `on_stage` is called with the name of each stage.
 
     Raises:
-        RefusedScanError: a scan that cannot be read, or that the model must not judge (see `Limits`).
+        RefusedScanError: a scan that cannot be read, or that the model must not judge (see `ScanLimits`).
         ValueError: a threshold outside 0 to 1.
     """
     if not 0.0 <= threshold <= 1.0:
@@ -66,11 +66,11 @@ def predict(
     scan_grid = opened.grid
     remarks = opened.remarks if isinstance(opened, Scan) else ()
     if not is_whole:
-        remarks += check_slices(scan_grid, model.limits, name)
+        remarks += check_slices(scan_grid, model.detector.card.limits, name)
     volume = _prepare(opened, model, stages, is_whole=is_whole)
     del opened  # the native voxels are not needed any more
     if not is_whole:
-        check_lungs(volume.read_lungs(), volume.grid, model.limits, name)
+        check_lungs(volume.read_lungs(), volume.grid, model.detector.card.limits, name)
     with stages.stage("detect"):
         region: Literal["whole"] | None = "whole" if is_whole else None
         found = model.detector.detect(volume, region=region, margin_mm=PreprocessingSettings().lung_margin_mm)

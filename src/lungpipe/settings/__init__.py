@@ -10,6 +10,7 @@ from lungpipe.settings.study import (
     ModelSettings,
     PhantomSettings,
     PreprocessingSettings,
+    ScanLimits,
     StudySettings,
     TrackingSettings,
 )
@@ -23,6 +24,7 @@ __all__ = [
     "PhantomSettings",
     "PreprocessingSettings",
     "RecipeSettings",
+    "ScanLimits",
     "SettingsError",
     "StudySettings",
     "TrackingSettings",

@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
 from lungpipe.settings.recipe import RecipeSettings
+from lungpipe.settings.scan_limits import ScanLimits
 
 FOLDER_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
 SHARED_FOLDERS = ("raw", "whole_scans", "targets", "volumes", "logs", "benchmarks", "tracking")
@@ -152,6 +153,8 @@ class ModelSettings(Settings):
     """sentences about data that the model never saw, on which others may test"""
     limits: str = ""
     """sentences about what the model cannot do, or was not tested for"""
+    scan_limits: ScanLimits = ScanLimits()
+    """the scans that the model may judge; `lungpipe predict` refuses others"""
 
 
 class ConfigSettings(Settings):
@@ -230,6 +233,7 @@ __all__ = [
     "PhantomSettings",
     "PreprocessingSettings",
     "ScaleSettings",
+    "ScanLimits",
     "StudySettings",
     "TrackingSettings",
     "TrainingScale",

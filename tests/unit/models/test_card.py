@@ -9,6 +9,7 @@ from lungpipe.datasets.folds import Split
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.models import ModelCard, digest_of
 from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE, join_cards
+from lungpipe.settings import ScanLimits
 from lungpipe.settings.recipe import (
     DetectorInference,
     DetectorSampling,
@@ -70,6 +71,23 @@ def test_a_card_survives_json():
     card = make_card()
     assert through_json(card) == card
     assert through_json(replace(card, fold=None, validation_series=())).fold is None
+    of_thin_slices = replace(card, limits=ScanLimits(thickest_mm=1.5), malignancy_rule="median")
+    assert through_json(of_thin_slices) == of_thin_slices
+
+
+def test_an_older_card_has_the_limits_of_its_time():
+    content = make_card().to_content()
+    del content["limits"], content["malignancy_rule"]
+    card = ModelCard.from_content(content)
+    assert (card.limits.thickest_mm, card.limits.min_slices, card.limits.min_lungs_ml) == (5.0, 20, 50.0)
+    assert card.malignancy_rule is None
+
+
+def test_limits_that_no_scan_can_keep_are_refused():
+    content = make_card().to_content()
+    content["limits"]["thickest_mm"] = -1.0
+    with pytest.raises(ValueError, match=r"model card: limits\.thickest_mm: .*greater than 0, found -1\.0"):
+        ModelCard.from_content(content)
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -9,11 +10,14 @@ from random_detector import write_random_scorer
 
 import lungpipe
 from lungpipe.datasets.read import read_scan
+from lungpipe.models import Model, save_model
+from lungpipe.models import load_model as read_model
 from lungpipe.patients.detect import Search, detect_scan
 from lungpipe.prediction.limits import RefusedScanError
 from lungpipe.prediction.predict import predict
 from lungpipe.prediction.source import make_scan
 from lungpipe.prediction.tables import candidate_table
+from lungpipe.settings import ScanLimits
 from lungpipe.tables import CHARACTERISTICS
 
 
@@ -49,6 +53,15 @@ def test_without_a_scorer_the_probability_is_the_detectors(chest, model_folder):
     assert {candidate.malignancy for candidate in prediction.candidates} == {None}
     assert prediction.patient.malignancy_max is None
     assert prediction.patient.malignancy_noisy_or is None
+
+
+def test_the_limits_are_those_of_the_models_card(chest, model_folder, tmp_path):
+    detector = read_model(model_folder / "detector.safetensors")
+    card = replace(detector.card, limits=ScanLimits(min_slices=1000))
+    save_model(tmp_path / "strict.safetensors", Model(card, detector.members))
+    strict = lungpipe.load_model(tmp_path / "strict.safetensors", device="cpu", threads=1)
+    with pytest.raises(RefusedScanError, match="expected at least 1000 slices"):
+        predict(chest, model=strict)
 
 
 def test_a_scorer_that_rates_gives_nine_expected_ratings(found, chest, model_folder, tmp_path):

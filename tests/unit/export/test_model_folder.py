@@ -7,13 +7,18 @@ import pytest
 from random_detector import write_random_detector, write_random_scorer
 
 from lungpipe.evaluation.whole_scans import FP_COUNTS
-from lungpipe.export.bundle import BundleError, Evidence, write_bundle
+from lungpipe.export.model_folder import Evidence, ModelFolderError, write_model_folder
 from lungpipe.models import Model, load_model, save_model
 from lungpipe.prediction.model import load_model as load_folder
-from lungpipe.settings import ModelSettings
+from lungpipe.settings import ModelSettings, ScanLimits
 
 ABOUT = ModelSettings(
-    name="small-model", data="Phantoms of a test.", licence="CC BY 9.9", unseen="Real scans.", limits="It is random."
+    name="small-model",
+    data="Phantoms of a test.",
+    licence="CC BY 9.9",
+    unseen="Real scans.",
+    limits="It is random.",
+    scan_limits=ScanLimits(min_slices=7),
 )
 RATES = ("0.125", "0.25", "0.5", "1", "2", "4", "8")
 SUMMARY = {
@@ -53,7 +58,7 @@ def models(tmp_path):
 
 
 def write(models, folder, *, about=ABOUT, whole=WHOLE, summary=SUMMARY):
-    write_bundle(models, folder, about, Evidence(summary, whole))
+    write_model_folder(models, folder, about, Evidence(summary, whole, "median"))
     return (folder / "MODEL_CARD.md").read_text()
 
 
@@ -72,7 +77,10 @@ def test_the_folder_is_a_model_with_the_studys_figures_on_its_cards(models, tmp_
     before, after = load_model(models["detector"]), load_model(tmp_path / "out" / "detector.safetensors")
     one, two = (model.members[0].state_dict() for model in (before, after))
     assert all(one[name].equal(two[name]) for name in one)
-    assert replace(after.card, figures={}) == replace(before.card, figures={})
+    assert (before.card.limits.min_slices, before.card.malignancy_rule) == (20, None)
+    assert (after.card.limits.min_slices, after.card.malignancy_rule) == (7, "median")
+    same = {"figures": {}, "limits": before.card.limits, "malignancy_rule": None}
+    assert replace(after.card, **same) == replace(before.card, **same)
 
 
 def test_the_card_has_the_facts_and_no_identifier(models, tmp_path):
@@ -96,6 +104,7 @@ def test_the_card_has_the_facts_and_no_identifier(models, tmp_path):
         "never a diagnosis of cancer",
         "CC BY 9.9",
         "It is random.",
+        "more than 5 mm apart, with fewer than 7 slices, or with less than 50 ml of lung.",
     ):
         assert words in text, words
     assert "secret" not in text
@@ -121,14 +130,14 @@ def test_a_detector_alone_is_a_model_too(models, tmp_path):
 
 
 def test_models_of_folds_other_roles_and_large_models_are_refused(models, tmp_path, monkeypatch):
-    with pytest.raises(BundleError, match=r"b\.safetensors: expected a detector of all series, found a scorer of all"):
+    with pytest.raises(ModelFolderError, match=r"b\.safetensors: expected a detector of all series, found a scorer"):
         write({"detector": models["scorer"]}, tmp_path / "out")
     model = load_model(models["detector"])
     of_fold = replace(model.card, fold=3, validation_series=model.card.training_series)
     save_model(tmp_path / "fold.safetensors", Model(of_fold, model.members))
-    with pytest.raises(BundleError, match=r"fold\.safetensors: expected a detector .* found a detector of fold 3"):
+    with pytest.raises(ModelFolderError, match=r"fold\.safetensors: expected a detector .* found a detector of fold 3"):
         write({"detector": tmp_path / "fold.safetensors"}, tmp_path / "out")
-    monkeypatch.setattr("lungpipe.export.bundle.MAX_BYTES", 1000)
-    with pytest.raises(BundleError, match=r"out: expected at most 0\.000953674 MiB, found"):
+    monkeypatch.setattr("lungpipe.export.model_folder.MAX_BYTES", 1000)
+    with pytest.raises(ModelFolderError, match=r"out: expected at most 0\.000953674 MiB, found"):
         write(models, tmp_path / "out")
     assert not (tmp_path / "out").exists()

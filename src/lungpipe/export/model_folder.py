@@ -21,16 +21,20 @@ MAX_BYTES = 20 * 2**20
 FIGURES_PREFIX = "cross_validated_"
 
 
-class BundleError(ValueError):
+class ModelFolderError(ValueError):
     """A model that cannot be packed; the message names the file, what was expected and what was found."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """The evaluation of the study's folds: the summary in evaluation.json, and the table of whole scans."""
+    """The evaluation of the study's folds: the summary in evaluation.json, and the table of whole scans.
+
+    `malignancy_rule` is the study's setting of how ratings become labels.
+    """
 
     summary: Mapping[str, Any]
     whole_scans: pd.DataFrame
+    malignancy_rule: str | None = None
 
     def figures(self) -> dict[str, float]:
         """Return the figures for the cards, each with FIGURES_PREFIX."""
@@ -38,18 +42,19 @@ class Evidence:
         return {f"{FIGURES_PREFIX}{name}": value for name, value in figures.items()}
 
 
-def write_bundle(models: Mapping[str, Path], folder: Path, about: ModelSettings, evidence: Evidence) -> None:
+def write_model_folder(models: Mapping[str, Path], folder: Path, about: ModelSettings, evidence: Evidence) -> None:
     """Write detector.safetensors, scorer.safetensors (where there is one) and MODEL_CARD.md into `folder`.
 
-    `models` are the files of `detector` and, if there is one, `scorer`; their cards get the figures of the evidence.
+    `models` are the files of `detector` and, if there is one, `scorer`; their cards get the figures of
+    the evidence, the rule of malignancy, and the limits of scans in `about`.
 
     Raises:
-        BundleError: a model of another role or of a fold, or models larger than MAX_BYTES together.
+        ModelFolderError: a model of another role or of a fold, or models larger than MAX_BYTES together.
     """
-    loaded = {role: _with_figures(role, path, evidence) for role, path in models.items()}
+    loaded = {role: _completed(role, path, about, evidence) for role, path in models.items()}
     size = sum(Path(path).stat().st_size for path in models.values())
     if size > MAX_BYTES:
-        raise BundleError(f"{folder}: expected at most {MAX_BYTES / 2**20:g} MiB, found {size / 2**20:.1f} MiB")
+        raise ModelFolderError(f"{folder}: expected at most {MAX_BYTES / 2**20:g} MiB, found {size / 2**20:.1f} MiB")
     names = {"detector": DETECTOR_FILE, "scorer": SCORER_FILE}
     for role, model in loaded.items():
         save_model(Path(folder) / names[role], model)
@@ -57,9 +62,15 @@ def write_bundle(models: Mapping[str, Path], folder: Path, about: ModelSettings,
     write_text(Path(folder) / CARD_FILE, model_card(facts, evidence.whole_scans))
 
 
-def _with_figures(role: str, path: Path, evidence: Evidence) -> Model:
+def _completed(role: str, path: Path, about: ModelSettings, evidence: Evidence) -> Model:
     model = load_model(path)
     if model.card.role != role or model.card.fold is not None:
         found = f"{model.card.role} of {'all series' if model.card.fold is None else f'fold {model.card.fold}'}"
-        raise BundleError(f"{path}: expected a {role} of all series, found a {found}")
-    return replace(model, card=replace(model.card, figures={**model.card.figures, **evidence.figures()}))
+        raise ModelFolderError(f"{path}: expected a {role} of all series, found a {found}")
+    card = replace(
+        model.card,
+        figures={**model.card.figures, **evidence.figures()},
+        limits=about.scan_limits,
+        malignancy_rule=evidence.malignancy_rule,
+    )
+    return replace(model, card=card)
