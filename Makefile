@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-all test-gpu bench generate golden ship lint clean distclean
+.PHONY: help run ui test test-all test-gpu docs bench generate golden ship lint clean distclean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -34,13 +34,19 @@ test-all: $(VENV)/.installed-test  ## the tests that take minutes, too
 test-gpu: $(VENV)/.installed-test  ## the tests that need a CUDA device
 	pytest -m gpu $(ARGS)
 
+docs: export NO_MKDOCS_2_WARNING = 1
+docs: $(VENV)/.installed-test  ## build the documentation site into build/site; a warning is an error
+	mkdocs build --strict
+
 bench: $(VENV)/.installed-bench  ## install the peers, then run every benchmark
 	set -e; for file in benchmarks/bench_*.py; do echo "== $$file"; python "$$file"; done
 
-generate: $(VENV)/.installed-test  ## write config.yaml, its schema and page, envs/, docs/reruns.md and docs/result.schema.json
+generate: $(VENV)/.installed-test  ## write config.yaml, its schema, envs/, and the pages and schemas that follow from the source
 	python -m lungpipe.settings.generate
 	python -m lungpipe.prediction.schema docs/result.schema.json
 	python tests/support/edit_matrix.py
+	python docs/site/command_reference.py docs/cli.md
+	python docs/site/python_reference.py docs/python_reference.md
 
 golden: $(VENV)/.installed-test  ## record the losses of every network again, after a change of computation
 	PYTHONPATH=tests/support python tests/golden/record_losses.py tests/golden/losses.json
@@ -72,9 +78,9 @@ $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[test,slurm]'
+	$(PIP) install -c constraints.txt -e '.[test,slurm,docs]'
 	touch $(VENV)/.installed-run $@
 
 $(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[test,slurm,bench]'
+	$(PIP) install -c constraints.txt -e '.[test,slurm,docs,bench]'
 	touch $(VENV)/.installed-run $(VENV)/.installed-test $@

@@ -12,7 +12,11 @@ CPU_INDEX = "--extra-index-url https://download.pytorch.org/whl/cpu"
 ENVIRONMENTS: Mapping[str, tuple[str, bool, tuple[str, ...]]] = {
     "runtime": ("everything a study needs, torch without CUDA", True, ()),
     "gpu": ("everything a study needs, torch with CUDA (needs an NVIDIA driver on the host)", False, ()),
-    "dev": ("runtime, and the packages for tests, slurm and rendering", True, ("test", "slurm", "viz")),
+    "dev": (
+        "runtime, and the packages for tests, slurm, rendering and documentation",
+        True,
+        ("test", "slurm", "viz", "docs"),
+    ),
 }
 """Name of the environment: purpose, whether torch is the build without CUDA, extras of pyproject.toml."""
 
