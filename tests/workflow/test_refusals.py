@@ -57,3 +57,19 @@ def test_a_missing_subset_folder_is_refused(luna16):
     checkout, delta = luna16
     shutil.rmtree(checkout.folder / "luna" / "subset3")
     assert "subset3: expected the folder of subset 3, found none" in checkout.refuse(delta)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--config", "scale.detector.num_steps=3"), "expected a key within a section in braces"),
+        (("--config", "seed"), "lungpipe: --config seed: expected key=value, found no ="),
+        (("results/ci/flagship/report.html", "--configfile", "studies/cii.yaml"), "the nearest is studies/ci.yaml"),
+    ],
+    ids=["dot", "no-value", "no-file"],
+)
+def test_a_wrong_word_on_the_command_line_is_one_line(fresh, arguments, message):
+    text = fresh.snakemake(*arguments, expect=2).text
+    assert "Traceback" not in text
+    assert text.count(message) == 1
+    assert not (fresh.folder / "results").exists()

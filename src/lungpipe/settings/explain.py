@@ -23,7 +23,7 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 def _line(issue: ErrorDetails, model: type[BaseModel]) -> str:
     key = ".".join(untagged(issue["loc"], model))
     if issue["type"] == "extra_forbidden":
-        return f"unknown key {key!r}{_nearest(key, issue['input'], model)}"
+        return f"unknown key {key!r}{nearest_key(key, issue['input'], model)}"
     if issue["type"] == "missing":
         return f"{key}: expected a value, found none"
     if issue["type"] in ("union_tag_invalid", "union_tag_not_found"):
@@ -47,7 +47,7 @@ def all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
             yield from all_keys(section, f"{prefix}{name}.")
 
 
-def _nearest(key: str, value: object, model: type[BaseModel]) -> str:
+def nearest_key(key: str, value: object, model: type[BaseModel]) -> str:
     """Return the known key that is spelt most like an unknown one, as the end of a message; nothing if none is near.
 
     If the unknown key is a section, the key within is looked for.

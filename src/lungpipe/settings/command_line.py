@@ -1,0 +1,80 @@
+"""Mistakes in the arguments of `snakemake` that Snakemake itself would answer with a traceback, as one line each.
+
+The profile `profiles/default`, which every `snakemake` reads first, calls `refuse_mistakes`.
+"""
+
+import difflib
+import re
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import yaml
+
+from lungpipe.settings.explain import RECIPE_SECTIONS, all_keys, nearest_key
+from lungpipe.settings.study import StudySettings
+
+CONFIG = ("--config", "-C")
+CONFIG_FILES = ("--configfile", "--configfiles")
+_NAME = re.compile(r"[a-zA-Z_][\w-]*\w$")
+"""The names that Snakemake (9.27) takes before the `=` of `--config`."""
+
+
+def refuse_mistakes(arguments: Sequence[str] | None = None) -> None:
+    """End the program with exit code 2 and a line for each mistake in its arguments; do nothing if there is none."""
+    mistakes = list(find_mistakes(sys.argv[1:] if arguments is None else arguments))
+    if mistakes:
+        sys.stderr.write("\n".join(f"lungpipe: {mistake}" for mistake in mistakes) + "\n")
+        raise SystemExit(2)
+
+
+def find_mistakes(arguments: Sequence[str]) -> Iterator[str]:
+    """Yield a message for each wrong entry of `--config` and each file of `--configfile` that cannot be read."""
+    for option, word in _words(arguments):
+        message = _explain_entry(word) if option in CONFIG else _explain_file(Path(word))
+        if message:
+            yield f"{option} {word}: {message}"
+
+
+def _words(arguments: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yield the words behind `--config` and `--configfile`, each with its option."""
+    option = ""
+    for argument in arguments:
+        if argument.startswith("-"):
+            option, _, value = argument.partition("=")
+            if value and option in (*CONFIG, *CONFIG_FILES):
+                yield option, value
+        elif option in (*CONFIG, *CONFIG_FILES):
+            yield option, argument
+
+
+def _explain_entry(entry: str) -> str | None:
+    key, is_pair, value = entry.partition("=")
+    if not is_pair:
+        return "expected key=value, found no ="
+    if _NAME.match(key):
+        return None
+    if key not in set(all_keys(StudySettings)):
+        return f"expected a key of config.yaml, found {key!r}{nearest_key(key, value, StudySettings)}"
+    section, *inner = key.split(".")
+    if section in RECIPE_SECTIONS:
+        return "expected a key of config.yaml, found one of a recipe: copy a file of recipes/ and change it there"
+    for name in reversed(inner):
+        value = f"{{{name}: {value}}}"
+    return f"expected a key within a section in braces: '{section}={value}'"
+
+
+def _explain_file(path: Path) -> str | None:
+    if not path.exists():
+        if path.suffix not in (".yaml", ".yml", ".json"):
+            return "expected a config file, found none; a file to make goes before --configfile"
+        known = [str(each) for each in sorted(path.parent.glob("*.yaml"))]
+        near = difflib.get_close_matches(str(path), known, n=1)
+        return f"expected a config file, found none{f'; the nearest is {near[0]}' if near else ''}"
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError) as error:
+        return f"expected YAML, found {' '.join(str(error).split())}"
+    if content is not None and not isinstance(content, dict):
+        return f"expected keys and values, found {type(content).__name__}"
+    return None
