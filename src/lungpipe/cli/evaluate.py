@@ -1,12 +1,14 @@
 """`lungpipe evaluate` and `lungpipe compare`: evaluate the submissions of any tool."""
 
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.progress import watching
 
 if TYPE_CHECKING:
     from lungpipe.evaluation.reference import Reference
@@ -26,6 +28,7 @@ Series = Annotated[
 Subsets = Annotated[Path | None, typer.Option(help="CSV with seriesuid and subset, for figures by subset.")]
 Bootstraps = Annotated[int, typer.Option(min=1, help="Bootstrap samples for each 95 % interval.")]
 Seed = Annotated[int, typer.Option(min=0, help="Seed of the bootstrap.")]
+SAMPLES = "bootstrap samples"
 
 
 def register(app: typer.Typer) -> None:
@@ -46,19 +49,20 @@ def evaluate(
     subsets: Subsets = None,
     bootstraps: Bootstraps = 1000,
     seed: Seed = 0,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no figures; warnings stay.")] = False,
 ) -> None:
     """Evaluate a submission by the official LUNA16 rules: FROC curve, CPM with interval, strata, warnings.
 
     An official result needs --excluded and --series. Warnings are printed to stderr.
     """
-    from lungpipe.cli.evaluation_text import print_evaluation
+    from lungpipe.cli.evaluation_text import print_evaluation, print_warnings
     from lungpipe.evaluation.evaluate import evaluate, write_evaluation
     from lungpipe.evaluation.reference import Reference
     from lungpipe.evaluation.submission import fingerprints, read_submission, read_subsets
     from lungpipe.reporting.froc_figure import draw_froc
     from lungpipe.tables.errors import InputError
 
-    with refusing(InputError):
+    with refusing(InputError), watching(is_quiet=quiet) as watch:
         marks = read_submission(submission)
         reference = Reference.read(annotations, excluded, series)
         evaluation = evaluate(
@@ -69,12 +73,15 @@ def evaluate(
             num_bootstraps=bootstraps,
             seed=seed,
             subset_of=read_subsets(subsets) if subsets else None,
+            on_sample=partial(watch.show, SAMPLES),
         )
         files = {"submission": submission, "annotations": annotations, "excluded": excluded, "series": series}
         evaluation = replace(evaluation, summary=evaluation.summary | {"inputs": fingerprints(files)})
         write_evaluation(evaluation, out)
         draw_froc(evaluation.froc, evaluation.band, out / "froc.png")
-    print_evaluation(evaluation.summary, out, f"listed in {series}" if series else "that the files name")
+    if not quiet:
+        print_evaluation(evaluation.summary, out, f"listed in {series}" if series else "that the files name")
+    print_warnings(evaluation.summary["warnings"])
 
 
 def compare(
@@ -89,12 +96,13 @@ def compare(
     bootstraps: Bootstraps = 1000,
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; the figures are printed.")] = False,
 ) -> None:
     """Compare two studies or submissions on the same scans: difference in CPM (B minus A) with 95 % interval and p.
 
     Studies are given by their folders (results/phantom/flagship) and bring their own tables.
     """
-    from lungpipe.cli.evaluation_text import print_comparison
+    from lungpipe.cli.evaluation_text import print_comparison, print_warnings
     from lungpipe.evaluation.comparison import compare_submissions
     from lungpipe.evaluation.matching import match, named_series
     from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
@@ -102,13 +110,14 @@ def compare(
     from lungpipe.tables import write_json
     from lungpipe.tables.errors import InputError
 
-    with refusing(InputError):
+    with refusing(InputError), watching(is_quiet=quiet) as watch:
         files, reference = _find_compared([submission_a, submission_b], annotations, excluded, series)
         marks_a, marks_b = (read_submission(file) for file in files)
         nodules, exclusions, listed = reference.nodules, reference.exclusions, reference.series_uids
         scans = named_series(nodules, exclusions, marks_a, marks_b) if listed is None else listed
         a, b = (match(marks, nodules, exclusions, scans) for marks in (marks_a, marks_b))
-        summary = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed)
+        on_sample = partial(watch.show, SAMPLES)
+        summary = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed, on_sample=on_sample)
         summary["warnings"] = [
             *([MISSING_SERIES_LIST] if listed is None else []),
             *(f"A: {text}" for text in protocol_warnings(marks_a, nodules, exclusions, a)),
@@ -117,6 +126,7 @@ def compare(
         if out is not None:
             write_json(out / "comparison.json", summary)
     print_comparison(summary, str(submission_a), str(submission_b))
+    print_warnings(summary["warnings"])
     if text := _settings_difference(submission_a, submission_b):
         typer.echo(f"settings of B that differ from A (there): {text}")
 

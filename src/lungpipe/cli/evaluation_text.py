@@ -38,7 +38,6 @@ def print_evaluation(summary: Mapping[str, Any], out_dir: Path, source: str) -> 
     for name, strata in summary["strata"].items():
         console.print(_strata_table(name, strata))
     console.print(f"written to {out_dir}", soft_wrap=True)
-    _warn(summary["warnings"])
 
 
 def print_comparison(summary: Mapping[str, Any], name_a: str, name_b: str) -> None:
@@ -54,7 +53,6 @@ def print_comparison(summary: Mapping[str, Any], name_a: str, name_b: str) -> No
         bounds = _interval((row["low"], row["high"]))
         table.add_row(rate, _number(row["difference"]), bounds, _number(row["p_value"]))
     console.print(table)
-    _warn(summary["warnings"])
 
 
 def _strata_table(name: str, strata: Sequence[Mapping[str, Any]]) -> Table:
@@ -66,7 +64,8 @@ def _strata_table(name: str, strata: Sequence[Mapping[str, Any]]) -> Table:
     return table
 
 
-def _warn(warnings: Sequence[str]) -> None:
+def print_warnings(warnings: Sequence[str]) -> None:
+    """Print warnings to stderr."""
     console = Console(stderr=True, highlight=False)
     for text in warnings:
         console.print(f"WARNING {text}", style="bold red", soft_wrap=True, markup=False)

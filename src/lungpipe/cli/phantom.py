@@ -1,12 +1,14 @@
 """`lungpipe phantom`: write the artificial scans of the default study, without running a study."""
 
 import os
+from itertools import count
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.progress import watching
 
 
 def register(app: typer.Typer) -> None:
@@ -26,6 +28,7 @@ def phantom(
         bool, typer.Option("--full-size", help="Scans of 512 x 512 x 300 voxels, 160 MB each.")
     ] = False,
     workers: Annotated[int | None, typer.Option(min=1, help="Number of processes; default: one per core.")] = None,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no last line.")] = False,
 ) -> None:
     """Write the phantom: artificial chests with nodules, with LUNA16's tables."""
     from lungpipe.phantom import FULL_SIZE, write_phantom
@@ -35,11 +38,17 @@ def phantom(
     settings = FULL_SIZE if full_size else PhantomSettings()
     if scans_per_subset is not None:
         settings = settings.model_copy(update={"scans_per_subset": scans_per_subset})
-    with refusing(ValueError):
+    with refusing(ValueError), watching(is_quiet=quiet) as watch:
         _check_empty(out)
         num_workers = share_of_cores(workers or os.cpu_count() or 1)
-        write_phantom(out, settings, subsets, seed, num_workers=num_workers, log=typer.echo)
-    typer.echo(f"{out}: {subsets * settings.scans_per_subset} scans in {subsets} subsets")
+        num_scans, written = subsets * settings.scans_per_subset, count(1)
+
+        def log(line: str) -> None:
+            watch.show("scans", next(written), num_scans)  # the room logs one line for each scan
+
+        write_phantom(out, settings, subsets, seed, num_workers=num_workers, log=log)
+    if not quiet:
+        typer.echo(f"{out}: {num_scans} scans in {subsets} subsets")
 
 
 def _check_empty(out: Path) -> None:

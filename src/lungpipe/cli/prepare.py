@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.progress import watching
 
 Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz, a DICOM series in folders or a .zip.")]
 Series = Annotated[str | None, typer.Option(help="Series UID, if a DICOM folder has several series.")]
@@ -37,6 +38,7 @@ def prepare(
     lung_mask: Annotated[
         LungMask, typer.Option(help="`whole` is for scans that do not show the whole chest.")
     ] = "threshold",
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no last line.")] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")] = False,
 ) -> None:
     """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
@@ -55,9 +57,11 @@ def prepare(
         )
     except ValidationError:
         raise typer.BadParameter(f"expected three positive lengths, found {spacing}", param_hint="--spacing") from None
-    with refusing(ValueError):
-        grid = prepare_scan(source, Output(out, like, lungs_only), settings, series, on_remark=_warn)
-    typer.echo(f"{out}: {_numbers(grid.shape_zyx)} voxels of {_numbers(grid.spacing_zyx_mm)} mm (z, y, x)")
+    with refusing(ValueError), watching(is_quiet=quiet) as watch:
+        output = Output(out, like, lungs_only)
+        grid = prepare_scan(source, output, settings, series, on_remark=_warn, on_stage=watch.show)
+    if not quiet:
+        typer.echo(f"{out}: {_numbers(grid.shape_zyx)} voxels of {_numbers(grid.spacing_zyx_mm)} mm (z, y, x)")
 
 
 def info(

@@ -1,5 +1,6 @@
 """Bootstrap intervals over scans: marks and nodules of one scan depend on each other, so whole scans are drawn."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,12 +13,17 @@ FloatArray = NDArray[np.float64]
 
 
 def bootstrap_froc(
-    matches: Matches, num_bootstraps: int, rng: np.random.Generator, rates: ArrayLike = FP_RATES
+    matches: Matches,
+    num_bootstraps: int,
+    rng: np.random.Generator,
+    rates: ArrayLike = FP_RATES,
+    *,
+    on_sample: Callable[[int, int], None] | None = None,
 ) -> FloatArray:
     """Return the sensitivity (samples, rates) of samples of as many scans as are listed, drawn with replacement.
 
     A sample without any nodule is a row of NaN. For the same list of scans, generators of the same seed draw the same
-    samples.
+    samples. `on_sample` is called after each sample with the number of samples done and of all.
     """
     events, rates = ranked_events(matches), np.asarray(rates, dtype=np.float64)
     packed = _PackedSteps.of(events)
@@ -28,6 +34,8 @@ def bootstrap_froc(
         num_nodules = int(nodules @ weight)
         found = packed.found_at(weight, rates * matches.num_scans)
         sensitivity[row] = found / num_nodules if num_nodules else np.nan
+        if on_sample is not None:
+            on_sample(row + 1, num_bootstraps)
     return sensitivity
 
 

@@ -1,5 +1,6 @@
 """Paired comparison of two submissions on the same scans."""
 
+from collections.abc import Callable
 from dataclasses import asdict
 from typing import Any
 
@@ -12,8 +13,17 @@ from lungpipe.evaluation.result_tables import plain
 from lungpipe.tables.errors import InputError
 
 
-def compare_submissions(a: Matches, b: Matches, *, num_bootstraps: int, seed: int) -> dict[str, Any]:
+def compare_submissions(
+    a: Matches,
+    b: Matches,
+    *,
+    num_bootstraps: int,
+    seed: int,
+    on_sample: Callable[[int, int], None] | None = None,
+) -> dict[str, Any]:
     """Return CPM and sensitivities of two matchings of the same scans, and b minus a with interval and p, paired.
+
+    `on_sample` is called after each bootstrap sample with the number of samples done and of all (of a, then of b).
 
     Raises:
         InputError: different lists of scans.
@@ -21,7 +31,9 @@ def compare_submissions(a: Matches, b: Matches, *, num_bootstraps: int, seed: in
     if a.series_uids != b.series_uids:
         found = f"{a.num_scans} and {b.num_scans} scans, or another order"
         raise InputError(f"comparison: expected the same scans in the same order, found {found}")
-    samples = [bootstrap_froc(each, num_bootstraps, np.random.default_rng(seed)) for each in (a, b)]
+    samples = [
+        bootstrap_froc(each, num_bootstraps, np.random.default_rng(seed), on_sample=on_sample) for each in (a, b)
+    ]
     at_rates = [sensitivity_at(froc_curve(each)) for each in (a, b)]
     by_rate = {
         name: asdict(compare(samples[0][:, i], samples[1][:, i], at_rates[1][i] - at_rates[0][i]))

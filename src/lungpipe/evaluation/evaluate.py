@@ -1,6 +1,6 @@
 """Evaluate a set of marks: fates, curve, figures with intervals, strata, warnings, and their files."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -53,12 +53,14 @@ def evaluate(
     num_bootstraps: int,
     seed: int,
     subset_of: Mapping[str, str] | None = None,
+    on_sample: Callable[[int, int], None] | None = None,
 ) -> Evaluation:
     """Evaluate marks (series_uid, center_*_mm, probability) by the official LUNA16 rules.
 
     `nodules` may have the columns malignancy_ratings and texture_ratings, `marks` the column diameter_mm. The strata
     and errors that need these columns are then reported too. Figures that are not defined are None. Without a list of
-    scans, all scans that the tables name are evaluated, with a warning.
+    scans, all scans that the tables name are evaluated, with a warning. `on_sample` is called after each bootstrap
+    sample with the number of samples done and of all.
 
     Raises:
         InputError: a series that is listed twice, a number that is not finite.
@@ -66,7 +68,7 @@ def evaluate(
     listed = named_series(nodules, exclusions, marks) if series_uids is None else series_uids
     matches = match(marks, nodules, exclusions, listed)
     froc = froc_curve(matches)
-    samples = bootstrap_froc(matches, num_bootstraps, np.random.default_rng(seed), BAND_RATES)
+    samples = bootstrap_froc(matches, num_bootstraps, np.random.default_rng(seed), BAND_RATES, on_sample=on_sample)
     official = samples[:, ::8]
     cpm_ci, sensitivity_ci = interval(official.mean(axis=1)), interval(official).T
     summary = {

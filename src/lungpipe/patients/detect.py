@@ -15,12 +15,12 @@ from lungpipe.datasets.luna16 import list_scans
 from lungpipe.inference.detector import Detector
 from lungpipe.models import ModelCard, digest_of, load_model
 from lungpipe.models.hardware import name_hardware
-from lungpipe.patients.time_left import time_left
 from lungpipe.preparation.in_memory import prepare_in_memory
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.settings.recipe import TrainedDetector
 from lungpipe.shipped import DETECTOR_FILE
 from lungpipe.tables import CENTER_COLUMNS
+from lungpipe.time_left import time_left
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import VolumeError, open_volume
 from lungpipe.volumes.volume import Volume

@@ -20,6 +20,9 @@ from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import open_volume, read_own_attributes
 from lungpipe.volumes.writer import draft_volume
 
+NUM_STAGES = 3
+"""Read, resample, and find lungs while writing."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -46,22 +49,26 @@ def prepare_scan(
     series_uid: str | None = None,
     *,
     on_remark: Callable[[str], None] | None = None,
+    on_stage: Callable[[str, int, int], None] = lambda name, num_done, num_stages: None,
 ) -> Grid:
     """Prepare one scan of any format and return the grid of the output.
 
     `on_remark` is called with each remark of the scan's reader, such as skipped files. With a reference image, lungs
-    are found on the scan's own grid, since the reference may show only a part of the chest.
+    are found on the scan's own grid, since the reference may show only a part of the chest. `on_stage` is called at
+    the beginning of each stage with its name, the number of stages done, and the number of all.
 
     Raises:
         ValueError: a scan, reference or output that cannot be used (ScanError, VolumeError among them).
     """
     output.check()
     source = Path(source)
+    on_stage("read", 0, NUM_STAGES)
     scan = read_scan(source, series_uid)
     for remark in scan.remarks:
         if on_remark is not None:
             on_remark(remark)
     grid = scan.grid.resampled(settings.spacing_zyx_mm) if output.like is None else read_reference_grid(output.like)
+    on_stage("resample", 1, NUM_STAGES)
     hu = resample(scan, grid, threads=count_cores())
 
     def find() -> NDArray[np.uint8]:
@@ -70,6 +77,7 @@ def prepare_scan(
         native = require_lungs(find_lungs(scan.hu, scan.grid, settings), source)
         return resample_labels(native, scan.grid, grid)
 
+    on_stage("find lungs, write", 2, NUM_STAGES)
     if output.is_lungs_only:
         write_image(output.path, find(), grid)
     elif output.path.name.endswith(STORE_SUFFIX):

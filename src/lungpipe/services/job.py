@@ -3,6 +3,7 @@
 import logging
 import os
 import sys
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from lungpipe.services.provenance import environment, file_digest
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
 from lungpipe.tables.atomic import write_json
+from lungpipe.time_left import time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -29,6 +31,8 @@ class Job:
         """Store the name, record and logger that `open_job` opened."""
         self.name, self._record, self._logger = name, record, logger
         self._progress: Progress | None = None
+        self._total: int | None = None
+        self._first: tuple[float, int] | None = None
         self.commit = "unknown"
         """The commit of this package, as `git_commit` returns it."""
         self.log_path: Path | None = None
@@ -49,19 +53,30 @@ class Job:
             write_json(self.log_path.with_suffix(RAN_SUFFIX), {**facts, "versions": environment()})
 
     def expect(self, total: int) -> None:
-        """Set the length of the progress bar, shown in a terminal."""
+        """Set the number of parts of the job: of the bar in a terminal, and for the time left in the log."""
+        self._total = total
         if self._progress is not None:
             self._progress.update(self._progress.task_ids[0], total=total, visible=True)
 
     def advance(self, message: str, *, completed: int | None = None) -> None:
-        """Count one more part, or `completed` parts in all, as done, and log `message`."""
-        self.say(message)
+        """Count one more part, or `completed` parts in all, as done, and log `message`, with the time left if known."""
+        self.say(message if completed is None else f"{message}{self._time_left(completed)}")
         if self._progress is None:
             return
         if completed is None:
             self._progress.advance(self._progress.task_ids[0])
         else:
             self._progress.update(self._progress.task_ids[0], completed=completed)
+
+    def _time_left(self, completed: int) -> str:
+        """Return the end of a line; the first one has none: a training that goes on did its first steps earlier."""
+        now = time.monotonic()
+        if self._first is None:
+            self._first = now, completed
+        began, num_before = self._first
+        if self._total is None or not num_before < completed <= self._total:
+            return ""
+        return time_left(now - began, completed - num_before, self._total - num_before)
 
     def log(self, step: int, metrics: Mapping[str, float]) -> None:
         """Log metrics of a training step to the tracking store and the log file; the callback of training loops."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from lungpipe.cli.evaluation_text import print_comparison, print_evaluation
+from lungpipe.cli.evaluation_text import print_comparison, print_evaluation, print_warnings
 
 RATES = ("0.125", "8")
 COUNTS = ("num_scans", "num_nodules", "num_candidates", "true_positives", "false_positives", "false_negatives")
@@ -29,8 +29,14 @@ def test_a_verdict_shows_figures_counts_strata_and_place(report, capsys):
     shown = capsys.readouterr()
     for text in ("0.84197", "0.8000 to 0.9000", "0.4000 to 0.6000", "ignored on excluded  7", "solid", "some/folder"):
         assert text in shown.out
+    assert shown.err == ""
+
+
+def test_warnings_are_shown_as_they_are_apart_from_the_figures(report, capsys):
+    print_warnings(report["warnings"])
+    shown = capsys.readouterr()
     # a warning is shown as it is: brackets in it are no markup
-    assert shown.err == "WARNING ties_at_cut: [bold]in 2 scans[/bold]\n"
+    assert (shown.out, shown.err) == ("", "WARNING ties_at_cut: [bold]in 2 scans[/bold]\n")
 
 
 def test_the_first_line_says_what_false_positives_are_divided_by(report, capsys):

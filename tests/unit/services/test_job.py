@@ -60,6 +60,19 @@ def test_progress_is_counted_where_there_is_a_terminal(rule, monkeypatch):
         assert bar.completed == 7
 
 
+def test_the_log_of_a_training_has_the_time_left(rule, monkeypatch):
+    now = [100.0]
+    monkeypatch.setattr("lungpipe.services.job.time.monotonic", lambda: now[0])
+    with open_job(rule, fold=3) as job:
+        job.expect(800)
+        # goes on after a stop: the first 200 steps took no time of this run
+        for step in (200, 300, 400, 800):
+            job.log(step, {"loss": 1.0})
+            now[0] += 30.0
+    endings = [line.partition("loss 1")[2] for line in log_lines(rule)]
+    assert endings == ["", ", about 2 min left", ", about 2 min left", ""]
+
+
 @pytest.mark.parametrize("error", [ValueError("bad fold"), KeyboardInterrupt("bad fold")])
 def test_an_error_ends_up_in_the_log_and_goes_on(rule, error):
     def run():

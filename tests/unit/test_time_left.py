@@ -2,7 +2,7 @@
 
 import pytest
 
-from lungpipe.patients.time_left import time_left
+from lungpipe.time_left import time_left
 
 
 @pytest.mark.parametrize(
