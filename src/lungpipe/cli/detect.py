@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.key_option import KeyFile
 
 
 def register(app: typer.Typer) -> None:
@@ -29,8 +30,9 @@ def detect(
     ],
     model: Annotated[
         Path | None,
-        typer.Option(help="A trained detector (.safetensors), or a model's folder; else the model in the package."),
+        typer.Option(help="A detector (.safetensors), a model's folder or bundle; else the model in the package."),
     ] = None,
+    key_file: KeyFile = None,
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Search everywhere, not only the lungs; for cropped scans.")
     ] = False,
@@ -55,7 +57,7 @@ def detect(
 
     num_threads = threads or share_of_cores(os.cpu_count() or 1)
     with refusing(ValueError):
-        detector = load_detector(model or require_shipped_model(), device, num_threads)
+        detector = load_detector(model or require_shipped_model(), device, num_threads, key_file=key_file)
         run = detect_dataset if is_dataset(source) else detect_scan
         search = Search(whole_volume, threshold, series, num_threads)
         found = run(detector, source, search, say=_ignore if quiet else typer.echo, on_remark=_warn)

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import convert, detect, evaluate, fetch, phantom, predict, prepare, ratings, score
+from lungpipe.cli import bundle, convert, detect, evaluate, fetch, phantom, predict, prepare, ratings, score
 
 app = typer.Typer(
     name="lungpipe",
@@ -29,6 +29,7 @@ score.register(app)
 phantom.register(app)
 ratings.register(app)
 fetch.register(app)
+bundle.register(app)
 
 
 def _print_version(is_asked: bool) -> None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.key_option import KeyFile
 from lungpipe.cli.predict_progress import Reporter
 
 if TYPE_CHECKING:
@@ -35,8 +36,9 @@ def predict(
     out: Annotated[Path, typer.Option(help="New or empty folder for the outputs; many scans: also an earlier one.")],
     model: Annotated[
         list[Path] | None,
-        typer.Option(help="Folder with detector.safetensors and scorer.safetensors, or a model file (repeatable)."),
+        typer.Option(help="A model's folder, a bundle (.lungpipe), or a model file (repeatable)."),
     ] = None,
+    key_file: KeyFile = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop candidates of a lower probability.")] = 0.5,
     device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: one per core.")] = None,
@@ -70,7 +72,7 @@ def predict(
         elif series is not None:
             raise typer.BadParameter("expected one scan, found a folder of many", param_hint="--series")
         num_threads = threads or share_of_cores(os.cpu_count() or 1)
-        loaded = load_model(model, device=device, threads=num_threads)
+        loaded = load_model(model, device=device, threads=num_threads, key_file=key_file)
         search = Search(threshold, whole_volume, Wanted(masks, pictures, dicom, force, source, reporter.stage))
         if scans is None:
             _predict_one(source, out, loaded, search, series=series, reporter=reporter)

@@ -7,10 +7,11 @@ from typing import Annotated
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.key_option import KeyFile
 
 ModelPath = Annotated[
     Path | None,
-    typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),
+    typer.Option(help="A trained scorer (.safetensors), a model's folder or bundle; else the model in the package."),
 ]
 
 
@@ -40,6 +41,7 @@ def score(
         Path, typer.Option(help="CSV: the positions with probability, malignancy, and the expected ratings rating_*.")
     ],
     model: ModelPath = None,
+    key_file: KeyFile = None,
     device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
     threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
     series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,
@@ -64,7 +66,7 @@ def score(
     say = _ignore if quiet else typer.echo
     with refusing(ValueError):
         table = read_positions(candidates)
-        scorer = load_scorer(model or require_shipped_model(), device, num_threads)
+        scorer = load_scorer(model or require_shipped_model(), device, num_threads, key_file=key_file)
         # no lungs are needed
         search = Search(is_whole=True, series_uid=series, threads=num_threads)
         scored = score_positions(scorer, source, table, search, say=say, on_remark=_warn)

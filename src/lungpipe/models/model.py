@@ -7,6 +7,7 @@ from pathlib import Path
 
 import torch
 from safetensors import SafetensorError, safe_open
+from safetensors.torch import load as parse_tensors
 from torch import Tensor, nn
 
 from lungpipe.models.build import build_network
@@ -66,7 +67,10 @@ def _read_card(path: Path) -> tuple[ModelCard, str]:
     """Return the card, and the digest that the tensors must have."""
     _refuse_other_files(path)
     with _opened(path) as stream:
-        metadata = stream.metadata() or {}
+        return _unsealed(path, stream.metadata() or {})
+
+
+def _unsealed(path: Path | str, metadata: Mapping[str, str]) -> tuple[ModelCard, str]:
     try:
         content, digest = unseal(metadata)
         return ModelCard.from_content(content), digest
@@ -83,13 +87,38 @@ def load_model(path: Path, *, expect_role: Role | None = None) -> Model:
         OSError: no such file, or no regular file.
     """
     card, digest = _read_card(path)
-    if expect_role is not None:
-        try:
-            card.expect_role(expect_role)
-        except ValueError as error:
-            raise ValueError(f"{path}: {error}") from None
+    _expect_role(path, card, expect_role)
     with _opened(path) as stream:
         tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+    return _rebuild(path, card, tensors, digest)
+
+
+def parse_model(content: bytes, name: str, *, expect_role: Role | None = None) -> Model:
+    """Rebuild a model as `load_model` does, from the bytes of its file; `name` stands for the file in messages.
+
+    Raises:
+        ValueError: as `load_model`.
+    """
+    try:
+        tensors = parse_tensors(content)
+        metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
+    except (SafetensorError, KeyError, ValueError) as error:
+        raise ValueError(f"{name}: expected a model in safetensors, found {error}") from None
+    card, digest = _unsealed(name, metadata)
+    _expect_role(name, card, expect_role)
+    return _rebuild(name, card, tensors, digest)
+
+
+def _expect_role(path: Path | str, card: ModelCard, role: Role | None) -> None:
+    if role is None:
+        return
+    try:
+        card.expect_role(role)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from None
+
+
+def _rebuild(path: Path | str, card: ModelCard, tensors: Mapping[str, Tensor], digest: str) -> Model:
     # drawing the initial weights, which are replaced, must not change the caller's random state
     with torch.random.fork_rng(devices=[]):
         members = tuple(build_network(card.part.network) for _ in card.best_steps)
@@ -140,7 +169,7 @@ def _refuse_other_files(path: Path) -> None:
         raise ValueError(f"{path}: expected {expected} bytes, found {size}: the file was cut off")
 
 
-def _refuse_other_tensors(path: Path, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
+def _refuse_other_tensors(path: Path | str, found: Mapping[str, Tensor], expected: Mapping[str, Tensor]) -> None:
     for name in sorted({*found, *expected}):
         if name not in found:
             raise ValueError(f"{path}: expected a tensor {name}, found none")
@@ -151,7 +180,7 @@ def _refuse_other_tensors(path: Path, found: Mapping[str, Tensor], expected: Map
             raise ValueError(f"{path}: {name}: expected the shape of the card's settings, {shapes}")
 
 
-def _refuse_infinite(path: Path, tensors: Mapping[str, Tensor]) -> None:
+def _refuse_infinite(path: Path | str, tensors: Mapping[str, Tensor]) -> None:
     for name, tensor in tensors.items():
         if not bool(torch.isfinite(tensor).all()):
             raise ValueError(f"{path}: {name}: expected finite weights, found NaN or infinity")

@@ -13,12 +13,12 @@ import pandas as pd
 from lungpipe.candidates import Detections
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.inference.detector import Detector
-from lungpipe.models import ModelCard, digest_of, load_model
+from lungpipe.models import ModelCard, digest_of
 from lungpipe.models.hardware import name_hardware
+from lungpipe.models.stored import load_role
 from lungpipe.preparation.in_memory import prepare_in_memory
 from lungpipe.settings import PreprocessingSettings
 from lungpipe.settings.recipe import TrainedDetector
-from lungpipe.shipped import DETECTOR_FILE
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.time_left import time_left
 from lungpipe.volumes.manifest import STORE_SUFFIX
@@ -53,18 +53,17 @@ class Found:
     failures: dict[str, str]
 
 
-def load_detector(path: Path, device: str, num_threads: int) -> Detector:
-    """Return the detector of a model file or of a model's folder, with its own inference settings.
+def load_detector(path: Path, device: str, num_threads: int, *, key_file: Path | None = None) -> Detector:
+    """Return the detector of a model file, a model's folder or a bundle, with its own inference settings.
 
-    The hardware is that of `name_hardware`.
+    The hardware is that of `name_hardware`. `key_file` holds the key of an encrypted bundle.
 
     Raises:
         ValueError: no model, or no detector; a device that this machine does not have.
         FileNotFoundError: no such file.
     """
     hardware = name_hardware(device, num_threads)
-    path = Path(path) / DETECTOR_FILE if Path(path).is_dir() else Path(path)
-    model = load_model(path, expect_role="detector")
+    model = load_role(path, "detector", key_file)
     return Detector(model, TrainedDetector.model_validate(model.card.settings).inference, hardware)
 
 

@@ -10,11 +10,10 @@ from numpy.typing import NDArray
 
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import with_detector_odds
-from lungpipe.models import load_model
 from lungpipe.models.hardware import name_hardware
+from lungpipe.models.stored import load_role
 from lungpipe.patients.detect import Say, Search, is_dataset, list_dataset, open_scan
 from lungpipe.settings.recipe import TrainedScorer
-from lungpipe.shipped import SCORER_FILE
 from lungpipe.tables import CENTER_COLUMNS, CHARACTERISTICS
 from lungpipe.tables.errors import InputError
 from lungpipe.volumes.volume import Volume
@@ -37,18 +36,17 @@ class Scored:
     num_others: int
 
 
-def load_scorer(path: Path, device: str, num_threads: int) -> Scorer:
-    """Return the scorer of a model file or of a model's folder, with its own inference settings.
+def load_scorer(path: Path, device: str, num_threads: int, *, key_file: Path | None = None) -> Scorer:
+    """Return the scorer of a model file, a model's folder or a bundle, with its own inference settings.
 
-    The hardware is that of `name_hardware`.
+    The hardware is that of `name_hardware`. `key_file` holds the key of an encrypted bundle.
 
     Raises:
         ValueError: no model, or no scorer; a device that this machine does not have.
         FileNotFoundError: no such file.
     """
     hardware = name_hardware(device, num_threads)
-    path = Path(path) / SCORER_FILE if Path(path).is_dir() else Path(path)
-    model = load_model(path, expect_role="scorer")
+    model = load_role(path, "scorer", key_file)
     return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
 
 

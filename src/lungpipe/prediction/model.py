@@ -1,6 +1,5 @@
 """The networks of a prediction, loaded once: a detector, and a scorer where there is one."""
 
-import hashlib
 import os
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +10,10 @@ import torch
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.scorer import Scorer
 from lungpipe.models import Model, ModelCard, digest_of
-from lungpipe.models import load_model as read_model
 from lungpipe.models.hardware import Hardware, name_hardware
+from lungpipe.models.stored import load_models
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
-from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE, require_shipped_model
+from lungpipe.shipped import require_shipped_model
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -43,67 +42,43 @@ class LoadedModel:
 
 
 def load_model(
-    source: Path | str | Sequence[Path | str] | None = None, *, device: str = "auto", threads: int | None = None
+    source: Path | str | Sequence[Path | str] | None = None,
+    *,
+    device: str = "auto",
+    threads: int | None = None,
+    key_file: Path | str | None = None,
 ) -> LoadedModel:
     """Load a model and keep it for any number of scans.
 
-    `source` is a folder with detector.safetensors and, if there is one, scorer.safetensors; or one model file, or
-    several. Without a source the model in the package is loaded. Without a scorer a candidate's probability is the
-    detector's score, and its malignancy is unknown.
+    `source` is a folder with detector.safetensors and, if there is one, scorer.safetensors; a bundle (.lungpipe); or
+    one model file, or several. Without a source the model in the package is loaded. `key_file` holds the key of an
+    encrypted bundle, unless the environment has the key (see `lungpipe.bundles.find_secret`). Without a scorer a
+    candidate's probability is the detector's score, and its malignancy is unknown.
     `device` is auto, cpu, gpu or gpu:<number>. `threads` is the number of CPU threads, by default one per core.
 
     Raises:
         ValueError: no model in the package, no detector among the files, two files of one role, files of different
-            spacings, a file that is no model, a device that this machine does not have.
+            spacings, a file that is no model or no bundle, a device that this machine does not have.
         FileNotFoundError: no such file.
     """
     if source is None:
         source = require_shipped_model()
     num_threads = threads or _count_cores()
     hardware = name_hardware(device, num_threads)
-    models: dict[str, tuple[Path, Model]] = {}
-    for path in list_model_files(source):
-        model = read_model(path)
-        if model.card.role in models:
-            found = f"found two: {models[model.card.role][0]} and {path}"
-            raise ValueError(f"model: expected one {model.card.role}, {found}")
-        models[model.card.role] = (path, model)
-    if "detector" not in models:
-        listed = ", ".join(str(path) for path, _ in models.values())
-        raise ValueError(f"model: expected a detector, found none among {listed}")
-    detector, scorer = models["detector"][1], models["scorer"][1] if "scorer" in models else None
+    stored = load_models(source, None if key_file is None else Path(key_file))
+    detector, scorer = stored["detector"].model, stored["scorer"].model if "scorer" in stored else None
     if scorer is not None and scorer.card.spacing_zyx_mm != detector.card.spacing_zyx_mm:
         found = f"found {scorer.card.spacing_zyx_mm}"
         raise ValueError(
-            f"{models['scorer'][0]}: expected the detector's spacing {detector.card.spacing_zyx_mm}, {found}"
+            f"{stored['scorer'].name}: expected the detector's spacing {detector.card.spacing_zyx_mm}, {found}"
         )
     return LoadedModel(
         Detector(detector, TrainedDetector.model_validate(detector.card.settings).inference, hardware),
         None if scorer is None else _place_scorer(scorer, hardware),
         hardware,
         num_threads,
-        {role: _digest(path) for role, (path, _) in models.items()},
+        {role: one.digest for role, one in stored.items()},
     )
-
-
-def list_model_files(source: Path | str | Sequence[Path | str]) -> tuple[Path, ...]:
-    """Return the model files that a source names; see `load_model`.
-
-    Raises:
-        ValueError: a folder without a detector, or no file at all.
-    """
-    named = [Path(source)] if isinstance(source, str | Path) else [Path(path) for path in source]
-    files: list[Path] = []
-    for path in named:
-        if not path.is_dir():
-            files.append(path)
-            continue
-        if not (path / DETECTOR_FILE).is_file():
-            raise ValueError(f"{path}: expected the file {DETECTOR_FILE} in the model's folder, found none")
-        files += [path / name for name in (DETECTOR_FILE, SCORER_FILE) if (path / name).is_file()]
-    if not files:
-        raise ValueError("model: expected at least one model file, found none")
-    return tuple(files)
 
 
 def describe_hardware(hardware: Hardware) -> dict[str, str]:
@@ -114,11 +89,6 @@ def describe_hardware(hardware: Hardware) -> dict[str, str]:
 
 def _place_scorer(model: Model, hardware: Hardware) -> Scorer:
     return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
 
 
 def _count_cores() -> int:

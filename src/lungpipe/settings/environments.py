@@ -15,8 +15,9 @@ ENVIRONMENTS: Mapping[str, tuple[str, bool, tuple[str, ...]]] = {
     "dev": (
         "runtime, and the packages for tests, slurm, rendering and documentation",
         True,
-        ("test", "slurm", "viz", "docs"),
+        ("test", "slurm", "viz", "docs", "bundle"),
     ),
+    "bundle": ("runtime, and the packages that write a model's programs (`snakemake final_bundle`)", True, ("bundle",)),
 }
 """Name of the environment: purpose, whether torch is the build without CUDA, extras of pyproject.toml."""
 

@@ -3,7 +3,7 @@
 import pytest
 from random_detector import write_random_detector, write_random_scorer
 
-from lungpipe.prediction.model import describe_hardware, list_model_files, load_model
+from lungpipe.prediction.model import describe_hardware, load_model
 
 
 def load(source):
@@ -58,7 +58,3 @@ def test_what_is_no_model_is_refused(tmp_path, model_folder):
             load(source)
     with pytest.raises(FileNotFoundError):
         load(tmp_path / "none.safetensors")
-
-
-def test_the_files_of_a_folder_are_listed_in_order(model_folder):
-    assert [path.name for path in list_model_files(model_folder)] == ["detector.safetensors", "scorer.safetensors"]

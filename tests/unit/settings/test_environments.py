@@ -14,6 +14,7 @@ dependencies = ["Zarr_S>=0.2", "torch==2.13.0", "loose>=1,<2"]
 test = ["pytest>=9.0"]
 slurm = ["cluster-plugin>=2"]
 viz = ["vtk>=1"]
+bundle = ["programs>=3"]
 docs = ["unused>=1"]
 """
 
@@ -26,8 +27,8 @@ def environments(tmp_path: Path) -> dict[str, list[str]]:
     return {name: content["dependencies"][-1]["pip"] for name, content in parsed.items()}
 
 
-def test_there_is_one_file_each_for_running_gpus_and_development(environments: dict[str, list[str]]) -> None:
-    assert set(environments) == {"runtime.yaml", "gpu.yaml", "dev.yaml"}
+def test_there_is_one_file_each_for_running_gpus_bundles_and_development(environments: dict[str, list[str]]) -> None:
+    assert set(environments) == {"runtime.yaml", "gpu.yaml", "dev.yaml", "bundle.yaml"}
 
 
 def test_dependencies_carry_their_pin_and_keep_their_range_where_there_is_none(
@@ -44,13 +45,13 @@ def test_dependencies_carry_their_pin_and_keep_their_range_where_there_is_none(
 
 def test_only_the_gpu_environment_takes_the_cuda_build(environments: dict[str, list[str]]) -> None:
     cpu = {name for name, lines in environments.items() if any("whl/cpu" in line for line in lines)}
-    assert cpu == {"runtime.yaml", "dev.yaml"}
+    assert cpu == {"runtime.yaml", "dev.yaml", "bundle.yaml"}
     assert all("torch==2.13.0" in lines for lines in environments.values())
 
 
-def test_only_development_brings_the_extras(environments: dict[str, list[str]]) -> None:
+def test_only_development_brings_all_extras(environments: dict[str, list[str]]) -> None:
     extras = set(environments["dev.yaml"]) - set(environments["runtime.yaml"])
-    assert extras == {"pytest==9.2.0", "cluster-plugin>=2", "vtk>=1"}
+    assert extras == {"pytest==9.2.0", "cluster-plugin>=2", "vtk>=1", "programs>=3"}
 
 
 def test_pins_are_found_however_a_name_is_spelt(tmp_path: Path) -> None:
