@@ -13,6 +13,7 @@ from lungpipe.settings.generate import generated, write
 FILES = (
     "config.yaml",
     "docs/configuration.md",
+    "envs/bundle.yaml",
     "envs/dev.yaml",
     "envs/gpu.yaml",
     "envs/runtime.yaml",
