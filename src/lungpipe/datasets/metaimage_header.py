@@ -254,10 +254,11 @@ def _read_grid(path: Path, fields: dict[str, str]) -> Grid:
 
 
 def _first(path: Path, fields: dict[str, str], keys: tuple[str, ...], default: list[float]) -> list[float]:
-    given = [key for key in keys if key in fields]
-    if len(given) > 1:
-        raise ScanError(f"{path}: expected one of {', '.join(keys)}, found {', '.join(given)}")
-    return _numbers(path, given[0], fields[given[0]], len(default)) if given else default
+    given = {key: _numbers(path, key, fields[key], len(default)) for key in keys if key in fields}
+    values = next(iter(given.values()), default)
+    if any(other != values for other in given.values()):
+        raise ScanError(f"{path}: expected one of {', '.join(keys)}, found {', '.join(given)} with different values")
+    return values
 
 
 def _data_offset(path: Path, fields: dict[str, str], end: int) -> int:

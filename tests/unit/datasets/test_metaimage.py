@@ -87,6 +87,13 @@ def test_header_size_is_skipped(tmp_path):
     np.testing.assert_array_equal(read_metaimage(path).hu, HU)
 
 
+def test_position_that_is_written_twice_the_same(tmp_path):
+    path = write_scan(tmp_path)
+    offset = next(line.partition("=")[2] for line in path.read_text().splitlines() if line.startswith("Offset"))
+    twice = write_scan(tmp_path, Position=f" {offset.strip()} ")
+    assert read_metaimage(twice).grid == read_metaimage(path).grid
+
+
 def test_names_with_spaces_and_umlauts(tmp_path):
     folder = tmp_path / "Müller scans"
     folder.mkdir()

@@ -10,6 +10,10 @@ from lungpipe.datasets.scan import ScanError
 _LOCALIZERS = {"LOCALIZER", "SCOUT"}
 """Values of ImageType that name an overview image."""
 _CAPTURE = "Secondary Capture Image Storage"
+_DERIVED = "DERIVED"
+"""Value of ImageType of an image that was computed."""
+_GEOMETRY = ("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient", *FRAME_TAGS)
+"""A computed image without any of these elements is a page of text, such as a dose report or a protocol."""
 MAX_LISTED = 20
 
 
@@ -81,7 +85,9 @@ def _is_localizer(item: Slice) -> bool:
 
 
 def _is_other(item: Slice) -> bool:
-    return _is_localizer(item) or class_name(item.header).endswith(_CAPTURE)
+    header = item.header
+    is_page = _DERIVED in (header.get("ImageType") or []) and not any(key in header for key in _GEOMETRY)
+    return _is_localizer(item) or is_page or class_name(header).endswith(_CAPTURE)
 
 
 def _drop_others(folder: Path, items: list[Slice]) -> tuple[list[Slice], tuple[str, ...]]:
@@ -92,7 +98,5 @@ def _drop_others(folder: Path, items: list[Slice]) -> tuple[list[Slice], tuple[s
     if not slices:
         return items, ()  # a series saved as screenshots is accepted if it forms a volume
     left = [item for item in items if _is_other(item)]
-    remarks = (
-        (f"left out, no slice but a localizer or a screenshot: {', '.join(i.name for i in left)}",) if left else ()
-    )
-    return slices, remarks
+    names = ", ".join(item.name for item in left)
+    return slices, (f"left out, no slice but a localizer, a screenshot or a page of text: {names}",) * bool(left)

@@ -1,5 +1,6 @@
 """Folders as archives and exporters make them: what is a slice of the scan, what is passed over, what is a choice."""
 
+import errno
 import zipfile
 
 import numpy as np
@@ -77,7 +78,7 @@ def test_localizer_in_the_series_is_left_out_and_named(series, kind):
     series.write(0, "scout.dcm", **LOCALIZER | {"ImageType": ["ORIGINAL", "PRIMARY", kind]})
     scan = read_scan(series.folder)
     np.testing.assert_array_equal(scan.hu, series.hu)
-    assert scan.remarks == ("left out, no slice but a localizer or a screenshot: scout.dcm",)
+    assert scan.remarks == ("left out, no slice but a localizer, a screenshot or a page of text: scout.dcm",)
 
 
 def test_screenshot_in_the_series_is_left_out_and_named(series):
@@ -86,7 +87,22 @@ def test_screenshot_in_the_series_is_left_out_and_named(series):
     write_ct(series.folder / "dose.dcm", CAPTURE, "1.2.8", elements)
     scan = read_scan(series.folder)
     np.testing.assert_array_equal(scan.hu, series.hu)
-    assert scan.remarks == ("left out, no slice but a localizer or a screenshot: dose.dcm",)
+    assert scan.remarks == ("left out, no slice but a localizer, a screenshot or a page of text: dose.dcm",)
+
+
+def test_page_of_text_in_the_series_is_left_out_and_named(series):
+    # scanners store dose reports and protocols as CT images
+    series.write_all()
+    geometry = dict.fromkeys(("PixelSpacing", "ImagePositionPatient", "ImageOrientationPatient"))
+    page = {"ImageType": ["DERIVED", "SECONDARY", "OTHER", "CT_SOM5 PROT"], **geometry}
+    series.write(0, "page.dcm", **page)
+    scan = read_dicom(series.folder)
+    np.testing.assert_array_equal(scan.hu, series.hu)
+    assert scan.remarks == ("left out, no slice but a localizer, a screenshot or a page of text: page.dcm",)
+    # a slice that lost its place is no page
+    series.write(0, "page.dcm", **page | {"ImageType": ["ORIGINAL", "PRIMARY", "AXIAL"]})
+    with pytest.raises(ScanError, match=r"page\.dcm: expected the element"):
+        read_dicom(series.folder)
 
 
 def test_localizer_of_a_series_of_its_own_is_no_choice(series):
@@ -172,6 +188,56 @@ def test_messages_name_files_by_their_place_in_the_archive(series, tmp_path):
     with pytest.raises(ScanError) as caught:
         read_scan(tmp_path / "a.zip")
     assert str(caught.value).startswith(f"{tmp_path}/a.zip/2.dcm: expected a finite rescale")
+
+
+def pack(path, files):
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, file in files.items():
+            archive.write(file, name)
+    return path
+
+
+def test_zip_in_a_zip(series, tmp_path):
+    # an archive per series in an archive of the patient
+    files = sorted(series.write_all().iterdir())
+    series.write(2, RescaleSlope=0)
+    half = {path.name: path for path in files[:3]}, {path.name: path for path in files[3:]}
+    inner = [pack(tmp_path / f"{number}.zip", part) for number, part in enumerate(half)]
+    outer = pack(tmp_path / "study.ZIP", {f"series/{path.name}": path for path in inner})
+    patient = pack(tmp_path / "patient.zip", {"a/study.ZIP": outer})
+    with pytest.raises(ScanError) as caught:
+        read_scan(patient)
+    wrong = f"{patient}/a/study.ZIP/series/0.zip/2.dcm: expected a finite rescale"
+    assert str(caught.value).startswith(wrong)
+    files = sorted(series.write_all().iterdir())
+    pack(inner[0], {path.name: path for path in files[:3]})
+    np.testing.assert_array_equal(read_scan(pack(tmp_path / "b.zip", {p.name: p for p in inner})).hu, series.hu)
+    # not opened: the fourth archive within one another
+    deep = pack(tmp_path / "c.zip", {"patient.zip": pack(tmp_path / "patient2.zip", {"a.zip": patient})})
+    with pytest.raises(ScanError, match="expected DICOM files, found none"):
+        read_scan(deep)
+
+
+def test_zips_in_a_zip_are_limited_together(series, tmp_path, monkeypatch):
+    inner = pack(tmp_path / "a.zip", {"0.dcm": series.write(0)})
+    content = zipfile.ZipFile(inner).infolist()[0].file_size
+    outer = pack(tmp_path / "b.zip", {"a.zip": inner, "c.zip": inner})
+    unpacked = 2 * inner.stat().st_size + 2 * content
+    monkeypatch.setattr("lungpipe.datasets.zipped.MAX_UNPACKED_BYTES", unpacked - 1)
+    message = rf"b\.zip/c\.zip: expected at most {content - 1} bytes in the archive, found {content}"
+    with pytest.raises(ScanError, match=message):
+        read_scan(outer)
+
+
+def test_a_full_disk_is_no_damaged_archive(series, tmp_path, monkeypatch):
+    packed = pack(tmp_path / "a.zip", {"0.dcm": series.write(0)})
+
+    def fill(*arguments):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(zipfile.ZipFile, "extractall", fill)
+    with pytest.raises(OSError, match="No space left"):
+        read_scan(packed)
 
 
 def test_damaged_zip_and_zip_without_a_scan_are_refused(series, tmp_path):
