@@ -103,6 +103,13 @@ def test_every_reader_that_preparation_does_not_use_is_left_out_of_its_fingerpri
     assert not [module for module in modules if module.startswith(others)]
 
 
+def test_code_that_arranges_a_preparation_is_left_out_of_its_fingerprint(rules) -> None:
+    # an edit of it would plan all preparation, and all training behind it
+    rule = next(rule for rule in rules if rule.name == "prepare_subset")
+    (aside,) = (part.value for part in rule.named("params")["code"].keywords if part.arg == "aside")
+    assert ast.unparse(aside) == "[WORKERS, MEMORY, *ARRANGING]"
+
+
 def test_a_rule_that_trains_or_applies_a_part_names_the_code_of_its_settings(rules) -> None:
     found = {rule.name: built(rule) for rule in rules if built(rule)}
     assert found == {

@@ -24,8 +24,8 @@ the next `snakemake` runs again.
 volume whose raw files, settings and code are unchanged.
 
 Snakemake plans all jobs before it runs any. If a preparation job is planned, all training is planned too, although the
-job may then keep every volume, for instance after an edit of the code that lists what is up to date. To avoid that
-training, run the preparation alone, and then the rest:
+job may then keep every volume, for instance after an edit of the script of that job. To avoid that training, run the
+preparation alone, and then the rest:
 
     snakemake --cores 8 results/<dataset>/volumes/accounting.csv
     snakemake --cores 8

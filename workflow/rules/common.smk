@@ -59,6 +59,16 @@ SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
 WORKERS = "lungpipe.preparation.workers"
 # puts finished files in their place and names errors of the disk; changes no volume
 PLACING = ["lungpipe.tables.atomic:naming", "lungpipe.volumes.place"]
+# lists what is up to date, spreads the rest and counts; changes no volume. Snakemake plans all training behind a planned
+# preparation, although every volume may then be kept
+ARRANGING = [
+    "lungpipe.preparation.prepare",
+    "lungpipe.preparation.raw_files",
+    "lungpipe.preparation.up_to_date",
+]
+# what else the outputs of a preparation consist of
+FAILURE_TABLE = "lungpipe.tables:FAILURES"
+MANIFEST = "lungpipe.volumes.manifest:write_manifest"
 # changes no volume; which scans are refused is a param, see `refused_scans`
 MEMORY = "lungpipe.preparation.memory"
 

@@ -25,7 +25,7 @@ rule prepare_subset:
         scheduler_address=STUDY.preprocessing.scheduler_address,
     params:
         run=f"{D}/tracking/run.json",
-        code=code_of("prepare_subset", METAIMAGE, aside=[WORKERS, MEMORY]),
+        code=code_of("prepare_subset", FAILURE_TABLE, MANIFEST, aside=[WORKERS, MEMORY, *ARRANGING]),
         # a volume is computed again only if this changes
         volume_code=fingerprint(
             "lungpipe.preparation.volume:prepare_volume", METAIMAGE, aside=PLACING

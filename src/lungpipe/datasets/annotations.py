@@ -75,8 +75,8 @@ def read_ratings(root: Path) -> pd.DataFrame:
             one = f"[1-{CHARACTERISTICS[name]}]"
             is_wrong = ~table[column].str.fullmatch(f"{one}(;{one})*").astype(bool)
             is_wrong &= (table[column] != "") | (column not in _OTHER_RATINGS)
-            expected = f"ratings 1-{CHARACTERISTICS[name]} with ';' between"
-            _refuse(path, table, is_wrong, column=column, expected=expected)
+            highest = CHARACTERISTICS[name]
+            _refuse(path, table, is_wrong, column=column, expected=f"ratings 1-{highest} with ';' between")
     return table
 
 

@@ -108,9 +108,7 @@ class ModelCard:
     def expect_fold(self, fold: int | None) -> None:
         """Raise LeakError unless this model was trained for the fold; None is a model of all series."""
         if self.fold != fold:
-            places = ("a model without a fold" if k is None else f"a model of fold {k}" for k in (fold, self.fold))
-            expected, found = places
-            raise LeakError(f"{self.name}: expected {expected}, found {found}")
+            raise LeakError(f"{self.name}: expected {_name_fold(fold)}, found {_name_fold(self.fold)}")
 
     def expect_role(self, role: Role) -> None:
         """Raise ValueError unless this model has the role."""
@@ -230,6 +228,10 @@ def mean_calibration(cards: Sequence[ModelCard]) -> dict[str, float]:
 
 def _score(outcomes: Sequence[Best]) -> dict[str, float]:
     return {"validation_score": sum(outcome.best_score for outcome in outcomes) / max(len(outcomes), 1)}
+
+
+def _name_fold(fold: int | None) -> str:
+    return "a model without a fold" if fold is None else f"a model of fold {fold}"
 
 
 def _digests(uids: Iterable[str]) -> tuple[str, ...]:

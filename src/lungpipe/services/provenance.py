@@ -23,6 +23,17 @@ MAIN_PACKAGES = ("SimpleITK", "dask", "mlflow", "numpy", "pandas", "scipy", "sna
 SURROUNDINGS = ("lungpipe.services",)
 """Code with which scripts log, track and time their work; it changes no result."""
 
+RESULTLESS = (
+    "lungpipe.tables.atomic:WriteError",
+    "lungpipe.tables.atomic:naming",
+    "lungpipe.tables.atomic:replacing",
+    "lungpipe.tables.machine",
+    "lungpipe.tables.regular",
+    "lungpipe.training.speed",
+)
+"""Code that puts finished files in their place, names errors of the machine, or measures speed: it changes no
+result."""
+
 
 def fingerprint(*entries: str, aside: Iterable[str] = ()) -> str:
     """Return 16 hex digits that change with the code that the entries (`lungpipe.module:name`) can run.
@@ -43,7 +54,7 @@ def script_fingerprint(script: Path, *choices: str, aside: Iterable[str] = ()) -
     """Return the fingerprint of a script of the workflow: of its own code and of all that it imports from lungpipe.
 
     `choices` are further entries: code that settings name and the script calls. `aside` as in `fingerprint`; the
-    services are always left out.
+    services and RESULTLESS are always left out.
 
     Raises:
         FileNotFoundError: no such script.
@@ -56,7 +67,8 @@ def script_fingerprint(script: Path, *choices: str, aside: Iterable[str] = ()) -
 
 def _lines(entries: Iterable[str], aside: Iterable[str]) -> list[str]:
     tree = source_tree()
-    return [f"{module}:{name}={tree.digest((module, name))}" for module, name in tree.closure(entries, aside)]
+    found = tree.closure(entries, [*RESULTLESS, *aside])
+    return [f"{module}:{name}={tree.digest((module, name))}" for module, name in found]
 
 
 def _join(lines: list[str]) -> str:

@@ -23,7 +23,9 @@ class Limits:
     high: float = math.inf
     is_above: bool = False
 
-    def __str__(self) -> str:
+    @property
+    def expectation(self) -> str:
+        """The limits in words."""
         if self.high < math.inf:
             return f"{self.low:g} to {self.high:g}"
         return f"a value above {self.low:g}" if self.is_above else f"at least {self.low:g}"
@@ -71,7 +73,7 @@ class Column:
         """What `allowed` asks for, for messages."""
         if self.pattern is not None:
             return f"a text that matches {self.pattern}"
-        return "finite numbers" if self.limits is None else str(self.limits)
+        return "finite numbers" if self.limits is None else self.limits.expectation
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,6 @@ def require_regular(path: Path) -> os.stat_result:
     """
     state = os.stat(path)
     if not stat.S_ISREG(state.st_mode):
-        found = _KINDS.get(stat.S_IFMT(state.st_mode), "no file")
+        found = str(_KINDS.get(stat.S_IFMT(state.st_mode), "no file"))
         raise IrregularFileError(errno.EINVAL, found, os.fspath(path))
     return state

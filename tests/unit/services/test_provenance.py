@@ -1,6 +1,7 @@
 """Fingerprints of the real package, the environment, the commit and files."""
 
 import ast
+import hashlib
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +10,7 @@ import pytest
 
 from lungpipe.services.provenance import (
     PACKAGE_DIR,
+    RESULTLESS,
     environment,
     file_digest,
     fingerprint,
@@ -32,8 +34,18 @@ def test_a_fingerprint_is_sixteen_hex_digits_that_do_not_depend_on_the_order() -
 
 def test_what_is_aside_does_not_count() -> None:
     whole = "lungpipe.tables.io:read_table"
-    assert fingerprint(whole, aside=["lungpipe.tables.contracts"]) != fingerprint(whole)
+    assert fingerprint(whole, aside=["lungpipe.tables.columns"]) != fingerprint(whole)
     assert fingerprint(whole, aside=["lungpipe.phantom.write"]) == fingerprint(whole)
+
+
+def test_code_that_writes_whole_files_and_names_errors_of_the_machine_does_not_count() -> None:
+    tree = source_tree()
+    keys = {("lungpipe.tables.atomic", "replacing"), ("lungpipe.tables.machine", "find_errno")}
+    assert keys <= set(tree.closure(["lungpipe.tables.io:write_table"]))
+    counted = tree.closure(["lungpipe.tables.io:write_table"], RESULTLESS)
+    lines = [f"{module}:{name}={tree.digest((module, name))}" for module, name in counted]
+    assert not [module for module, _ in counted if module in ("lungpipe.tables.atomic", "lungpipe.tables.machine")]
+    assert fingerprint("lungpipe.tables.io:write_table") == hashlib.sha256("\n".join(lines).encode()).hexdigest()[:16]
 
 
 def test_an_unknown_module_or_name_is_an_error() -> None:

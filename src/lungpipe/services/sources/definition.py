@@ -11,8 +11,8 @@ from lungpipe.services.sources.package import Package, Target
 class Context:
     """Where a definition is: module, package, and facts about classes.
 
-    `described`: given a class, the arguments (names and places) that hold descriptions. `is_value`: whether fields of a
-    class are values that reach a job as params, so that only its methods count as code.
+    `described`: given a class or a function, the arguments (names and places) that are texts for people. `is_value`:
+    whether fields of a class are values that reach a job as params, so that only its methods count as code.
     """
 
     module: str

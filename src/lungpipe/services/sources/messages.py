@@ -8,7 +8,12 @@ from lungpipe.services.sources.scopes import own_statements
 
 SAYS = frozenset({"say", "log", "advance", "warn", "warning", "info", "debug", "error", "exception", "critical"})
 """Names of functions and methods that get messages; arguments that are not texts count as code."""
+WORDS = "expectation"
+"""Name of methods and functions that return words of messages."""
 _MAKES_TEXT = frozenset({"str", "repr", "ascii"})
+_BY_NAME = 1 << 30
+"""Place of an argument that is passed by its name alone."""
+_EXCEPTIONS = ("Error", "Exception", "Warning")
 
 
 def is_message(node: ast.AST) -> bool:
@@ -35,6 +40,8 @@ def is_text(node: ast.AST, texts: frozenset[str] = frozenset()) -> bool:
         )
     if isinstance(node, ast.IfExp):
         return is_text(node.body, texts) and is_text(node.orelse, texts)
+    if isinstance(node, ast.BoolOp):  # `listed or "nothing"`
+        return isinstance(node.op, ast.Or) and is_text(node.values[-1], texts)
     if isinstance(node, ast.Call):
         function = node.func
         if isinstance(function, ast.Attribute):
@@ -57,6 +64,32 @@ def message_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> froze
             break
         texts -= read
     return texts
+
+
+def message_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict[str, int]:
+    """Return the parameters of a function that are read in messages alone, with their places among the arguments.
+
+    Texts that callers pass for them, as in `_refuse(path, expected="a number")`, belong to the message. A parameter
+    that is assigned to, or that an inner function has again, is none of them.
+    """
+    named = function.args.posonlyargs + function.args.args
+    places = {argument.arg: place for place, argument in enumerate(named)}
+    places |= {argument.arg: _BY_NAME for argument in function.args.kwonlyargs}
+    inner = [node for node in ast.walk(function) if isinstance(node, ast.arg)]
+    stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and not _is_read(node)}
+    texts = {name for name in places if [node.arg for node in inner].count(name) == 1} - stored
+    texts -= set(_read_outside(function, frozenset(texts) | message_variables(function)))
+    said = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and _is_read(node)}
+    return {name: place for name, place in places.items() if name in texts & said}
+
+
+def is_exception(node: ast.ClassDef) -> bool:
+    """Return whether a class is an exception, by the names of its bases."""
+    return any(ast.unparse(base).endswith(_EXCEPTIONS) for base in node.bases)
+
+
+def _is_read(node: ast.Name) -> bool:
+    return isinstance(node.ctx, ast.Load)
 
 
 def _says(function: ast.expr) -> bool:

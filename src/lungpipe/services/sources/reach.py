@@ -7,6 +7,7 @@ from pathlib import Path
 
 from lungpipe.services.sources.bindings import Bindings, read_bindings
 from lungpipe.services.sources.definition import Context, Definition
+from lungpipe.services.sources.messages import message_parameters
 from lungpipe.services.sources.package import Package, Target
 from lungpipe.services.sources.reader import read_definition
 from lungpipe.services.sources.scopes import FUNCTIONS
@@ -40,13 +41,13 @@ class SourceTree:
         """Return every definition that the entries can reach, sorted by module and name.
 
         An entry is `package.module:name`, or `package.module` for all that a module defines. Entries in `aside`
-        are neither counted nor followed.
+        are neither counted nor followed; a module there stands for its own definitions, not for what it imports.
 
         Raises:
             ModuleNotFoundError: a module, or one that is imported on the way, has no file.
             AttributeError: a module that does not bind the name of an entry.
         """
-        apart = {key for entry in aside for key in self._enter(entry)}
+        apart = {key for entry in aside for key in self._set_aside(entry)}
         found: set[Key] = set()
         waiting = [key for entry in entries for key in self._enter(entry)]
         while waiting:
@@ -96,6 +97,12 @@ class SourceTree:
         if name and not keys:
             raise AttributeError(f"{entry}: expected a name of module {module}, found no definition of it")
         return keys | self._loaded(module)
+
+    def _set_aside(self, entry: str) -> frozenset[Key]:
+        keys = self._enter(entry)
+        module, _, name = entry.partition(":")
+        own = (*self._bound(module).definitions, "")
+        return self.resolve((module, tuple(name.split(".")))) if name else keys & {(module, one) for one in own}
 
     def _follow(self, key: Key) -> frozenset[Key]:
         if key not in self._next:
@@ -220,15 +227,17 @@ class SourceTree:
         return node in values or any(base in values for base in self._bases(node, module))
 
     def _described(self, target: Target) -> dict[str, int]:
-        if not self.resolve(target):
-            return {}
-        fields = [
-            node.target.id
-            for found, _ in self._classes(target)
-            for node in found.body
-            if isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)
-        ]
-        return {name: place for place, name in enumerate(fields) if name in DESCRIPTIONS}
+        """Return the arguments (names and places) of a class or function of the package that are texts for people."""
+        found: dict[str, int] = {}
+        for module, name in self.resolve(target):
+            for statement in self._bound(module).definitions[name]:
+                if isinstance(statement, FUNCTIONS):
+                    found |= message_parameters(statement)
+                elif isinstance(statement, ast.ClassDef):
+                    parts = (node.target for node in statement.body if isinstance(node, ast.AnnAssign))
+                    fields = [part.id for part in parts if isinstance(part, ast.Name)]
+                    found |= {field: place for place, field in enumerate(fields) if field in DESCRIPTIONS}
+        return found
 
 
 def _root(node: ast.expr) -> str:

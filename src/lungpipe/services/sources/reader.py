@@ -6,7 +6,9 @@ from collections.abc import Callable, Sequence
 from lungpipe.services.sources.annotations import is_field, is_validation, parse_annotation
 from lungpipe.services.sources.definition import Context, Definition
 from lungpipe.services.sources.messages import (
+    WORDS,
     assigned_variable,
+    is_exception,
     is_message,
     is_text,
     message_arguments,
@@ -45,11 +47,12 @@ class _Reader:
         self.words: list[str] = []
         self._scopes: list[Scope] = []
         self._texts = _NO_TEXTS
-        self._is_class_body = False
+        self._is_class_body = self._is_exception = self._is_wording = False
         self._handlers: dict[type[ast.AST], Callable[..., None]] = {
             ast.Name: self._name,
             ast.Attribute: self._attribute,
             ast.Constant: self._constant,
+            ast.JoinedStr: self._joined,
             ast.FunctionDef: self._function,
             ast.AsyncFunctionDef: self._function,
             ast.Lambda: self._lambda,
@@ -107,7 +110,13 @@ class _Reader:
         self.words.append("]")
 
     def _constant(self, node: ast.Constant) -> None:
-        self.words.append(repr(node.value))
+        self.words.append("..." if self._is_wording and isinstance(node.value, str) else repr(node.value))
+
+    def _joined(self, node: ast.JoinedStr) -> None:
+        if self._is_wording:
+            self.words.append("...")
+        else:
+            self._plain(node)
 
     def _name(self, node: ast.Name) -> None:
         self.words.append(node.id)
@@ -159,9 +168,11 @@ class _Reader:
         self.words += [f"<{type(node).__name__}>", node.name]
         self._list(node.decorator_list)
         self._arguments(node.args)
-        outer, self._texts = self._texts, self._texts | message_variables(node)
+        outer = self._texts, self._is_wording
+        self._texts |= message_variables(node)
+        self._is_wording |= node.name == WORDS or (self._is_exception and node.name == "__str__")
         self._inner(node.args, node.body)
-        self._texts = outer
+        self._texts, self._is_wording = outer
 
     def _lambda(self, node: ast.Lambda) -> None:
         self.words.append("<Lambda>")
@@ -201,7 +212,8 @@ class _Reader:
         self._list([*node.decorator_list, *node.bases, *node.keywords])
         # names of a class body are no names of its methods, and hide no name of the module from itself for certain
         is_value = self.context.is_value(node, self.context.module)
-        outer, self._is_class_body = self._is_class_body, True
+        outer = self._is_class_body, self._is_exception
+        self._is_class_body, self._is_exception = True, is_exception(node)
         self.words.append("[")
         for statement in node.body:
             if not is_value:
@@ -211,7 +223,7 @@ class _Reader:
             elif not is_validation(statement):
                 self.body([statement])
         self.words.append("]")
-        self._is_class_body = outer
+        self._is_class_body, self._is_exception = outer
 
     def _assign(self, node: ast.Assign | ast.AugAssign) -> None:
         if assigned_variable(node) in self._texts:
@@ -244,7 +256,9 @@ class _Reader:
             self._without_texts(node, message_arguments(node))
             return
         described = self._described(node.func)
-        places = [place for place in described.values() if place < len(node.args)]
+        starred = (place for place, value in enumerate(node.args) if isinstance(value, ast.Starred))
+        num_placed = next(starred, len(node.args))  # behind a star the places are unknown
+        places = [place for place in described.values() if place < num_placed]
         named = [keyword.value for keyword in node.keywords if keyword.arg in described]
         self._without_texts(node, [*(node.args[place] for place in places), *named])
 

@@ -184,6 +184,7 @@ def test_a_name_that_comes_to_mean_what_is_reached_anyway_counts(house: Path) ->
         "def main(log):\n    text = 'a {}'\n    (log or print)(text)",
         "def main(log):\n    text = 'a {}' % 3\n    if log: raise ValueError(text) from None",
         "def main():\n    name = 'a {}'\n    def inner(): raise ValueError(f'{name}')\n    return inner",
+        "def main(names):\n    found = ', '.join(names) or 'a {}'\n    raise ValueError(f'found {found}')",
     ],
 )
 def test_a_variable_that_is_read_in_messages_alone_is_part_of_them(house: Path, text: str) -> None:
@@ -211,6 +212,50 @@ def test_a_text_that_may_be_more_than_a_message_counts(house: Path, text: str) -
     write_module(house, "entry", text)
     before = read(house)
     write_module(house, "entry", text.replace("'a {}'", "'b {}'"))
+    assert read(house) != before
+
+
+REFUSE = """
+def refuse(path, *, expected, found="nothing"):
+    place = f"{path}: {expected}"
+    if path.is_file():
+        raise ValueError(f"{place}, found {found}")
+"""
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        REFUSE + "def main(path): refuse(path, expected='a {}')",
+        REFUSE + "def main(path): refuse(path, expected='a', found=f'{path} ' + 'a {}')",
+        REFUSE.replace("*, ", "") + "def main(path): refuse(path, 'a {}')",
+        "class FileError(OSError):\n    def __str__(self): return self.name + 'a {}'\ndef main(): raise FileError(3)",
+        "class Limit:\n    def expectation(self): return 'a {}' if self.low else 'none'\ndef main(): return Limit",
+    ],
+)
+def test_a_text_that_a_function_or_an_error_puts_into_a_message_does_not_count(house: Path, text: str) -> None:
+    write_module(house, "entry", text)
+    before = read(house)
+    write_module(house, "entry", text.replace("a {}", "b {}"))
+    assert read(house) == before
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        REFUSE + "def main(path): refuse('a {}', expected='a')",
+        REFUSE + "def main(path, name): refuse(path, expected=name('a {}'))",
+        REFUSE + "    write(found)\ndef main(path): refuse(path, expected='a', found='a {}')",
+        REFUSE.replace("*, ", "") + "def main(path, more): refuse(*more, 'a {}')",
+        REFUSE.replace("*,", "*found,").replace('found="nothing"', "last=3") + "def main(path): refuse(path, 'a {}')",
+        "def main():\n    raise OSError(3)\nclass Size:\n    def __str__(self): return 'a {}'\nmain = Size",
+        "class FileError(OSError):\n    def code(self): return 'a {}'\ndef main(): raise FileError(3)",
+    ],
+)
+def test_a_text_that_a_function_uses_for_more_than_a_message_counts(house: Path, text: str) -> None:
+    write_module(house, "entry", text)
+    before = read(house)
+    write_module(house, "entry", text.replace("a {}", "b {}"))
     assert read(house) != before
 
 

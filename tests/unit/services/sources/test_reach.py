@@ -231,6 +231,12 @@ def test_what_is_aside_is_neither_counted_nor_followed(house: Path) -> None:
     assert reached(house, aside=["house.io"]) == set()
 
 
+def test_what_a_module_that_is_aside_imports_is_reached_by_others(house: Path) -> None:
+    write_module(house, "entry", "from house.io import read\nfrom house.spread import spread\ndef main(): read, spread")
+    write_module(house, "spread", "from house.io import read\ndef spread(): read()")
+    assert reached(house, aside=["house.spread"]) == {"io:read", "grid:SPACING"}
+
+
 def test_a_script_outside_the_package_names_its_entries(house: Path, tmp_path: Path) -> None:
     script = tmp_path / "script.py"
     script.write_text("import numpy\nfrom house.room import Window, Gate\nfrom house import io\n")
