@@ -24,7 +24,7 @@ def named_in(files: list[Path], planted: set[str]) -> dict[str, list[str]]:
 
 def leaving(results: Path) -> list[Path]:
     artifacts = [path for path in (results / "mlartifacts").rglob("*") if path.is_file()]
-    pages = [*results.rglob("report.html"), *results.rglob("figures/*.png"), *results.rglob("*.safetensors")]
+    pages = [*results.rglob("report.html"), *results.rglob("figures/*.*"), *results.rglob("*.safetensors")]
     return [*results.glob("mlflow.db*"), *artifacts, *pages]
 
 
@@ -32,7 +32,9 @@ def test_what_leaves_the_results_names_no_series_and_no_patient(finished):
     results, planted = finished.folder / "results", identifiers(finished.dataset / "raw")
     files = leaving(results)
     assert len(planted) >= 12
-    assert {"mlflow.db", "report.html", "detector.safetensors", "froc.csv"} <= {path.name for path in files}
+    assert {"mlflow.db", "report.html", "detector.safetensors", "froc.csv", "charts.json", "pictures.json"} <= {
+        path.name for path in files
+    }
     assert named_in(files, planted) == {}
 
 

@@ -39,9 +39,10 @@ def test_every_stage_leaves_its_files(finished):
     expected += [recipe / f"fold{fold}" / name for fold in (0, 2) for name in PER_FOLD]
     expected += [
         recipe / "evaluation" / name
-        for name in ("froc.csv", "froc_band.csv", "matches.parquet", "submission.csv", "patients.csv")
+        for name in ("froc.csv", "froc_band.csv", "matches.parquet", "submission.csv", "patients.csv", "hits.csv")
     ]
     expected += [recipe / "figures" / f"{name}.png" for name in ("froc", "training", "candidates")]
+    expected += [recipe / "figures" / f"{name}.json" for name in ("charts", "pictures")]
     expected += [recipe / "report.html", dataset / "volumes" / "accounting.csv"]
     assert [str(path) for path in expected if not path.is_file() or not path.stat().st_size] == []
 

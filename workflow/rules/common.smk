@@ -11,6 +11,7 @@ from lungpipe.datasets.annotations import DatasetError, find_candidates
 from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.claims import ClaimError, claim_study, clear_locks, remove_leftovers
+from lungpipe.services.commands import shown_path
 from lungpipe.services.job import grant_cores
 from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking.errors import TrackingError
@@ -119,6 +120,13 @@ def unrecorded(value):
     Snakemake (9.27) keeps no record of params that a function makes from the job's resources.
     """
     return lambda wildcards, resources: value
+
+
+def given_settings():
+    """The files and values of Snakemake's command line, for the command that the report shows."""
+    given = workflow.config_settings
+    files = [shown_path(path, Path.cwd()) for path in given.configfiles]
+    return {"config_files": files, "config": dict(given.config)}
 
 
 def raw_files(wildcards):

@@ -20,6 +20,7 @@ rule evaluate_study:
         froc=f"{R}/evaluation/froc.csv",
         band=f"{R}/evaluation/froc_band.csv",
         matches=f"{R}/evaluation/matches.parquet",
+        hits=f"{R}/evaluation/hits.csv",
         submission=f"{R}/evaluation/submission.csv",
         patients=f"{R}/evaluation/patients.csv",
         whole_scans=f"{R}/evaluation/whole_scans.csv",
@@ -49,13 +50,13 @@ rule evaluate_study:
 rule draw_figures:
     input:
         evaluation=f"{R}/evaluation/evaluation.json",
-        froc=f"{R}/evaluation/froc.csv",
-        band=f"{R}/evaluation/froc_band.csv",
-        matches=f"{R}/evaluation/matches.parquet",
+        hits=f"{R}/evaluation/hits.csv",
         digests=f"{R}/evaluation/digests.json",
+        series=f"{D}/targets/series.parquet",
         detector=histories("detector"),
         scorer=histories("scorer"),
         manifests=manifests(STUDY.folds),
+        masks=[file for fold in STUDY.folds for file in RAW.mask_files(fold)],
     output:
         froc=report(f"{R}/figures/froc.png", caption="../report/froc.rst", category="Evaluation"),
         training=report(
@@ -66,6 +67,8 @@ rule draw_figures:
             caption="../report/candidates.rst",
             category="Candidates",
         ),
+        charts=f"{R}/figures/charts.json",
+        pictures=f"{R}/figures/pictures.json",
     log:
         f"{R}/logs/draw_figures.log",
     benchmark:
@@ -75,6 +78,7 @@ rule draw_figures:
     params:
         run=f"{R}/tracking/run.json",
         code=code_of("draw_figures"),
+        malignancy_rule=STUDY.evaluation.malignancy_rule,
     script:
         "../scripts/draw_figures.py"
 
@@ -83,15 +87,13 @@ rule write_report:
     input:
         evaluation=f"{R}/evaluation/evaluation.json",
         accounting=f"{D}/volumes/accounting.csv",
-        patients=f"{R}/evaluation/patients.csv",
-        command=f"{R}/evaluation/command.txt",
-        submission=f"{R}/evaluation/submission.csv",
+        hits=f"{R}/evaluation/hits.csv",
         digests=f"{R}/evaluation/digests.json",
-        froc=f"{R}/figures/froc.png",
-        training=f"{R}/figures/training.png",
-        candidates=f"{R}/figures/candidates.png",
+        series=f"{D}/targets/series.parquet",
+        charts=f"{R}/figures/charts.json",
+        pictures=f"{R}/figures/pictures.json",
     output:
-        page=f"{R}/report.html",
+        page=report(f"{R}/report.html", caption="../report/page.rst", category="Report"),
         settings=f"{R}/settings.yaml",
     log:
         f"{R}/logs/write_report.log",
@@ -102,7 +104,8 @@ rule write_report:
     params:
         run=f"{R}/tracking/run.json",
         code=code_of("write_report"),
-        template=file_digest([PACKAGE_DIR / "reporting" / "templates" / "report.html"]),
+        templates=file_digest((PACKAGE_DIR / "reporting" / "templates").glob("*.*")),
+        command=unrecorded(given_settings()),
         study=STUDY.model_dump(mode="json", exclude={"tracking", "results_dir"}),
     script:
         "../scripts/write_report.py"

@@ -3,8 +3,9 @@ from pathlib import Path
 from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.figures import FigureInputs, draw_figures
+from lungpipe.reporting.pictures.findings import Places
 from lungpipe.services.job import open_job
-from lungpipe.tables import HISTORY, check_digests, read_table
+from lungpipe.tables import HISTORY, SERIES, check_digests, read_table
 from lungpipe.volumes.collection import locate_stores
 
 with open_job(snakemake) as job:
@@ -20,7 +21,9 @@ with open_job(snakemake) as job:
         if snakemake.input[role]
     }
     stores = locate_stores(map(Path, snakemake.input.manifests))
+    series = read_table(Path(snakemake.input.series), SERIES)
+    places = Places.of(stored, series, stores, map(Path, snakemake.input.masks))
     folder = Path(snakemake.output.froc).parent
-    draw_figures(FigureInputs(stored, histories, stores), folder)
-    for path in snakemake.output:
-        job.log_artifact(Path(path), on_parent=True)
+    draw_figures(FigureInputs(stored, histories, places, snakemake.params.malignancy_rule), folder)
+    for name in ("froc", "training", "candidates"):
+        job.log_artifact(Path(snakemake.output[name]), on_parent=True)

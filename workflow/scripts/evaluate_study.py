@@ -21,7 +21,7 @@ with open_job(snakemake) as job:
     patients = aggregate_folds(tables, folds=params.folds, grids=grids, **by)
     tables = replace(tables, patients=patients)
     evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
-    write_study(evaluation, tables, Path(snakemake.output.evaluation).parent)
+    write_study(evaluation, tables, Path(snakemake.output.evaluation).parent, rule=settings.malignancy_rule)
     with replacing(Path(snakemake.output.whole_scans)) as temporary:
         whole.to_csv(temporary, index=False)
     data = [Path(snakemake.input.series), Path(snakemake.input.nodules)]

@@ -17,6 +17,7 @@ from lungpipe.evaluation.result_tables import STUDY_FILES, plain
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
 from lungpipe.settings import EvaluationSettings
+from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import replacing, write_digests
 
 
@@ -66,11 +67,23 @@ def nodule_auc(evaluation: Evaluation, num_bootstraps: int, rng: np.random.Gener
     return {"auc": None, "auc_ci95": None} | figures
 
 
-def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path) -> None:
-    """Write the files of `write_evaluation`, submission.csv (LUNA16's columns) and patients.csv.
+def hit_table(evaluation: Evaluation, rule: MalignancyRule) -> pd.DataFrame:
+    """Return the hit nodules, without names of series, for curves of malignancy.
 
-    Beside them: the tables that the submission was evaluated with (`write_reference`), and the command that evaluates
-    the submission again (command.txt). digests.json holds the digests of the files that figures and report read.
+    Columns: nodule_row (in matches.parquet), malignancy (of the mark; missing without a scorer), malignancy_label
+    (missing where unknown), diameter_mm (annotated).
+    """
+    hits = hit_malignancy(evaluation.matches, evaluation.marks, evaluation.nodules, rule).drop(columns="series_uid")
+    hits.insert(0, "nodule_row", np.flatnonzero(evaluation.matches.nodule_mark >= 0))
+    return hits
+
+
+def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path, *, rule: MalignancyRule) -> None:
+    """Write the files of `write_evaluation`, submission.csv (LUNA16's columns), hits.csv and patients.csv.
+
+    `rule` labels the nodules of hits.csv. Beside these files: the tables that the submission was evaluated with
+    (`write_reference`), and the command that evaluates the submission again (command.txt). digests.json holds the
+    digests of the files that figures and report read.
     """
     write_evaluation(evaluation, folder)
     write_submission(evaluation.marks, folder / SUBMISSION)
@@ -78,8 +91,9 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path) -> No
     write_reference(judged.series, judged.nodules, judged.exclusions, folder)
     bootstrap = evaluation.summary["bootstrap"]
     write_command(folder, num_bootstraps=bootstrap["num_samples"], seed=bootstrap["seed"])
-    with replacing(folder / "patients.csv") as temporary:
-        tables.patients.to_csv(temporary, index=False)
+    for name, table in (("patients", tables.patients), ("hits", hit_table(evaluation, rule))):
+        with replacing(folder / f"{name}.csv") as temporary:
+            table.to_csv(temporary, index=False)
     write_digests([folder / name for name in STUDY_FILES], folder)
 
 

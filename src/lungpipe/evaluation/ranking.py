@@ -19,6 +19,22 @@ def auc(labels: ArrayLike, scores: ArrayLike) -> float:
     return float(_weighted_auc(*_checked(labels, scores), weights)[0])
 
 
+def roc_curve(labels: ArrayLike, scores: ArrayLike) -> tuple[FloatArray, FloatArray]:
+    """Return the corners of the ROC curve from (0, 0) to (1, 1): false and true positive rate, ties as one step.
+
+    Empty arrays without positives or without negatives.
+    """
+    label, score = _checked(labels, scores)
+    num_positive = label.sum()
+    if not 0 < num_positive < len(label):
+        return np.zeros(0), np.zeros(0)
+    order = np.argsort(-score, kind="stable")
+    ends = np.flatnonzero(np.append(np.diff(score[order]) != 0, True))
+    found = np.cumsum(label[order])[ends]
+    wrong = ends + 1 - found
+    return np.append(0.0, wrong / (len(label) - num_positive)), np.append(0.0, found / num_positive)
+
+
 def auc_samples(
     labels: ArrayLike,
     scores: ArrayLike,

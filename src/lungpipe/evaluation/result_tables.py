@@ -39,6 +39,7 @@ STUDY_FILES = (
     "evaluation.json",
     "froc.csv",
     "froc_band.csv",
+    "hits.csv",
     "matches.parquet",
     "patients.csv",
     "submission.csv",

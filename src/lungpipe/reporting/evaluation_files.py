@@ -18,26 +18,41 @@ from lungpipe.tables import read_table
 class StoredEvaluation:
     """The results of an evaluation: summary, corners of the curve, its band, and the fates of marks and nodules.
 
-    `band` holds lower and upper sensitivity (len(BAND_RATES), 2); NaN where there is no nodule.
+    `band` holds lower and upper sensitivity (len(BAND_RATES), 2); NaN where there is no nodule. `subset_of` has every
+    evaluated series in its order, `hits` the hit nodules with their labels (`hit_table`), `patients` the table
+    PATIENTS.
     """
 
     summary: dict[str, Any]
     froc: Froc
     band: NDArray[np.float64]
     matches: pd.DataFrame
+    subset_of: dict[str, int]
+    hits: pd.DataFrame
+    patients: pd.DataFrame
 
     @classmethod
     def read(cls, folder: Path) -> "StoredEvaluation":
-        """Read evaluation.json, froc.csv, froc_band.csv and matches.parquet of a folder."""
+        """Read the files of `write_study` in a folder."""
         folder = Path(folder)
         # pandas' default parser is sometimes off by one bit
-        curve, band = (
+        curve, band, hits = (
             pd.read_csv(folder / name, dtype=np.float64, float_precision="round_trip")
-            for name in ("froc.csv", "froc_band.csv")
+            for name in ("froc.csv", "froc_band.csv", "hits.csv")
         )
+        series = pd.read_csv(folder / "series.csv", dtype={"seriesuid": "str"})
         return cls(
             summary=json.loads((folder / "evaluation.json").read_text()),
             froc=Froc(*(curve[name].to_numpy() for name in ("fp_per_scan", "sensitivity", "threshold"))),
             band=band[["sensitivity_low", "sensitivity_high"]].to_numpy(),
             matches=read_table(folder / "matches.parquet", MATCHES),
+            subset_of=dict(zip(series["seriesuid"], series["subset"].astype(int), strict=True)),
+            hits=hits,
+            patients=read_patients(folder / "patients.csv"),
         )
+
+
+def read_patients(path: Path) -> pd.DataFrame:
+    """Read patients.csv; the identifiers stay text."""
+    texts = dict.fromkeys(("patient_id", "remark", "decided_by", "decided_series_uid"), "str")
+    return pd.read_csv(path, dtype=texts, float_precision="round_trip")

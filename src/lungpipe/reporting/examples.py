@@ -1,6 +1,6 @@
 """Choose findings for the montage: hits and false positives of highest probability, largest misses."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import pandas as pd
@@ -13,12 +13,17 @@ Kind = Literal["hits", "misses", "false_positives"]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One finding to show: position (world, LPS mm), diameter in mm, and probability (None: no mark)."""
+    """One finding to show: position (world, LPS mm), diameter in mm, and probability (None: no mark).
+
+    A hit nodule also has the centre and the diameter (NaN: unknown) of the mark that hits the nodule.
+    """
 
     series_uid: str
     center_zyx_mm: tuple[float, float, float]
     diameter_mm: float
     probability: float | None
+    mark_center_zyx_mm: tuple[float, float, float] | None = None
+    mark_diameter_mm: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,19 +42,32 @@ def pick_examples(matches: pd.DataFrame, limit: int) -> tuple[Examples, Examples
     annotated diameter; a false positive has the diameter of its mark.
     """
     nodules, marks = (matches[matches["kind"] == kind] for kind in ("nodule", "mark"))
-    return (
+    by_row = marks.set_index("row")
+    chosen = (
         _first("hits", nodules[nodules["fate"] == "hit"], "probability", limit),
         _first("misses", nodules[nodules["fate"] == "miss"], "diameter_mm", limit),
         _first("false_positives", marks[marks["fate"] == "false_positive"], "probability", limit),
     )
+    hits, misses, false_positives = (
+        Examples(kind, tuple(_example(row, by_row) for _, row in rows.iterrows()), num_all)
+        for kind, rows, num_all in chosen
+    )
+    return hits, misses, false_positives
 
 
-def _first(kind: Kind, rows: pd.DataFrame, column: str, limit: int) -> Examples:
-    ranked = rows.sort_values(column, ascending=False, kind="stable").head(limit)
-    return Examples(kind, tuple(_example(row) for _, row in ranked.iterrows()), len(rows))
+def _first(kind: Kind, rows: pd.DataFrame, column: str, limit: int) -> tuple[Kind, pd.DataFrame, int]:
+    return kind, rows.sort_values(column, ascending=False, kind="stable").head(limit), len(rows)
 
 
-def _example(row: pd.Series) -> Example:
-    z, y, x = (float(row[name]) for name in CENTER_COLUMNS)
+def _example(row: pd.Series, marks: pd.DataFrame) -> Example:
     probability = None if pd.isna(row["probability"]) else float(row["probability"])
-    return Example(str(row["series_uid"]), (z, y, x), 2.0 * float(radius_mm(row["diameter_mm"])), probability)
+    example = Example(str(row["series_uid"]), _center(row), 2.0 * float(radius_mm(row["diameter_mm"])), probability)
+    if row["kind"] != "nodule" or row["fate"] != "hit":
+        return example
+    mark = marks.loc[row["partner_row"]]
+    return replace(example, mark_center_zyx_mm=_center(mark), mark_diameter_mm=float(mark["diameter_mm"]))
+
+
+def _center(row: pd.Series) -> tuple[float, float, float]:
+    z, y, x = (float(row[name]) for name in CENTER_COLUMNS)
+    return z, y, x

@@ -1,49 +1,47 @@
 """The report of a study: one HTML file without external resources and without names of patients or scans."""
 
 import base64
+import hashlib
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
-import pandas as pd
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from lungpipe.reporting import page_tables as tables
+from lungpipe.reporting.accounting_lines import accounting_line, is_complete, lung_notes
 from lungpipe.reporting.computed import computed_table, other_versions
 from lungpipe.reporting.headline import headline_cards
-from lungpipe.reporting.other_studies import OtherStudy
+from lungpipe.reporting.page_inputs import PageInputs
+from lungpipe.reporting.paired import pair, paired_table
+from lungpipe.reporting.patient_table import patients_table
+from lungpipe.reporting.stage_times import stages_table
+from lungpipe.reporting.whole_scan_table import whole_scans_table
 from lungpipe.reporting.wording import interval, label_rule, number, without_identifiers
 from lungpipe.settings.difference import portable_settings, settings_text
 from lungpipe.tables import write_text
 
-FIGURES = {
-    "froc": "FROC curve with its 95 % band. The points are the seven rates whose mean sensitivity is the CPM.",
-    "candidates": "Axial patches of 48 mm from the evaluated scans, lung window, the patient's left on the right.",
-    "training": "Loss and validation metrics, a line per fold. The ring marks the step whose weights were kept.",
+SECTIONS = {
+    "detection": "Detection",
+    "groups": "Groups",
+    "ranking": "Nodule or not",
+    "malignancy": "Malignancy",
+    "patients": "Patients",
+    "findings": "Found, missed, mistaken",
+    "studies": "Other studies",
+    "training": "Training",
+    "accounting": "Scans and lungs",
+    "resources": "Time and memory",
+    "origin": "How it was made",
 }
-"""The figures of the page with their captions."""
-
-
-@dataclass(frozen=True, slots=True)
-class PageInputs:
-    """The content of the page.
-
-    `summary` is evaluation.json, `study` the settings as plain data, `accounting` the table of prepared scans,
-    `patients` the table of patients (counted, never listed), `figures` PNG files by name (a missing file is named as
-    missing), `software` versions and commit, `command` the command that evaluates the submission again,
-    `others` other studies of the dataset by name, `computed` what each job computed with.
-    """
-
-    summary: Mapping[str, Any]
-    study: Mapping[str, Any]
-    accounting: pd.DataFrame
-    patients: pd.DataFrame
-    figures: Mapping[str, Path]
-    software: Mapping[str, str]
-    command: str
-    others: Mapping[str, OtherStudy] = field(default_factory=dict)
-    computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
+"""The sections of the page by their anchors, in their order, with the words of the links at the top."""
+GALLERIES = {
+    "hits": ("Hits", "highest probability first"),
+    "misses": ("Missed nodules", "largest first"),
+    "false_positives": ("False positives", "highest probability first"),
+}
 
 
 def write_page(inputs: PageInputs, path: Path) -> None:
@@ -60,9 +58,14 @@ def render_page(inputs: PageInputs) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    summary, study = inputs.summary, inputs.study
-    patient_ids = inputs.patients["patient_id"].astype(str).tolist()
+    summary, study, origin = inputs.stored.summary, inputs.study, inputs.origin
+    patient_ids = inputs.stored.patients["patient_id"].astype(str).tolist()
+    style, script = _template_text("report.css"), _template_text("report.js")
     return environment.get_template("report.html").render(
+        style=style,
+        script=script,
+        script_digest=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode("ascii"),
+        sections=_sections(inputs),
         dataset=study["dataset"]["name"],
         recipe=study["recipe"],
         name=study["name"] or study["recipe"],
@@ -76,72 +79,65 @@ def render_page(inputs: PageInputs) -> str:
         # `whole` is for crops, which show no chest with lungs
         is_crops=study["preprocessing"]["lung_mask"] == "whole",
         cards=headline_cards(summary, study["evaluation"]["malignancy_rule"]),
-        figures=[(name, text, data_uri(inputs.figures.get(name))) for name, text in FIGURES.items()],
+        charts=_charts(inputs),
+        galleries=[(*GALLERIES[each["kind"]], each) for each in inputs.pictures["findings"]],
+        slices=inputs.pictures["patients"],
+        sliced={each["number"] for each in inputs.pictures["patients"]["shown"]},
         tables=_tables(inputs),
+        patients=patients_table(inputs.stored.patients, inputs.stored.matches, inputs.series),
         notes=list(_malignancy_notes(inputs)),
         settings=settings_text(study),
-        software={**inputs.software, **other_versions(inputs.computed, inputs.software)},
-        computed=computed_table(inputs.computed),
+        origin=origin,
+        software={**origin.software, **other_versions(origin.computed, origin.software)},
         command=inputs.command,
-        others=tables.others_table(inputs.others, portable_settings(study)),
     )
 
 
-def data_uri(path: Path | None) -> str | None:
-    """Return a PNG file as a data URI; None if the file does not exist."""
-    if path is None or not Path(path).is_file():
-        return None
-    return "data:image/png;base64," + base64.b64encode(Path(path).read_bytes()).decode("ascii")
+def _template_text(name: str) -> str:
+    return (resources.files("lungpipe.reporting") / "templates" / name).read_text(encoding="utf-8")
 
 
-def accounting_line(accounting: pd.DataFrame) -> str:
-    """Return `n of n scans prepared` from the table's row of totals."""
-    total = _total(accounting)
-    return f"{total['prepared']} of {total['expected']} scans prepared"
+def _sections(inputs: PageInputs) -> dict[str, str]:
+    """Return the sections that this study has."""
+    return {name: text for name, text in SECTIONS.items() if name != "studies" or inputs.others}
 
 
-def lung_notes(accounting: pd.DataFrame) -> Iterator[str]:
-    """Yield sentences about the lung mask: nodules outside the mask, and the overlap with reference masks."""
-    total = _total(accounting)
-    num_nodules, num_references = int(total["nodules"]), int(total["references"])
-    share = f" ({total['outside_lungs_percent']:.1f} %)" if num_nodules else ""
-    yield f"{total['outside_lungs']} of {num_nodules} annotated nodules{share} are outside the dilated lung mask."
-    if num_references:
-        num_compared = num_references - int(total["references_not_compared"])
-        dice = f"Dice median {_figure(total, 'lungs_dice_median')}, smallest {_figure(total, 'lungs_dice_min')}"
-        yield f"Compared with reference masks ({num_compared} of {num_references} compared): {dice}."
-
-
-def is_complete(accounting: pd.DataFrame) -> bool:
-    """Return whether every expected scan was prepared."""
-    return bool((accounting["prepared"] == accounting["expected"]).all())
-
-
-def _total(accounting: pd.DataFrame) -> pd.Series:
-    return accounting.loc[accounting["subset"].astype(str) == "total"].iloc[0]
-
-
-def _figure(total: pd.Series, name: str) -> str:
-    return number(None if pd.isna(total[name]) else float(total[name]))
+def _charts(inputs: PageInputs) -> dict[str, list[Mapping[str, Any]]]:
+    """Return the charts by section."""
+    charts: dict[str, list[Mapping[str, Any]]] = defaultdict(list)
+    for chart in inputs.charts:
+        charts[chart["section"]].append(chart)
+    return charts
 
 
 def _tables(inputs: PageInputs) -> dict[str, list[tables.Table]]:
-    summary = inputs.summary
-    every: dict[str, list[tables.Table | None]] = {
-        "detection": [tables.sensitivity_table(summary), tables.counts_table(summary), tables.accuracy_table(summary)],
+    summary = inputs.stored.summary
+    ours = portable_settings(inputs.study)
+    pairs = {name: pair(inputs.stored, one.stored) for name, one in inputs.others.items() if one.stored is not None}
+    every: Mapping[str, list[tables.Table | None]] = {
+        "detection": [
+            tables.sensitivity_table(summary),
+            tables.counts_table(summary),
+            tables.accuracy_table(summary),
+            whole_scans_table(inputs.whole_scans),
+        ],
         "malignancy": [
             tables.ranking_table(summary["malignancy"], "Nodules that were hit"),
             tables.ranking_table(summary["patients"], "Patients"),
             tables.malignancy_by_diameter(summary["malignancy"]),
         ],
-        "strata": [*tables.strata_tables(summary)],
+        "groups": [*tables.strata_tables(summary)],
+        "studies": [paired_table(pairs), tables.others_table(inputs.others, ours)],
         "accounting": [tables.accounting_table(inputs.accounting), tables.lungs_table(inputs.accounting)],
+        "resources": [stages_table(inputs.origin.jobs)],
+        "origin": [computed_table(inputs.origin.computed)],
     }
     return {section: [table for table in found if table is not None] for section, found in every.items()}
 
 
 def _malignancy_notes(inputs: PageInputs) -> Iterator[str]:
-    nodules, patients = inputs.summary["malignancy"], inputs.summary["patients"]
+    summary = inputs.stored.summary
+    nodules, patients = summary["malignancy"], summary["patients"]
     rule = label_rule(inputs.study["evaluation"]["malignancy_rule"])
     yield f"Labelled malignant: {rule} (readers rate from 1 to 5)."
     if nodules is None:
@@ -153,6 +149,6 @@ def _malignancy_notes(inputs: PageInputs) -> Iterator[str]:
         yield f"AUC of the model minus that of the diameter: {number(difference['difference'])}, 95 %: {bounds}."
         model = nodules["model"]
         yield f"Brier score {number(model['brier'])}, expected calibration error {number(model['ece'])}."
-    labels = inputs.patients["is_malignant"]
+    labels = inputs.stored.patients["is_malignant"]
     counted = f"{len(labels)} stored, {int((labels == 1).sum())} malignant, {int(labels.isna().sum())} without a label"
     yield f"Patients: {counted}." if patients else f"Patients: {counted}; not defined without labels of both classes."

@@ -15,6 +15,8 @@ from lungpipe.tables import replacing
 BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY = "#0072B2", "#E69F00", "#009E73", "#D55E00", "#CC79A7", "#56B4E9"
 """Colours of the palette of Okabe and Ito (Color Universal Design, 2008)."""
 GREY = "#6B6B6B"
+INK, GRID = "#1B2430", "#B0B0B0"
+"""Colours of text and axes, and of grid lines."""
 PAGE_WIDTH_INCH = 8.0
 DOTS_PER_INCH = 200
 _COLOURS = (BLUE, ORANGE, GREEN, VERMILION, PURPLE, SKY)
@@ -31,6 +33,8 @@ def house_style() -> Iterator[None]:
         matplotlib.rcdefaults()
         matplotlib.rcParams.update(
             {
+                "axes.edgecolor": INK,
+                "axes.labelcolor": INK,
                 "axes.prop_cycle": rcsetup.cycler(color=_COLOURS),
                 "axes.spines.right": False,
                 "axes.spines.top": False,
@@ -38,8 +42,12 @@ def house_style() -> Iterator[None]:
                 "axes.titlesize": 9.5,
                 "font.size": 9.0,
                 "grid.alpha": 0.3,
+                "grid.color": GRID,
                 "grid.linewidth": 0.6,
                 "legend.frameon": False,
+                "text.color": INK,
+                "xtick.color": INK,
+                "ytick.color": INK,
             }
         )
         yield

@@ -1,6 +1,6 @@
 """Training as small multiples: a row per network, a column per metric, a line per fold."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from itertools import zip_longest
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from lungpipe.reporting.style import LINE_STYLES, PAGE_WIDTH_INCH, Dashes, save_png
+from lungpipe.reporting.style import INK, LINE_STYLES, PAGE_WIDTH_INCH, Dashes, save_png
 
 Histories = Mapping[str, Mapping[int, pd.DataFrame]]
 """Name of the network, then fold, to its history (HISTORY contract)."""
@@ -35,7 +35,7 @@ def draw_training(histories: Histories, path: Path) -> None:
         )
         panels = row.subplots(1, num_columns, squeeze=False)[0]
         for panel, metric in zip_longest(panels, metrics[network]):
-            _draw_metric(panel, histories[network], metric)
+            draw_metric(panel, histories[network], metric)
     folds = sorted({fold for by_fold in histories.values() for fold in by_fold})
     foot.legend(handles=_legend(folds), loc="center", ncols=min(6, len(folds) + 1))
     save_png(figure, path)
@@ -54,7 +54,8 @@ def kept_step(history: pd.DataFrame) -> int | None:
     return None if scores["value"].isna().all() else int(scores.loc[scores["value"].idxmax(), "step"])
 
 
-def _draw_metric(panel: Axes, by_fold: Mapping[int, pd.DataFrame], metric: str | None) -> None:
+def draw_metric(panel: Axes, by_fold: Mapping[int, pd.DataFrame], metric: str | None) -> None:
+    """Draw one metric over optimiser steps, a line per fold, a ring at its kept step; None leaves the panel empty."""
     if metric is None:
         panel.set_axis_off()
         return
@@ -74,18 +75,26 @@ def _draw_metric(panel: Axes, by_fold: Mapping[int, pd.DataFrame], metric: str |
     panel.grid()
 
 
+def draw_legend(folds: Sequence[int]) -> Figure:
+    """Return a figure of the lines' legend alone."""
+    columns = min(6, len(folds) + 1)
+    figure = Figure(figsize=(6.8, 0.3 * -(-(len(folds) + 1) // columns)))
+    figure.legend(handles=_legend(folds), loc="center", ncols=columns)
+    return figure
+
+
 def _title(metric: str) -> str:
     short = metric if metric in _LOSSES else metric.removeprefix("validation_")
     return short.replace("_", " ").replace("auc", "AUC").replace("dice", "Dice")
 
 
-def _legend(folds: list[int]) -> list[Line2D]:
+def _legend(folds: Sequence[int]) -> list[Line2D]:
     styles = [_line_style(place) for place in range(len(folds))]
     lines = [
         Line2D([], [], color=colour, linestyle=dashes, label=f"fold {fold}")
         for fold, (colour, dashes) in zip(folds, styles, strict=True)
     ]
-    return [*lines, Line2D([], [], color="black", linestyle="none", label="kept step", **_KEPT)]
+    return [*lines, Line2D([], [], color=INK, linestyle="none", label="kept step", **_KEPT)]
 
 
 def _line_style(place: int) -> tuple[str, Dashes]:

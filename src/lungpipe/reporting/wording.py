@@ -30,6 +30,11 @@ def interval(bounds: Sequence[float | None] | None, digits: int = 3) -> str:
     return f"{low} to {high}"
 
 
+def counted(count: int, noun: str) -> str:
+    """Return a number with its noun: `1 scan`, `3 scans`."""
+    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", " ")
+
+
 def label_rule(name: str) -> str:
     """Return a rule for malignancy labels in words."""
     return _LABEL_RULES.get(name, words(name))

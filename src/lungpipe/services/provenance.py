@@ -1,6 +1,7 @@
 """The origin of a result: code, commit, environment and files."""
 
 import hashlib
+import os
 import platform
 import subprocess
 from collections.abc import Iterable
@@ -85,6 +86,15 @@ def environment() -> dict[str, str]:
     """Return the versions of Python, the platform and the main packages; a package that is absent is left out."""
     versions = {"python": platform.python_version(), "platform": platform.platform(), "machine": platform.machine()}
     return versions | {name: version for name in MAIN_PACKAGES if (version := _version(name))}
+
+
+def machine() -> dict[str, str]:
+    """Return system, number of cores and memory of this machine; no name of the machine or its user."""
+    facts = {"system": f"{platform.system()} on {platform.machine()}", "cores": f"{os.cpu_count() or 1} cores"}
+    names = getattr(os, "sysconf_names", {})
+    if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(names):
+        facts["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1024**3:.0f} GiB of memory"
+    return facts
 
 
 def _version(package: str) -> str | None:

@@ -10,6 +10,7 @@ import pytest
 
 from lungpipe.evaluation.evaluate import evaluate, write_evaluation
 from lungpipe.evaluation.evaluate_study import evaluate_study, headline, write_study
+from lungpipe.evaluation.ranking import auc
 from lungpipe.evaluation.reference import Reference
 from lungpipe.evaluation.submission import read_submission, read_subsets
 from lungpipe.settings import EvaluationSettings
@@ -123,7 +124,7 @@ def test_the_same_seed_gives_the_same_report(study):
 
 def test_the_files_evaluate_the_submission_again_to_the_same_bytes(study, tmp_path):
     evaluation = judged(study)
-    write_study(evaluation, study, tmp_path)
+    write_study(evaluation, study, tmp_path, rule="mean_gt_3")
     reference = Reference.of_folder(tmp_path)
     again = evaluate(
         read_submission(tmp_path / "submission.csv"),
@@ -147,9 +148,20 @@ def test_the_files_evaluate_the_submission_again_to_the_same_bytes(study, tmp_pa
 
 def test_the_files_hold_the_report(study, tmp_path):
     evaluation = judged(study)
-    write_study(evaluation, study, tmp_path)
+    write_study(evaluation, study, tmp_path, rule="mean_gt_3")
     assert json.loads((tmp_path / "evaluation.json").read_text()) == json.loads(json.dumps(evaluation.summary))
     submission = pd.read_csv(tmp_path / "submission.csv")
     assert submission.columns.tolist() == ["seriesuid", "coordX", "coordY", "coordZ", "probability"]
     assert len(submission) == 4
     assert len(pd.read_csv(tmp_path / "patients.csv")) == 2
+
+
+def test_the_table_of_hits_has_labels_and_no_series(study, tmp_path):
+    write_study(judged(study), study, tmp_path, rule="mean_gt_3")
+    hits = pd.read_csv(tmp_path / "hits.csv")
+    assert hits.columns.tolist() == ["nodule_row", "malignancy", "malignancy_label", "diameter_mm"]
+    assert hits["nodule_row"].tolist() == [0, 1, 2, 3]
+    assert hits["malignancy_label"].tolist() == [1.0, 0.0, 1.0, 0.0]
+    assert hits["diameter_mm"].tolist() == [12.0, 6.0, 12.0, 6.0]
+    labels, scores = hits["malignancy_label"], hits["malignancy"]
+    assert auc(labels, scores) == judged(study).summary["malignancy"]["model"]["auc"]

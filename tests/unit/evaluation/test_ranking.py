@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from lungpipe.evaluation.ranking import auc, auc_ci, auc_samples, average_precision
+from lungpipe.evaluation.ranking import auc, auc_ci, auc_samples, average_precision, roc_curve
 
 
 def test_the_auc_is_the_share_of_pairs_in_the_right_order():
@@ -66,3 +66,14 @@ def test_groups_are_drawn_whole():
 def test_refuses_other_labels_and_scores(labels, scores):
     with pytest.raises(ValueError, match="expected"):
         auc(labels, scores)
+
+
+def test_the_roc_curve_by_hand_with_a_tie():
+    false_rate, true_rate = roc_curve([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.1])
+    assert false_rate.tolist() == [0.0, 0.0, 0.5, 1.0]
+    assert true_rate.tolist() == [0.0, 0.5, 1.0, 1.0]
+    assert np.trapezoid(true_rate, false_rate) == auc([1, 0, 1, 0], [0.9, 0.5, 0.5, 0.1])
+
+
+def test_one_class_has_no_roc_curve():
+    assert [len(axis) for axis in roc_curve([1, 1], [0.2, 0.4])] == [0, 0]

@@ -9,10 +9,13 @@ import pytest
 
 from lungpipe.evaluation.evaluate_study import evaluate_study, write_study
 from lungpipe.evaluation.study_tables import StudyTables
+from lungpipe.evaluation.whole_scans import whole_scan_table
 from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.patients.aggregate import aggregate_patients
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.figures import FigureInputs, draw_figures
+from lungpipe.reporting.page_inputs import Origin
+from lungpipe.reporting.pictures.findings import Places
 from lungpipe.settings import EvaluationSettings, load_study
 from lungpipe.tables import EXCLUSIONS, HISTORY, NODULES, PATIENTS, SCORED, SERIES
 from lungpipe.volumes.writer import write_volume
@@ -31,6 +34,11 @@ CANDIDATE_ROWS = [
     (1, (10, 20, 40), 7.0, 0.80, 0.1),
     (1, (20, 50, 15), 5.0, 0.70, 0.4),
 ]
+
+NO_PICTURES = {
+    "findings": [{"kind": kind, "num_all": 0, "shown": []} for kind in ("hits", "misses", "false_positives")],
+    "patients": {"num_all": 0, "shown": []},
+}
 
 
 def world(center_zyx_vox):
@@ -120,19 +128,20 @@ def evaluation(tables):
 def stored(evaluation, tables, tmp_path_factory):
     """The evaluation of the study, written and read back."""
     folder = tmp_path_factory.mktemp("study")
-    write_study(evaluation, tables, folder)
+    write_study(evaluation, tables, folder, rule="mean_gt_3")
     return StoredEvaluation.read(folder)
 
 
 @pytest.fixture(scope="session")
 def figure_inputs(stored, stores):
     histories = {network: {0: make_history(10), 1: make_history(20)} for network in ("detector", "scorer")}
-    return FigureInputs(stored, histories, stores)
+    places = Places.of(stored, make_tables().series, stores, [])
+    return FigureInputs(stored, histories, places, "mean_gt_3")
 
 
 @pytest.fixture(scope="session")
 def figure_folder(figure_inputs, tmp_path_factory):
-    """The three figures, drawn once."""
+    """All figures, charts and pictures, drawn once."""
     folder = tmp_path_factory.mktemp("figures")
     draw_figures(figure_inputs, folder)
     return folder
@@ -140,7 +149,7 @@ def figure_folder(figure_inputs, tmp_path_factory):
 
 @pytest.fixture
 def page_parts(stored):
-    """The keyword arguments of PageInputs, without any figure."""
+    """The keyword arguments of PageInputs, without any chart or picture."""
     study = load_study({"folds": (0, 1)}, RECIPES).model_dump(mode="json")
     accounting = pd.DataFrame(
         {
@@ -158,11 +167,13 @@ def page_parts(stored):
         }
     )
     return {
-        "summary": stored.summary,
+        "stored": stored,
         "study": study,
         "accounting": accounting,
-        "patients": make_tables().patients,
-        "figures": {name: Path("/nowhere") / f"{name}.png" for name in ("froc", "training", "candidates")},
-        "software": {"commit": "0123abc", "python": "3.11"},
+        "series": make_tables().series,
+        "whole_scans": whole_scan_table(make_tables(), [], [0, 1]),
+        "charts": [],
+        "pictures": NO_PICTURES,
         "command": "lungpipe evaluate results/a/evaluation/submission.csv --seed 7\n",
+        "origin": Origin({"commit": "0123abc", "python": "3.11"}, "2026-11-28 07:30 UTC"),
     }

@@ -32,7 +32,7 @@ def test_the_matches_have_the_facts_of_the_evaluation(stored):
 def test_a_study_without_nodules_has_no_band(tables, tmp_path):
     none = dataclasses.replace(tables, nodules=tables.nodules.iloc[:0])
     evaluation = evaluate_study(none, EvaluationSettings(num_bootstraps=5), folds=[0, 1], num_subsets=3, seed=7)
-    write_study(evaluation, none, tmp_path)
+    write_study(evaluation, none, tmp_path, rule="mean_gt_3")
     stored = StoredEvaluation.read(tmp_path)
     assert stored.band.shape == (len(BAND_RATES), 2)
     assert np.isnan(stored.band).all()

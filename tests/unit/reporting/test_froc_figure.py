@@ -14,6 +14,8 @@ def test_the_figure_is_a_picture_and_the_same_curve_the_same_bytes(tmp_path):
         draw_froc(CURVE, NO_BAND, tmp_path / name)
     picture = matplotlib.image.imread(tmp_path / "first.png")
     assert picture.shape[:2] == (600, 840)
+    draw_froc(CURVE, NO_BAND, tmp_path / "counted.png", summary={"num_nodules": 7, "num_scans": 3})
+    assert (tmp_path / "counted.png").read_bytes() != (tmp_path / "first.png").read_bytes()
     assert (tmp_path / "first.png").read_bytes() == (tmp_path / "again.png").read_bytes()
 
 

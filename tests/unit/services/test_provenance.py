@@ -2,6 +2,8 @@
 
 import ast
 import hashlib
+import platform
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +17,7 @@ from lungpipe.services.provenance import (
     file_digest,
     fingerprint,
     git_commit,
+    machine,
     script_fingerprint,
     source_tree,
 )
@@ -183,3 +186,10 @@ def test_a_file_digest_follows_contents_and_names_but_not_places(tmp_path: Path)
     assert digest != file_digest([first, second])
     with pytest.raises(FileNotFoundError):
         file_digest([tmp_path / "absent"])
+
+
+def test_the_machine_is_described_without_its_name():
+    facts = machine()
+    assert re.fullmatch(r"\d+ cores", facts["cores"])
+    assert re.fullmatch(r"\d+ GiB of memory", facts["memory"])
+    assert platform.node() not in " ".join(facts.values())

@@ -1,13 +1,13 @@
 """Tracking of one run of the workflow: the records of its parent runs, and the sender process beside its jobs."""
 
-import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 from lungpipe.services.provenance import file_digest, git_commit
-from lungpipe.services.tracking.current import CURRENT, EXPERIMENT, CurrentRun
+from lungpipe.services.tracking.current import CURRENT, CurrentRun
+from lungpipe.services.tracking.links import find_runs
 from lungpipe.services.tracking.plans import RunPlan, plan_dataset, plan_study
 from lungpipe.services.tracking.records import (
     COMMIT_TAG,
@@ -23,8 +23,6 @@ from lungpipe.settings import StudySettings
 from lungpipe.settings.difference import find_studies
 
 LOG = "sender.log"
-DEFAULT_STORE = "sqlite:///results/mlflow.db"
-"""The store that `make ui` shows."""
 SECONDS_FOR_SENDING = 120.0
 
 
@@ -77,15 +75,11 @@ class TrackingSession:
 
     def link(self) -> str | None:
         """Return where the study's runs are shown, in one line for the user; None if nothing was sent."""
-        path = self.folders[1] / EXPERIMENT
-        if not self._settings.tracking.is_enabled or not path.is_file():
+        runs = find_runs(self.folders[1]) if self._settings.tracking.is_enabled else None
+        if runs is None:
             return None
-        place = json.loads(path.read_text(encoding="utf-8"))
-        page = f"#/experiments/{place['experiment']}/runs?workflowType=machine_learning"
-        if place["uri"].startswith(("http://", "https://")):
-            return f"runs in MLflow: {place['uri'].rstrip('/')}/{page}"
-        store = "" if place["uri"] == DEFAULT_STORE else f" STORE={place['uri']}"
-        return f"runs in MLflow: make ui{store}, then http://127.0.0.1:5000/{page}"
+        before = f"{runs['serve']}, then " if runs["serve"] else ""
+        return f"runs in MLflow: {before}{runs['url']}"
 
     def send_left(self) -> str | None:
         """Send the records that an earlier run of the workflow left, if this run had no jobs and was not opened.

@@ -1,0 +1,138 @@
+"""Hits, misses and false positives in three planes, with the outlines of annotation, candidate and mask."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from math import isfinite
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from PIL import Image
+
+from lungpipe.geometry import window_around
+from lungpipe.reporting.evaluation_files import StoredEvaluation
+from lungpipe.reporting.examples import Example, Examples, Kind
+from lungpipe.reporting.pictures.cut import Cut, beside, data_uri, draw_circle, read_mask_on
+from lungpipe.reporting.views import PLANES, Colour, Plane, paint
+from lungpipe.volumes.store import open_volume
+
+FIELD_MM = 48.0
+PIXELS_PER_MM = 4.0
+ANNOTATION: Colour = (86, 180, 233)
+CANDIDATE: Colour = (240, 170, 30)
+MASK: Colour = (225, 120, 190)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """What pictures are made from: the store and the nodule mask of each series, and the patient's row on the page."""
+
+    stores: Mapping[str, Path]
+    masks: Mapping[str, Path]
+    patient_of: Mapping[str, int]
+    subset_of: Mapping[str, int]
+
+    @classmethod
+    def of(
+        cls, stored: StoredEvaluation, series: pd.DataFrame, stores: Mapping[str, Path], masks: Iterable[Path]
+    ) -> "Places":
+        """Return the places of an evaluation's scans: `series` is the table SERIES, `masks` are headers of masks."""
+        patients = zip(stored.patients["patient_id"], stored.patients["fold"], strict=True)
+        row_of = {patient: row for row, patient in enumerate(patients, start=1)}
+        # a patient may have scans in the subsets of two folds, and then has a row for each
+        owners = zip(series["series_uid"], series["patient_id"], series["subset"], strict=True)
+        known = {uid: row_of[patient, subset] for uid, patient, subset in owners if (patient, subset) in row_of}
+        return cls(stores, {path.stem: path for path in masks if path.suffix == ".mhd"}, known, stored.subset_of)
+
+    def name(self, series_uid: str) -> str:
+        """Return the place of a scan without its identifier: `fold 3, patient 7`."""
+        number = self.patient_of.get(series_uid)
+        return f"fold {self.subset_of[series_uid]}" + (f", patient {number}" if number is not None else "")
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """A picture as a data URI (None: a scan without a volume) and the lines below the picture."""
+
+    image: str | None
+    lines: tuple[str, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the picture as JSON content."""
+        return {"image": self.image, "lines": list(self.lines)}
+
+
+def draw_gallery(examples: Examples, places: Places) -> dict[str, Any]:
+    """Return the pictures of one kind of finding as JSON content: kind, num_all, has_mask, shown."""
+    shown = [_draw(examples.kind, example, places) for example in examples.shown]
+    return {
+        "kind": examples.kind,
+        "num_all": examples.num_all,
+        "shown": [picture.to_json() for picture in shown],
+    }
+
+
+def draw_planes(example: Example, cut: Cut, mask: NDArray[np.bool_] | None) -> Image.Image:
+    """Return the axial, coronal and sagittal plane through a finding beside each other.
+
+    Blue circle: annotation; yellow circle: candidate; pink outline: the dataset's nodule mask on the cut's grid.
+    """
+    planes = [_draw_plane(plane, example, cut, mask) for plane in PLANES]
+    height = max(picture.height for picture in planes)
+    return beside([_padded(picture, height) for picture in planes])
+
+
+def _draw(kind: Kind, example: Example, places: Places) -> Picture:
+    store = places.stores.get(example.series_uid)
+    name = places.name(example.series_uid)
+    if store is None:
+        return Picture(None, (*_facts(kind, example), name))
+    volume = open_volume(store, example.series_uid)
+    index = volume.grid.to_index(example.center_zyx_mm)
+    z, y, x = (max(1, round(FIELD_MM / step)) for step in volume.grid.spacing_zyx_mm)
+    cut = Cut.read(volume, window_around(index, (z, y, x)))
+    path = places.masks.get(example.series_uid)
+    mask = None if path is None else read_mask_on(path, cut.grid)
+    place = f"{name}, slice {round(float(index[0])) + 1} of {volume.grid.shape_zyx[0]}"
+    return Picture(data_uri(draw_planes(example, cut, mask)), (*_facts(kind, example), place))
+
+
+def _draw_plane(plane: Plane, example: Example, cut: Cut, mask: NDArray[np.bool_] | None) -> Image.Image:
+    view = cut.view(plane, example.center_zyx_mm, PIXELS_PER_MM)
+    picture = view.picture(cut.hu, cut.grid)
+    if mask is not None:
+        picture = paint(picture, view.outline(mask, cut.grid), MASK)
+    is_candidate = example.mark_center_zyx_mm is None and example.probability is not None
+    spheres = [(example.center_zyx_mm, example.diameter_mm, CANDIDATE if is_candidate else ANNOTATION)]
+    if example.mark_center_zyx_mm is not None:
+        spheres.append((example.mark_center_zyx_mm, example.mark_diameter_mm, CANDIDATE))
+    for center, diameter, colour in spheres:
+        draw_circle(picture, view, cut.grid, center_zyx_mm=center, diameter_mm=diameter, colour=colour)
+    return picture
+
+
+def _facts(kind: Kind, example: Example) -> tuple[str, ...]:
+    """Return what a reader wants to know of the finding: probability, diameters, distance (mm)."""
+    if kind == "misses":
+        return (f"annotated {example.diameter_mm:.1f} mm", "no candidate inside")
+    probability = f"probability {example.probability:.2f}"
+    if example.mark_center_zyx_mm is None:
+        return (
+            (probability, f"candidate of {example.diameter_mm:.1f} mm")
+            if isfinite(example.diameter_mm)
+            else (probability,)
+        )
+    offset = np.subtract(example.mark_center_zyx_mm, example.center_zyx_mm)
+    found = f", found {example.mark_diameter_mm:.1f} mm" if isfinite(example.mark_diameter_mm) else ""
+    distance = f"{float(np.linalg.norm(offset)):.1f} mm from the annotated centre"
+    return (f"{probability}, annotated {example.diameter_mm:.1f} mm{found}", distance)
+
+
+def _padded(picture: Image.Image, height: int) -> Image.Image:
+    if picture.height == height:
+        return picture
+    padded = Image.new("RGB", (picture.width, height))
+    padded.paste(picture, (0, (height - picture.height) // 2))
+    return padded

@@ -1,0 +1,24 @@
+"""The table of whole scans beside a dataset of crops, without identifiers."""
+
+import pandas as pd
+
+from lungpipe.evaluation.whole_scans import COUNTED_PROBABILITY, FP_COUNTS
+from lungpipe.reporting.page_tables import Table
+
+
+def whole_scans_table(scans: pd.DataFrame) -> Table | None:
+    """Return a row per scan of whole_scans.csv, numbered from 1; None without whole scans."""
+    if scans.empty:
+        return None
+    p = f"p {COUNTED_PROBABILITY:g}"
+    counted = [f"Found at {count} false positive{'' if count == 1 else 's'}" for count in FP_COUNTS]
+    headings = ("Scan", "Fold", "Nodules", "Found", f"Found from {p}", f"False positives from {p}", *counted)
+    names = [
+        *("fold", "num_nodules", "num_hits", "num_hits_probable", "num_false_positives_probable"),
+        *(f"hits_at_{count}_fp" for count in FP_COUNTS),
+    ]
+    rows = tuple(
+        (str(place), *(str(int(row[name])) for name in names))
+        for place, row in enumerate(scans.to_dict("records"), start=1)
+    )
+    return Table(f"Whole scans beside the crops (n = {len(rows)})", headings, rows)

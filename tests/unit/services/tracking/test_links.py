@@ -1,0 +1,40 @@
+import json
+
+import pytest
+
+from lungpipe.services.tracking.links import find_runs
+
+
+@pytest.fixture
+def folder(tmp_path):
+    def write(uri):
+        (tmp_path / "experiment.json").write_text(json.dumps({"experiment": "3", "uri": uri}))
+        return tmp_path
+
+    return write
+
+
+def test_the_default_store_is_shown_by_make_ui(folder):
+    runs = find_runs(folder("sqlite:///results/mlflow.db"))
+    assert runs == {
+        "url": "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning",
+        "serve": "make ui",
+    }
+
+
+def test_another_store_is_named_only_where_that_is_asked_for(folder):
+    assert find_runs(folder("sqlite:////home/me/a.db"))["serve"] == "make ui STORE=sqlite:////home/me/a.db"
+    assert (
+        find_runs(folder("sqlite:////home/me/a.db"), is_store_named=False)["serve"]
+        == "make ui STORE=<the study's store>"
+    )
+
+
+def test_a_server_is_linked_without_its_user(folder):
+    runs = find_runs(folder("https://me@mlflow.example/base/"))
+    assert runs["url"].startswith("https://mlflow.example/base/#/experiments/3/")
+    assert runs["serve"] is None
+
+
+def test_a_study_without_runs_has_no_page(tmp_path):
+    assert find_runs(tmp_path) is None
