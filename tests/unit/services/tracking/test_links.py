@@ -23,9 +23,9 @@ def test_the_default_store_is_shown_by_make_ui(folder):
 
 
 def test_another_store_is_named_only_where_that_is_asked_for(folder):
-    assert find_runs(folder("sqlite:////home/me/a.db"))["serve"] == "make ui STORE=sqlite:////home/me/a.db"
+    assert find_runs(folder("sqlite:////private/place/a.db"))["serve"] == "make ui STORE=sqlite:////private/place/a.db"
     assert (
-        find_runs(folder("sqlite:////home/me/a.db"), is_store_named=False)["serve"]
+        find_runs(folder("sqlite:////private/place/a.db"), is_store_named=False)["serve"]
         == "make ui STORE=<the study's store>"
     )
 
