@@ -8,6 +8,19 @@ import typer
 
 from lungpipe.cli.errors import refusing
 from lungpipe.cli.key_option import KeyFile
+from lungpipe.cli.scans import (
+    Device,
+    Force,
+    Quiet,
+    Series,
+    Source,
+    Threads,
+    name_failures,
+    refuse_existing,
+    say_nothing,
+    warn,
+    warn_of_seen,
+)
 
 ModelPath = Annotated[
     Path | None,
@@ -21,14 +34,7 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT",
-            help="A scan (.mhd, .mha, .nii, .nii.gz, a DICOM folder or .zip), a store (.ome.zarr), or a folder in "
-            "LUNA16's layout (subset0, subset1, ...).",
-        ),
-    ],
+    source: Source,
     *,
     candidates: Annotated[
         Path,
@@ -42,19 +48,18 @@ def score(
     ],
     model: ModelPath = None,
     key_file: KeyFile = None,
-    device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
-    series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+    device: Device = "auto",
+    threads: Threads = None,
+    series: Series = None,
+    quiet: Quiet = False,
+    force: Force = False,
 ) -> None:
     """Score given positions: how probable a nodule is, and how readers would rate the nodule.
 
     Malignancy is agreement with readers' ratings, not a diagnosis. Exit code 1 where rows were refused (positions
     outside their scan) or a scan of a dataset failed; the CSV then holds the others.
     """
-    if out.exists() and not force:
-        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
+    refuse_existing(out, is_forced=force)
 
     from lungpipe.evaluation.submission import read_positions, write_positions
     from lungpipe.patients.detect import Search, count_seen
@@ -63,33 +68,19 @@ def score(
     from lungpipe.shipped import require_shipped_model
 
     num_threads = threads or share_of_cores(os.cpu_count() or 1)
-    say = _ignore if quiet else typer.echo
+    say = say_nothing if quiet else typer.echo
     with refusing(ValueError):
         table = read_positions(candidates)
         scorer = load_scorer(model or require_shipped_model(), device, num_threads, key_file=key_file)
         # no lungs are needed
         search = Search(is_whole=True, series_uid=series, threads=num_threads)
-        scored = score_positions(scorer, source, table, search, say=say, on_remark=_warn)
+        scored = score_positions(scorer, source, table, search, say=say, on_remark=warn)
         write_positions(scored.table, out)
-    if num_seen := count_seen(scorer.card, scored.series):
-        _warn(f"the model was trained or validated on {num_seen} of {len(scored.series)} scans")
+    warn_of_seen(count_seen(scorer.card, scored.series), len(scored.series))
     if scored.num_others:
-        _warn(f"{candidates}: {scored.num_others} of {len(table)} rows are of other series, and are left out")
+        warn(f"{candidates}: {scored.num_others} of {len(table)} rows are of other series, and are left out")
     reasons = [f"{candidates}, row {row + 1}: {reason}" for row, reason in scored.refused.items()]
-    _name_failures([*reasons, *(f"{series_uid}: {reason}" for series_uid, reason in scored.failures.items())])
+    name_failures([*reasons, *(f"{series_uid}: {reason}" for series_uid, reason in scored.failures.items())])
     say(f"{out}: {len(scored.table)} of {len(table)} positions scored")
     if scored.refused or scored.failures:
         raise typer.Exit(1)
-
-
-def _name_failures(reasons: list[str]) -> None:
-    for reason in reasons:
-        typer.secho(f"lungpipe: {reason}", err=True, fg=typer.colors.RED)
-
-
-def _warn(remark: str) -> None:
-    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)
-
-
-def _ignore(line: str) -> None:
-    """Say nothing."""

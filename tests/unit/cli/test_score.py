@@ -11,25 +11,10 @@ from typer.testing import CliRunner
 from lungpipe.cli.main import app
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.evaluation.submission import read_submission
-from lungpipe.phantom import write_phantom
-from lungpipe.settings import PhantomSettings
 from lungpipe.tables import CHARACTERISTICS
 
 WORLD = ["seriesuid", "coordX", "coordY", "coordZ"]
 RATINGS = [f"rating_{name}" for name in CHARACTERISTICS]
-
-
-@pytest.fixture(scope="module")
-def dataset(tmp_path_factory):
-    """Two small drawn chests in LUNA16's layout, one in each subset folder."""
-    root = tmp_path_factory.mktemp("phantom")
-    write_phantom(root, PhantomSettings(scans_per_subset=1), 2, 3)
-    return root
-
-
-@pytest.fixture(scope="module")
-def scan(dataset):
-    return list_scans(dataset, 1)[0]
 
 
 @pytest.fixture(scope="module")
