@@ -76,18 +76,9 @@ def fit_logistic(labels: ArrayLike, values: ArrayLike) -> tuple[float, float]:
     """
     label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
     center, scale = float(value.mean()), float(value.std()) or 1.0
-    design = np.stack([np.ones_like(value), (value - center) / scale], axis=1)
-    ridge = np.diag([1e-6, 1e-2])
-    weights = np.zeros(2)
-    for _ in range(50):
-        probability = logistic(design @ weights)
-        curvature = design.T @ (design * (probability * (1.0 - probability))[:, None]) + ridge
-        step = np.linalg.solve(curvature, design.T @ (label - probability) - ridge @ weights)
-        weights = weights + step
-        if np.abs(step).max() < 1e-10:
-            break
-    slope = float(weights[1]) / scale
-    return float(weights[0]) - slope * center, slope
+    intercept, slopes = fit_penalised(label, ((value - center) / scale)[:, None], strength=1e-2)
+    slope = float(slopes[0]) / scale
+    return intercept - slope * center, slope
 
 
 def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: float) -> tuple[float, FloatArray]:
@@ -99,7 +90,7 @@ def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: 
     label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
     used = np.ones(value.shape[1], dtype=bool)
     while True:
-        intercept, slopes = _fit_with_prior(label, value[:, used], prior, strength)
+        intercept, slopes = fit_penalised(label, value[:, used], strength=strength, prior=prior)
         if (slopes >= 0).all():
             break
         used[np.flatnonzero(used)[np.argmin(slopes)]] = False
@@ -108,7 +99,14 @@ def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: 
     return intercept, every
 
 
-def _fit_with_prior(label: FloatArray, value: FloatArray, prior: float, strength: float) -> tuple[float, FloatArray]:
+def fit_penalised(
+    label: FloatArray, value: FloatArray, *, strength: float, prior: float = 0.0
+) -> tuple[float, FloatArray]:
+    """Return intercept and slopes (K,) of the logistic regression of labels (N,) on values (N, K), by Newton's method.
+
+    Slopes have a Gaussian prior of mean `prior` and variance 1 / `strength` (a ridge, for a mean of 0); the intercept
+    is free.
+    """
     design = np.concatenate([np.ones((len(value), 1)), value], axis=1)
     mean = np.array([0.0, *[prior] * value.shape[1]])
     ridge = np.diag([1e-6, *[strength] * value.shape[1]])

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from lungpipe.evaluation.calibration import logistic
+from lungpipe.evaluation.calibration import fit_penalised, logistic
 
 FloatArray = NDArray[np.float64]
 RIDGES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
@@ -29,24 +29,15 @@ class LogisticWeights:
 
 
 def fit_ridge(labels: ArrayLike, values: ArrayLike, ridge: float) -> LogisticWeights:
-    """Return the logistic regression of labels (N,) on values (N, K) with a ridge, by Newton's method.
+    """Return the logistic regression of labels (N,) on values (N, K) with a ridge.
 
     The values are standardised first; the intercept is not shrunk.
     """
     label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
     center, scale = value.mean(axis=0), value.std(axis=0)
     scale = np.where(scale > 0, scale, 1.0)
-    design = np.column_stack([np.ones(len(value)), (value - center) / scale])
-    penalty = np.diag([1e-6, *[ridge] * value.shape[1]])
-    weights = np.zeros(design.shape[1])
-    for _ in range(100):
-        probability = logistic(design @ weights)
-        curvature = design.T @ (design * (probability * (1.0 - probability))[:, None]) + penalty
-        step = np.linalg.solve(curvature, design.T @ (label - probability) - penalty @ weights)
-        weights = weights + step
-        if np.abs(step).max() < 1e-9:
-            break
-    return LogisticWeights(float(weights[0]), weights[1:], center, scale)
+    intercept, slopes = fit_penalised(label, (value - center) / scale, strength=ridge)
+    return LogisticWeights(intercept, slopes, center, scale)
 
 
 def choose_ridge(
