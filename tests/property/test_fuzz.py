@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from dicom_files import compress, store, write_ct
+from dicom_files import compress, slice_elements, store, write_ct
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydicom.uid import CTImageStorage
@@ -74,17 +74,7 @@ def write_zip(folder: Path) -> Path:
 def write_dicom(folder: Path, *, is_deflated: bool = False) -> Path:
     (folder / "series").mkdir()
     for index in range(SHAPE[0]):
-        elements = {
-            "SeriesInstanceUID": "1.2.3",
-            "Rows": 8,
-            "Columns": 10,
-            "PixelSpacing": [5.0, 5.0],
-            "ImagePositionPatient": [0.0, 0.0, 5.0 * index],
-            "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
-            "RescaleSlope": 1,
-            "RescaleIntercept": -1024,
-            "PixelData": store(HU[index]),
-        }
+        elements = slice_elements(index, "1.2.3", store(HU[index]))
         path = write_ct(folder / "series" / f"{index}.dcm", CTImageStorage, f"1.2.3.{index}", elements)
         if is_deflated:
             compress(path, "deflated")

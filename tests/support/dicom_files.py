@@ -37,6 +37,21 @@ def store(hu):
     return (hu.astype("<i4") + 1024).astype("<u2").tobytes()
 
 
+def slice_elements(index, series_uid, pixels):
+    """Return the elements of slice `index` of 8 x 10 pixels, 5 mm steps along each axis."""
+    return {
+        "SeriesInstanceUID": series_uid,
+        "Rows": 8,
+        "Columns": 10,
+        "PixelSpacing": [5.0, 5.0],
+        "ImagePositionPatient": [0.0, 0.0, 5.0 * index],
+        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
+        "RescaleSlope": 1,
+        "RescaleIntercept": -1024,
+        "PixelData": pixels,
+    }
+
+
 def write_ct(path, sop_class, instance_uid, elements):
     """Write a file of PLAIN, replaced and added to by `elements`, and return its path.
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from dicom_files import write_ct
+from dicom_files import slice_elements, write_ct
 from pydicom.uid import CTImageStorage
 
 from lungpipe.datasets.annotations import read_ratings
@@ -91,18 +91,7 @@ def test_labels_are_the_annotations_numbers(annotations, readings):
 
 def write_slice(folder, number, name, **changes):
     folder.mkdir(parents=True, exist_ok=True)
-    elements = {
-        "SeriesInstanceUID": "1.3",
-        "Rows": 8,
-        "Columns": 10,
-        "PixelSpacing": [5.0, 5.0],
-        "ImagePositionPatient": [0.0, 0.0, 5.0 * number],
-        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
-        "RescaleSlope": 1,
-        "RescaleIntercept": -1024,
-        "PixelData": bytes(160),
-        **changes,
-    }
+    elements = slice_elements(number, "1.3", bytes(160)) | changes
     write_ct(folder / name, CTImageStorage, f"{elements['SeriesInstanceUID']}.{number}", elements)
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pydicom
 import pytest
-from dicom_files import store, write_ct
+from dicom_files import slice_elements, store, write_ct
 from pydicom.uid import CTImageStorage, MediaStorageDirectoryStorage
 
 HU = np.arange(480, dtype=np.int16).reshape(6, 8, 10) * 2 - 900
@@ -13,18 +13,7 @@ UID = "1.2.3.4.5"
 def write_slice(folder, index, name=None, **changes):
     """Write slice `index` (5 mm steps along each axis); `changes` replace elements, None drops one."""
     folder.mkdir(parents=True, exist_ok=True)
-    elements = {
-        "SeriesInstanceUID": UID,
-        "Rows": 8,
-        "Columns": 10,
-        "PixelSpacing": [5.0, 5.0],
-        "ImagePositionPatient": [0.0, 0.0, 5.0 * index],
-        "ImageOrientationPatient": [1.0, 0.0, 0.0, 0.0, 1.0, 0.0],
-        "RescaleSlope": 1,
-        "RescaleIntercept": -1024,
-        "PixelData": store(HU[index]),
-        **changes,
-    }
+    elements = slice_elements(index, UID, store(HU[index])) | changes
     return write_ct(folder / (name or f"{index}.dcm"), CTImageStorage, f"{UID}.{index}", elements)
 
 
