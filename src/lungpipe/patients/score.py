@@ -55,8 +55,8 @@ def score_positions(
 ) -> Scored:
     """Score the candidates (columns of `read_positions`) in one scan or store, or in the scans of a dataset's folder.
 
-    Rows of other series are counted and left out. A position outside its scan is refused; near the border the patch
-    is padded with air. In a dataset a scan that fails is kept as its reason, and the others go on. `say` gets a line
+    Rows of other series are counted and left out. A position outside its scan is refused; near the border the
+    nearest voxels repeat. In a dataset a scan that fails is kept as its reason, and the others go on. `say` gets a line
     per scan, `on_remark` each remark of a reader.
 
     Raises:
