@@ -14,7 +14,8 @@ from lungpipe.datasets.scan import MAX_VOXELS, ScanError
 
 _LENGTH_AT = 140
 """Where a file with a preamble states the length of its meta information (PS3.10, element 0002,0000)."""
-_HEADER_BYTES = 1 << 20
+_META_BYTES = 4096
+"""Bytes of a file's beginning in which its transfer syntax is looked for."""
 _BLOCK_BYTES = 1 << 20
 SURPLUS_BYTES = 1 << 24
 """Bytes that a header, overlays and private elements may take beside the pixels."""
@@ -26,8 +27,8 @@ def refuse_inflated(path: Path, stream: BinaryIO) -> None:
     The bytes are counted, not kept. `stream` is the opened file; its position is changed.
     """
     stream.seek(0)
-    start = stream.read(_HEADER_BYTES)
-    if DeflatedExplicitVRLittleEndian.encode() not in start[:4096]:
+    start = stream.read(_META_BYTES)
+    if DeflatedExplicitVRLittleEndian.encode() not in start:
         return
     stream.seek(_LENGTH_AT + 4 + int.from_bytes(start[_LENGTH_AT : _LENGTH_AT + 4], "little"))
     inflater, num_bytes, head = zlib.decompressobj(-zlib.MAX_WBITS), 0, b""
