@@ -12,28 +12,37 @@ NOTHING = "nothing"
 _ASIDE = ("name", "compute")
 """Keys that differ between studies without changing a result."""
 MAX_NAMED = 8
-_PLACES = ("dataset.root", "dataset.lidc_xml", "preprocessing.scheduler_address", "results_dir", "tracking")
+_PLACES = (
+    "dataset.root",
+    "dataset.lidc_xml",
+    "dataset.lidc_annotations",
+    "dataset.whole_scan_tables",
+    "preprocessing.scheduler_address",
+    "results_dir",
+    "tracking",
+)
 """Settings of paths and servers, which change no result and are left out."""
+_WHOLE_SCANS = "dataset.whole_scans"
+"""A setting of series UIDs and paths: the number of its entries is kept."""
+_WEIGHTS = "scorer.network.weights_path"
+"""A setting of a file: the name of the file is kept."""
 
 
 def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the settings without paths and servers."""
-    kept: dict[str, Any] = {}
-    for section, value in study.items():
-        if isinstance(value, Mapping) and section not in _PLACES:
-            kept[section] = {key: part for key, part in value.items() if f"{section}.{key}" not in _PLACES}
-        elif section not in _PLACES:
-            kept[section] = value
-    return kept
+    """Return the settings without paths, servers and series UIDs.
+
+    The number of whole scans and the name of a file of weights are kept: both change results.
+    """
+    return _portable(study, "")
 
 
 def read_settings(study_dir: Path) -> dict[str, Any] | None:
-    """Return the settings that a study's report wrote into its folder; None if there are none."""
+    """Return the settings that a study's report wrote into its folder, made portable; None if there are none."""
     path = study_dir / SETTINGS_FILE
     if not path.is_file():
         return None
     content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return content if isinstance(content, dict) else None
+    return portable_settings(content) if isinstance(content, dict) else None
 
 
 def find_studies(dataset_dir: Path, aside: str) -> dict[str, dict[str, Any]]:
@@ -64,8 +73,21 @@ def describe_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> 
 
 
 def settings_text(study: Mapping[str, Any]) -> str:
-    """Return the settings without paths and servers as YAML, the content of SETTINGS_FILE."""
+    """Return the portable settings as YAML, the content of SETTINGS_FILE."""
     return yaml.safe_dump(portable_settings(study), sort_keys=False, allow_unicode=True)
+
+
+def _portable(settings: Mapping[str, Any], prefix: str) -> dict[str, Any]:
+    kept: dict[str, Any] = {}
+    for key, value in settings.items():
+        name = f"{prefix}{key}"
+        if name in _PLACES:
+            continue
+        if isinstance(value, Mapping):
+            kept[key] = len(value) if name == _WHOLE_SCANS else _portable(value, f"{name}.")
+        else:
+            kept[key] = Path(value).name if name == _WEIGHTS and value else value
+    return kept
 
 
 def _flatten(settings: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

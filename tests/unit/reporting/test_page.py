@@ -231,10 +231,11 @@ def test_text_from_outside_is_escaped(page_parts):
 
 def test_settings_are_shown_without_places_of_the_machine(page_parts):
     study = page_parts["study"]
+    places = {"root", "lidc_xml", "lidc_annotations", "whole_scan_tables"}
     private = {
         **study,
         "results_dir": "/mnt/somebody/results",
-        "dataset": {**study["dataset"], "root": "/mnt/somebody/luna16", "lidc_xml": "/mnt/somebody/xml"},
+        "dataset": {**study["dataset"], **{name: f"/mnt/somebody/{name}" for name in places}},
         "tracking": {"is_enabled": True, "uri": "https://name:password@tracking.example"},
     }
     html, page = read(page_parts, study=private)
@@ -243,7 +244,7 @@ def test_settings_are_shown_without_places_of_the_machine(page_parts):
     assert "num_bootstraps: 1000" in page.text
     kept = portable_settings(private)
     assert set(study) - set(kept) == {"results_dir", "tracking"}
-    assert set(study["dataset"]) - set(kept["dataset"]) == {"root", "lidc_xml"}
+    assert set(study["dataset"]) - set(kept["dataset"]) == places
 
 
 def test_another_study_of_the_dataset_is_shown_with_what_this_one_does_differently(page_parts):

@@ -10,6 +10,8 @@ from lungpipe.settings.difference import (
     describe_differences,
     differences,
     find_studies,
+    portable_settings,
+    read_settings,
     settings_text,
 )
 
@@ -48,9 +50,32 @@ def test_other_studies_of_the_dataset_are_found_by_their_settings(tmp_path):
     assert find_studies(tmp_path, aside="low") == {"flagship": {"seed": 8}}
 
 
-@pytest.mark.parametrize("key", ["root", "lidc_xml"])
+@pytest.mark.parametrize("key", ["root", "lidc_xml", "lidc_annotations", "whole_scan_tables"])
 def test_no_path_is_written(key):
     study = ConfigSettings(dataset={"name": "x", key: "/secret/place"}, results_dir="/secret")
     text = settings_text(study.model_dump(mode="json"))
     assert "secret" not in text
     assert yaml.safe_load(text)["dataset"]["name"] == "x"
+
+
+def test_whole_scans_are_counted_and_not_named():
+    scans = {"1.2.840.99": "/secret/one.mhd", "1.2.840.98": "/secret/two"}
+    dataset = {"name": "x", "kind": "luna16", "root": "/secret", "whole_scans": scans, "whole_scan_tables": "/secret"}
+    text = settings_text(ConfigSettings(dataset=dataset).model_dump(mode="json"))
+    assert "secret" not in text
+    assert "1.2.840" not in text
+    kept = yaml.safe_load(text)
+    assert kept["dataset"]["whole_scans"] == 2
+    assert portable_settings(kept) == kept
+
+
+def test_a_file_of_weights_is_named_without_its_folder():
+    scorer = {"network": {"name": "slice_vgg16", "weights_path": "/secret/vgg16.pth"}}
+    assert portable_settings({"scorer": scorer})["scorer"]["network"]["weights_path"] == "vgg16.pth"
+    scorer["network"]["weights_path"] = None
+    assert portable_settings({"scorer": scorer}) == {"scorer": scorer}
+
+
+def test_settings_that_an_earlier_version_wrote_with_identifiers_are_read_without_them(tmp_path):
+    (tmp_path / SETTINGS_FILE).write_text("dataset: {root: /secret, whole_scans: {1.2.840.99: /secret/one.mhd}}\n")
+    assert read_settings(tmp_path) == {"dataset": {"whole_scans": 1}}

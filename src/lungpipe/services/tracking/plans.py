@@ -17,7 +17,8 @@ from lungpipe.tables.atomic import write_json
 class RunPlan:
     """A parent run: name, note, experiment, and the nested settings that identify the run.
 
-    The settings (`identity`) become the run's params.
+    The settings (`identity`) become the run's params. They are portable: no path, server or series UID leaves the
+    results folder with them.
     """
 
     name: str
@@ -50,15 +51,15 @@ def plan_study(settings: StudySettings, others: Mapping[str, Mapping[str, Any]] 
 
     `others` are the settings of other studies of the dataset by name; the note says which of the settings differ.
     """
-    identity = settings.model_dump(mode="json", exclude={"tracking", "results_dir"})
+    identity = portable_settings(settings.model_dump(mode="json"))
     note = f"Recipe `{settings.recipe}` on `{settings.dataset.name}`, folds {list(settings.folds)}"
     for name, theirs in (others or {}).items():
-        note += f"\n\nCompared with `{name}`: {describe_differences(portable_settings(identity), theirs)}"
+        note += f"\n\nCompared with `{name}`: {describe_differences(identity, theirs)}"
     return RunPlan(settings.study_name, note, settings.dataset.name, identity)
 
 
 def plan_dataset(settings: StudySettings) -> RunPlan:
     """Return the plan of the run for a dataset's targets and volumes, which all recipes share."""
     name = settings.dataset.name
-    identity = settings.model_dump(mode="json", include={"dataset", "preprocessing"})
+    identity = portable_settings(settings.model_dump(mode="json", include={"dataset", "preprocessing"}))
     return RunPlan("volumes", f"Targets and volumes of `{name}`", name, identity)

@@ -38,10 +38,27 @@ def test_recipes_share_the_run_of_their_volumes(settings):
     assert plan_dataset(settings.model_copy(update={"preprocessing": coarse})).digest != plan.digest
 
 
-def test_a_plan_names_no_place_of_this_machine(settings, tmp_path):
-    plan_study(settings.model_copy(update={"results_dir": str(tmp_path)})).write(tmp_path)
+@pytest.mark.parametrize("plan", [plan_study, plan_dataset])
+def test_a_plan_names_no_place_of_this_machine_and_no_series(settings, tmp_path, plan):
+    place = str(tmp_path)
+    dataset = settings.dataset.model_copy(
+        update={
+            "root": place,
+            "lidc_xml": place,
+            "lidc_annotations": place,
+            "whole_scans": {"1.2.840.99": place},
+            "whole_scan_tables": place,
+        }
+    )
+    preprocessing = settings.preprocessing.model_copy(update={"scheduler_address": f"tcp://{place}:1"})
+    plan(settings.model_copy(update={"results_dir": place, "dataset": dataset, "preprocessing": preprocessing})).write(
+        tmp_path
+    )
     [path] = tmp_path.glob("*.json")
-    assert str(tmp_path) not in path.read_text()
+    text = path.read_text()
+    assert place not in text
+    assert "1.2.840" not in text
+    assert settings.dataset.name in text
 
 
 @pytest.mark.parametrize("content", [None, "", "[]", json.dumps({"name": "x"})])
