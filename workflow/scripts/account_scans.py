@@ -2,7 +2,7 @@ from pathlib import Path
 
 from lungpipe.preparation.accounting import account_scans, key_figures, refuse_doubles, refuse_failures
 from lungpipe.services.job import open_job
-from lungpipe.tables import QC, REFERENCES, SERIES, read_table, replacing
+from lungpipe.tables import QC, REFERENCES, SERIES, read_table, write_csv
 from lungpipe.volumes.manifest import read_manifest
 
 with open_job(snakemake) as job:
@@ -14,6 +14,5 @@ with open_job(snakemake) as job:
     refuse_doubles((entry for path in snakemake.input.manifests for entry in read_manifest(Path(path))), series)
     if snakemake.params.is_failure_fatal:
         refuse_failures(qc)
-    with replacing(Path(snakemake.output.accounting)) as temporary:
-        accounting.to_csv(temporary, index=False)
+    write_csv(accounting, Path(snakemake.output.accounting))
     job.log_result(key_figures(accounting), [Path(snakemake.output.accounting)])

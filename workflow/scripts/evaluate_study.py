@@ -8,7 +8,7 @@ from lungpipe.patients.aggregate import aggregate_folds
 from lungpipe.services.job import open_job
 from lungpipe.settings import EvaluationSettings
 from lungpipe.settings.recipe import PatientSettings
-from lungpipe.tables import replacing
+from lungpipe.tables import write_csv
 from lungpipe.volumes.manifest import read_manifest
 
 params, settings = snakemake.params, EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
@@ -22,8 +22,7 @@ with open_job(snakemake) as job:
     tables = replace(tables, patients=patients)
     evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
     write_study(evaluation, tables, Path(snakemake.output.evaluation).parent, rule=settings.malignancy_rule)
-    with replacing(Path(snakemake.output.whole_scans)) as temporary:
-        whole.to_csv(temporary, index=False)
+    write_csv(whole, Path(snakemake.output.whole_scans))
     data = [Path(snakemake.input.series), Path(snakemake.input.nodules)]
     # not evaluation.json: its warnings name series, and no identifier leaves the results folder
     figures = headline(evaluation.summary) | whole_scan_figures(whole)

@@ -18,7 +18,7 @@ from lungpipe.prediction.predict import predict
 from lungpipe.prediction.privacy import without_identifiers
 from lungpipe.prediction.result import NOTICE
 from lungpipe.prediction.tables import write_candidates
-from lungpipe.tables import replacing, write_text
+from lungpipe.tables import write_csv, write_text
 
 SCANS_FILE, SIGNATURE_FILE = "scans.csv", ".signature"
 COLUMNS = ("folder", "source", "status", "reason", "message", "num_candidates", "malignancy_max", "notice")
@@ -116,5 +116,4 @@ def _write_scans(outcomes: Sequence[Outcome], path: Path) -> None:
             row |= {"status": "failed"} if document.reason == "failed" else {}
         rows.append(row)
     table = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"num_candidates": "Int64"})
-    with replacing(path) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(table, path)

@@ -24,7 +24,7 @@ from lungpipe.evaluation.strata import (
     num_readers,
     texture,
 )
-from lungpipe.tables import replacing, write_json, write_table
+from lungpipe.tables import write_csv, write_json, write_table
 
 FloatArray = NDArray[np.float64]
 
@@ -101,9 +101,8 @@ def write_evaluation(evaluation: Evaluation, out_dir: Path) -> None:
     """
     out_dir = Path(out_dir)
     write_json(out_dir / "evaluation.json", evaluation.summary)
-    for name, table in (("froc", froc_table(evaluation.froc)), ("froc_band", band_table(BAND_RATES, evaluation.band))):
-        with replacing(out_dir / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(froc_table(evaluation.froc), out_dir / "froc.csv")
+    write_csv(band_table(BAND_RATES, evaluation.band), out_dir / "froc_band.csv")
     write_table(
         matches_table(evaluation.matches, evaluation.marks, evaluation.nodules), out_dir / "matches.parquet", MATCHES
     )

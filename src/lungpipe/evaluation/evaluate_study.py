@@ -18,7 +18,7 @@ from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
 from lungpipe.settings import EvaluationSettings
 from lungpipe.settings.study import MalignancyRule
-from lungpipe.tables import replacing, write_digests
+from lungpipe.tables import write_csv, write_digests
 
 
 def evaluate_study(
@@ -91,9 +91,8 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path, *, ru
     write_reference(judged.series, judged.nodules, judged.exclusions, folder)
     bootstrap = evaluation.summary["bootstrap"]
     write_command(folder, num_bootstraps=bootstrap["num_samples"], seed=bootstrap["seed"])
-    for name, table in (("patients", tables.patients), ("hits", hit_table(evaluation, rule))):
-        with replacing(folder / f"{name}.csv") as temporary:
-            table.to_csv(temporary, index=False)
+    write_csv(tables.patients, folder / "patients.csv")
+    write_csv(hit_table(evaluation, rule), folder / "hits.csv")
     write_digests([folder / name for name in STUDY_FILES], folder)
 
 

@@ -13,7 +13,7 @@ from lungpipe.evaluation.calibration import brier, ece
 from lungpipe.evaluation.ranking import auc, auc_samples
 from lungpipe.evaluation.stacking import cross_fit
 from lungpipe.settings.study import MalignancyRule
-from lungpipe.tables import CHARACTERISTICS, replacing, write_json
+from lungpipe.tables import CHARACTERISTICS, write_csv, write_json
 
 FloatArray = NDArray[np.float64]
 BASELINE = "diameter"
@@ -85,9 +85,8 @@ def study_cases(cases: pd.DataFrame, rule: MalignancyRule, num_bootstraps: int, 
 
 def write_study(study: MalignancyStudy, folder: Path) -> None:
     """Write methods.csv, cases.csv and summary.json, each whole."""
-    for name in ("methods", "cases"):
-        with replacing(folder / f"{name}.csv") as temporary:
-            getattr(study, name).to_csv(temporary, index=False)
+    write_csv(study.methods, folder / "methods.csv")
+    write_csv(study.cases, folder / "cases.csv")
     write_json(folder / "summary.json", study.summary)
 
 

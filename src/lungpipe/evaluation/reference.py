@@ -7,8 +7,7 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.evaluation.submission import read_findings, read_series_list, write_positions
-from lungpipe.tables import CENTER_COLUMNS, replacing
-from lungpipe.tables.atomic import write_text
+from lungpipe.tables import CENTER_COLUMNS, write_csv, write_text
 from lungpipe.tables.errors import InputError
 
 SUBMISSION = "submission.csv"
@@ -54,8 +53,7 @@ def write_reference(series: pd.DataFrame, nodules: pd.DataFrame, exclusions: pd.
         folder: the folder of the evaluation.
     """
     listed = series[["series_uid", "subset"]].rename(columns={"series_uid": "seriesuid"})
-    with replacing(folder / SERIES) as temporary:
-        listed.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(listed, folder / SERIES)
     columns = ["series_uid", *CENTER_COLUMNS, "diameter_mm"]
     write_positions(nodules[[*columns, "malignancy_ratings"]], folder / ANNOTATIONS)
     write_positions(exclusions[columns], folder / EXCLUDED)

@@ -1,6 +1,5 @@
 """LUNA16's CSV files: submissions, annotations, excluded findings, the list of scans."""
 
-import hashlib
 import re
 from collections import Counter
 from collections.abc import Mapping
@@ -8,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungpipe.tables import CENTER_COLUMNS, replacing
+from lungpipe.tables import CENTER_COLUMNS, file_sha256, write_csv
 from lungpipe.tables.csv_input import CsvFormat, open_rows, read_csv
 from lungpipe.tables.errors import InputError
 
@@ -115,26 +114,20 @@ def write_submission(table: pd.DataFrame, path: Path, *, has_diameters: bool = F
     official = pd.DataFrame({theirs: table[ours] for theirs, ours in _NAMES.items()})
     for name in ("probability", "diameter_mm") if has_diameters else ("probability",):
         official[name] = table[name]
-    with replacing(Path(path)) as temporary:
-        official.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(official, Path(path))
 
 
 def write_positions(table: pd.DataFrame, path: Path) -> None:
     """Write positions as CSV, whole: seriesuid, coordX, coordY, coordZ, then the table's other columns."""
     others = [name for name in table if name not in _NAMES.values()]
     official = pd.DataFrame({theirs: table[ours] for theirs, ours in _NAMES.items()})
-    with replacing(Path(path)) as temporary:
-        official.join(table[others]).to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(official.join(table[others]), Path(path))
 
 
 def fingerprints(paths: Mapping[str, Path | None]) -> dict[str, dict[str, str]]:
     """Return name and SHA-256 of each given file; results store them to name their inputs."""
-    found = {}
-    for role, path in paths.items():
-        if path is not None:
-            with Path(path).open("rb") as stream:
-                found[role] = {"file": Path(path).name, "sha256": hashlib.file_digest(stream, "sha256").hexdigest()}
-    return found
+    given = {role: Path(path) for role, path in paths.items() if path is not None}
+    return {role: {"file": path.name, "sha256": file_sha256(path)} for role, path in given.items()}
 
 
 def _named(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from lungpipe.geometry import Grid
 from lungpipe.lidc.match import NoduleGroup, group_nodules, match_groups, match_heights
 from lungpipe.lidc.pixel_map import PixelMap, fit_pixel_map
 from lungpipe.lidc.xml import CHARACTERISTICS, Reading
-from lungpipe.tables import CENTER_COLUMNS, RATING_COLUMNS, replacing
+from lungpipe.tables import CENTER_COLUMNS, RATING_COLUMNS, write_csv
 
 _COLUMN_OF = {name: RATING_COLUMNS[re.sub(r"([A-Z])", r"_\1", name).lower()] for name in CHARACTERISTICS}
 """Column of each characteristic by its name in the XML."""
@@ -98,5 +98,4 @@ def unrated(rated: RatedNodules) -> Iterator[str]:
 
 def write_ratings(rated: RatedNodules, path: Path) -> None:
     """Write the table of ratings as CSV, atomically."""
-    with replacing(path) as temporary:
-        ratings_table(rated).to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(ratings_table(rated), path)

@@ -1,6 +1,5 @@
 """The networks of a prediction, loaded once: a detector, and a scorer where there is one."""
 
-import os
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +11,7 @@ from lungpipe.inference.scorer import Scorer
 from lungpipe.models import Model, ModelCard, digest_of
 from lungpipe.models.hardware import Hardware, name_hardware
 from lungpipe.models.stored import load_models
+from lungpipe.preparation.memory import count_cores
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.shipped import require_shipped_model
 
@@ -63,7 +63,7 @@ def load_model(
     """
     if source is None:
         source = require_shipped_model()
-    num_threads = threads or _count_cores()
+    num_threads = threads or count_cores()
     hardware = name_hardware(device, num_threads)
     stored = load_models(source, None if key_file is None else Path(key_file))
     detector, scorer = stored["detector"].model, stored["scorer"].model if "scorer" in stored else None
@@ -89,7 +89,3 @@ def describe_hardware(hardware: Hardware) -> dict[str, str]:
 
 def _place_scorer(model: Model, hardware: Hardware) -> Scorer:
     return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
-
-
-def _count_cores() -> int:
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

@@ -6,7 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.prediction.result import NOTICE, Prediction
-from lungpipe.tables import CHARACTERISTICS, replacing
+from lungpipe.tables import CHARACTERISTICS, write_csv
 
 _COLUMNS = (
     "seriesuid",
@@ -47,5 +47,4 @@ def write_candidates(tables: Iterable[pd.DataFrame], path: Path) -> None:
     """Write tables of candidates below each other as one CSV, whole, every digit kept; unknown values stay empty."""
     filled = [table for table in tables if len(table)]
     table = pd.concat(filled, ignore_index=True) if filled else pd.DataFrame(columns=list(COLUMNS))
-    with replacing(Path(path)) as temporary:
-        table.to_csv(temporary, index=False, lineterminator="\n")
+    write_csv(table, Path(path))

@@ -124,10 +124,8 @@ def file_digest(paths: Iterable[Path]) -> str:
 
     A moved dataset keeps its digest.
     """
-    lines = sorted(f"{path.name}={_digest_of(path)}" for path in map(Path, paths))
+    # not at the top: a start of Snakemake computes fingerprints, and imports nothing of what they are of
+    from lungpipe.tables import file_sha256
+
+    lines = sorted(f"{path.name}={file_sha256(path)}" for path in map(Path, paths))
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _digest_of(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -20,8 +20,8 @@ from lungpipe.tables.contracts import (
     SCORED,
     SERIES,
 )
-from lungpipe.tables.digests import DigestError, check_digests, write_digests
-from lungpipe.tables.io import read_table, write_table
+from lungpipe.tables.digests import DigestError, check_digests, file_sha256, write_digests
+from lungpipe.tables.io import read_table, write_csv, write_table
 from lungpipe.tables.machine import MachineError, is_of_machine
 from lungpipe.tables.regular import IrregularFileError, require_regular
 
@@ -53,6 +53,7 @@ __all__ = [
     "MachineError",
     "WriteError",
     "check_digests",
+    "file_sha256",
     "is_of_machine",
     "naming",
     "parse_ratings",
@@ -60,6 +61,7 @@ __all__ = [
     "replacing",
     "require_regular",
     "write_bytes",
+    "write_csv",
     "write_digests",
     "write_json",
     "write_table",

@@ -14,9 +14,15 @@ class DigestError(ValueError):
     """A file that was edited since it was written; the message names the file."""
 
 
+def file_sha256(path: Path) -> str:
+    """Return the SHA-256 of a file's content as 64 hex digits; raises OSError for a file that cannot be read."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
 def write_digests(files: Iterable[Path], folder: Path) -> None:
     """Write the SHA-256 of files of a folder as `digests.json` into the folder."""
-    write_json(folder / DIGESTS_FILE, {path.name: _digest(path) for path in files})
+    write_json(folder / DIGESTS_FILE, {path.name: file_sha256(path) for path in files})
 
 
 def check_digests(folder: Path, names: Iterable[str]) -> None:
@@ -32,11 +38,6 @@ def check_digests(folder: Path, names: Iterable[str]) -> None:
     except (TypeError, ValueError) as error:
         raise DigestError(f"{path}: expected the digests of the files beside it, found {error}") from None
     for name in names:
-        if (found := _digest(folder / name)) != known.get(name):
+        if (found := file_sha256(folder / name)) != known.get(name):
             expected = f"the content that was written with it (SHA-256 {str(known.get(name))[:12]})"
             raise DigestError(f"{folder / name}: expected {expected}, found an edited one ({found[:12]})")
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

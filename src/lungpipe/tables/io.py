@@ -45,5 +45,15 @@ def read_table(path: Path, contract: Contract) -> pd.DataFrame:
         raise ContractError(f"{path}: expected the table {contract.name} in parquet, found {found}") from None
 
 
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write a table as CSV without its index, whole, every digit kept; unknown values stay empty.
+
+    Raises:
+        WriteError: the disk does not take the file.
+    """
+    with replacing(path) as temporary:
+        table.to_csv(temporary, index=False, lineterminator="\n")
+
+
 def _read(path: Path) -> pd.DataFrame:
     return pd.read_parquet(path, page_checksum_verification=True)

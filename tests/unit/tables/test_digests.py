@@ -2,7 +2,7 @@
 
 import pytest
 
-from lungpipe.tables import DigestError, check_digests, write_digests
+from lungpipe.tables import DigestError, check_digests, file_sha256, write_digests
 
 NAMES = ("evaluation.json", "submission.csv")
 
@@ -47,3 +47,10 @@ def test_a_missing_file_is_named(folder):
     (folder / NAMES[0]).unlink()
     with pytest.raises(FileNotFoundError, match=NAMES[0]):
         check_digests(folder, NAMES)
+
+
+def test_the_sha256_of_a_file_is_that_of_its_content(tmp_path):
+    (tmp_path / "abc").write_bytes(b"abc")
+    # FIPS 180-2, appendix B.1
+    expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+    assert file_sha256(tmp_path / "abc") == expected

@@ -1,9 +1,10 @@
 """Tables on disk: always valid."""
 
+import numpy as np
 import pandas as pd
 import pytest
 
-from lungpipe.tables import SERIES, ContractError, read_table, write_table
+from lungpipe.tables import SERIES, ContractError, read_table, write_csv, write_table
 
 TABLE = pd.DataFrame({"subset": [0, 1], "series_uid": ["1.1", "1.2"], "patient_id": ["A", "B"]})
 
@@ -34,3 +35,10 @@ def test_an_invalid_file_is_named_when_it_is_read(tmp_path):
     TABLE.drop(columns="patient_id").to_parquet(path)
     with pytest.raises(ContractError, match=r"foreign\.parquet: table series: expected the columns"):
         read_table(path, SERIES)
+
+
+def test_a_csv_keeps_every_digit_and_leaves_unknown_values_empty(tmp_path):
+    path = tmp_path / "marks.csv"
+    write_csv(pd.DataFrame({"series_uid": ["1.1", "1.2"], "x_mm": [0.1 + 0.2, np.nan]}, index=[7, 9]), path)
+    assert path.read_bytes() == b"series_uid,x_mm\n1.1,0.30000000000000004\n1.2,\n"
+    assert [item.name for item in tmp_path.iterdir()] == ["marks.csv"]
