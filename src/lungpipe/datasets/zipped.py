@@ -2,9 +2,10 @@
 
 import zipfile
 import zlib
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from tempfile import TemporaryDirectory
 
+from lungpipe.datasets.hidden import is_hidden
 from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import MAX_VOXELS, Scan, ScanError
 from lungpipe.tables import is_of_machine
@@ -75,7 +76,7 @@ def _extract(packed: Path, folder: Path, path: Path, max_bytes: int) -> int:
     """
     try:
         with zipfile.ZipFile(packed) as archive:
-            entries = [entry for entry in archive.infolist() if not _is_companion(entry.filename)]
+            entries = [entry for entry in archive.infolist() if not is_hidden(entry.filename)]
             num_bytes = sum(entry.file_size for entry in entries)
             if num_bytes > max_bytes:
                 raise ScanError(f"{path}: expected at most {max_bytes} bytes in the archive, found {num_bytes}")
@@ -90,8 +91,3 @@ def _extract(packed: Path, folder: Path, path: Path, max_bytes: int) -> int:
 
 def _is_image(file: Path) -> bool:
     return file.name.lower().endswith(FILE_ENDINGS) and file.is_file()
-
-
-def _is_companion(name: str) -> bool:
-    """Return whether a name is a file that macOS or a file manager added."""
-    return any(part.startswith(".") or part == "__MACOSX" for part in PurePosixPath(name).parts)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lungpipe.datasets.dicom.studies import study_of
+from lungpipe.datasets.hidden import is_hidden
 from lungpipe.patients.detect import is_dataset, list_dataset
 from lungpipe.prediction.privacy import digest_of_name
 from lungpipe.volumes.manifest import STORE_SUFFIX
@@ -48,7 +49,7 @@ def list_inputs(root: Path) -> tuple[Input, ...] | None:
         return None
     if is_dataset(root):
         return _inputs(root, list(list_dataset(root).values()))
-    entries = [path for path in sorted(root.iterdir()) if not path.name.startswith(".") and path.name != "__MACOSX"]
+    entries = [path for path in sorted(root.iterdir()) if not is_hidden(path.name)]
     found = [path for path in entries if path.name.lower().endswith((*FILE_ENDINGS, STORE_SUFFIX))]
     folders = [path for path in entries if path.is_dir() and path not in found]
     studies = {path: study for path in folders if (study := study_of(path)) is not None}
@@ -60,8 +61,8 @@ def list_inputs(root: Path) -> tuple[Input, ...] | None:
 
 
 def _is_scan_file(path: Path, folder: Path) -> bool:
-    is_hidden = any(part.startswith(".") for part in path.relative_to(folder).parts)
-    return path.name.lower().endswith(FILE_ENDINGS) and path.is_file() and not is_hidden
+    is_scan = path.name.lower().endswith(FILE_ENDINGS) and path.is_file()
+    return is_scan and not is_hidden(path.relative_to(folder))
 
 
 def _inputs(root: Path, paths: list[Path]) -> tuple[Input, ...]:

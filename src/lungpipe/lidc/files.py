@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from lungpipe.datasets.hidden import is_hidden
 from lungpipe.lidc.xml import Reading, ReadingError, ReadNodule, parse_reading
 
 MAX_BYTES = 64 * 2**20
@@ -86,8 +87,7 @@ def _zipped(archive_file: Path | BinaryIO, name: str, depth: int = 0) -> Iterato
 def _is_reading(name: str, ending: str = ".xml") -> bool:
     """Return whether a name has the ending (in any case) and is not a hidden file of macOS."""
     parts = PurePosixPath(name).parts
-    is_companion = any(part.startswith(".") or part == "__MACOSX" for part in parts)
-    return bool(parts) and parts[-1].lower().endswith(ending) and not is_companion
+    return bool(parts) and parts[-1].lower().endswith(ending) and not is_hidden(name)
 
 
 def _limited(source: str, num_bytes: int, read: Callable[[], bytes], limit: int | None = None) -> bytes:

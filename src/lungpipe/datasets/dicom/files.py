@@ -14,6 +14,7 @@ from pydicom.uid import MediaStorageDirectoryStorage
 
 from lungpipe.datasets.dicom.deflated import refuse_inflated
 from lungpipe.datasets.dicom.slice import Slice
+from lungpipe.datasets.hidden import is_hidden
 from lungpipe.datasets.scan import ScanError
 
 FRAME_TAGS = ["SharedFunctionalGroupsSequence", "PerFrameFunctionalGroupsSequence"]
@@ -145,7 +146,7 @@ def _list_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[P
     if place in seen:
         return  # a link to a folder that contains the link
     for path in folder.iterdir():
-        if path.name.startswith(".") or path.name == "__MACOSX":
+        if is_hidden(path.name):
             continue
         if path.is_dir():
             yield from _list_files(path, seen | {place})

@@ -6,6 +6,7 @@ from pathlib import Path
 import pydicom
 
 from lungpipe.datasets.dicom.files import is_dicom
+from lungpipe.datasets.hidden import is_hidden
 from lungpipe.datasets.scan import ScanError
 
 
@@ -31,7 +32,7 @@ def _files(folder: Path) -> Iterator[Path]:
         entries = sorted(folder.iterdir())
     except OSError as error:
         raise ScanError(f"{folder}: expected a readable folder, found {error.strerror}") from None
-    shown = [path for path in entries if not path.name.startswith(".") and path.name != "__MACOSX"]
+    shown = [path for path in entries if not is_hidden(path.name)]
     yield from (path for path in shown if path.is_file())
     for path in shown:
         if path.is_dir() and not path.is_symlink():
