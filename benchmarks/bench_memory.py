@@ -85,7 +85,7 @@ def main(names):
 
 
 def draw(folder):
-    write_phantom(folder, FULL_SIZE, 1, 2016)
+    write_phantom(folder, FULL_SIZE, 1)
     files = list_scans(folder, 0)[0]
     labels = read_metaimage_labels(folder / "seg-lungs-LUNA16" / files.header_path.name)
     return read_metaimage(files.header_path), labels

@@ -21,7 +21,7 @@ REAL_SERIES = Path("dicom") / "LIDC-IDRI-0012"
 
 def write_scan(root: Path, *, is_small: bool = False) -> Path:
     """Write one phantom scan in LUNA16's layout and return its header (512 x 512 x 300, or a miniature)."""
-    write_phantom(root, SMALL_SIZE if is_small else FULL_SIZE, 1, SEED)
+    write_phantom(root, SMALL_SIZE if is_small else FULL_SIZE, 1)
     # the check against a reference mask is none of what is compared
     shutil.rmtree(root / "seg-lungs-LUNA16")
     [scan] = list_scans(root, 0)

@@ -13,7 +13,7 @@ from lungpipe.settings import PhantomSettings
 
 def draw_chests(root: Path, count: int = 1) -> list[Path]:
     """Write scans of the phantom into one subset folder and return their headers."""
-    write_phantom(root, PhantomSettings(scans_per_subset=count), 1, 3, num_workers=1)
+    write_phantom(root, PhantomSettings(scans_per_subset=count, seed=3), 1, num_workers=1)
     return [scan.header_path for scan in list_scans(root, 0)]
 
 

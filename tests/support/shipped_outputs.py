@@ -21,7 +21,7 @@ NUM_KEPT = 5
 def outputs_in_phantom(model: Path) -> dict[str, list[float]]:
     """Return the outputs in the first scan of a small phantom."""
     with TemporaryDirectory() as folder:
-        write_phantom(Path(folder), PhantomSettings(scans_per_subset=1), 3, 2016, num_workers=1)
+        write_phantom(Path(folder), PhantomSettings(scans_per_subset=1), 3, num_workers=1)
         [scan, *_] = sorted(Path(folder).glob("subset*/*.mhd"))
         return outputs_of(model, scan, lung_mask="threshold")
 

@@ -37,8 +37,8 @@ def documented_plans() -> list:
 def checkout(tmp_path_factory, check_out_into):
     """A checkout, and as LUNA16 and as its crops ten small scans in LUNA16's layout."""
     folder = tmp_path_factory.mktemp("documented")
-    size = PhantomSettings(scans_per_subset=1, extent_zyx_mm=(80, 96, 120), slice_spacing_mm=(2.0, 2.0))
-    write_phantom(folder / "shared" / "luna16-crops", size, 10, 1, num_workers=1)
+    size = PhantomSettings(scans_per_subset=1, extent_zyx_mm=(80, 96, 120), slice_spacing_mm=(2.0, 2.0), seed=1)
+    write_phantom(folder / "shared" / "luna16-crops", size, 10, num_workers=1)
     write_whole_scans(folder / "shared")
     study = check_out_into(folder / "study")
     (study.folder / "cluster.yaml").write_text(CLUSTER)

@@ -10,7 +10,6 @@ with open_job(snakemake) as job:
         Path(snakemake.params.root),
         settings,
         snakemake.params.num_subsets,
-        settings.seed,
         num_workers=share_of_cores(snakemake.threads),
         log=job.say,
     )

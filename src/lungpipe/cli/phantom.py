@@ -35,9 +35,8 @@ def phantom(
     from lungpipe.services.job import share_of_cores
     from lungpipe.settings import PhantomSettings
 
-    settings = FULL_SIZE if full_size else PhantomSettings()
-    if scans_per_subset is not None:
-        settings = settings.model_copy(update={"scans_per_subset": scans_per_subset})
+    changes = {"seed": seed} | ({} if scans_per_subset is None else {"scans_per_subset": scans_per_subset})
+    settings = (FULL_SIZE if full_size else PhantomSettings()).model_copy(update=changes)
     with refusing(ValueError), watching(is_quiet=quiet) as watch:
         _check_empty(out)
         num_workers = share_of_cores(workers or os.cpu_count() or 1)
@@ -46,7 +45,7 @@ def phantom(
         def log(line: str) -> None:
             watch.show("scans", next(written), num_scans)  # the room logs one line for each scan
 
-        write_phantom(out, settings, subsets, seed, num_workers=num_workers, log=log)
+        write_phantom(out, settings, subsets, num_workers=num_workers, log=log)
     if not quiet:
         typer.echo(f"{out}: {num_scans} scans in {subsets} subsets")
 

@@ -51,7 +51,7 @@ class RawScans:
         dataset = study.dataset
         if dataset.kind == "phantom":
             root = Path(dataset.root or study.dataset_dir / "raw")
-            planned = planned_files(root, dataset.phantom, dataset.num_subsets, dataset.phantom.seed)
+            planned = planned_files(root, dataset.phantom, dataset.num_subsets)
             scans = {subset: _pair(paths, root / LUNGS_FOLDER) for subset, paths in planned.items()}
             return cls(root, scans, tuple((root / name).as_posix() for name in PHANTOM_TABLES))
         root = Path(str(dataset.root))

@@ -61,7 +61,7 @@ class PlannedScan:
         return np.random.default_rng(np.random.SeedSequence(self.seed, spawn_key=(1, self.index)))
 
 
-def plan_scans(settings: PhantomSettings, num_subsets: int, seed: int) -> list[PlannedScan]:
+def plan_scans(settings: PhantomSettings, num_subsets: int) -> list[PlannedScan]:
     """Return all scans in order.
 
     The last scan of most subsets has no nodules; every fifth scan is stored flipped; the first scans of subsets 2 and
@@ -77,11 +77,11 @@ def plan_scans(settings: PhantomSettings, num_subsets: int, seed: int) -> list[P
             PlannedScan(
                 index=index,
                 subset=subset,
-                series_uid=series_uid(seed, index),
+                series_uid=series_uid(settings.seed, index),
                 patient=FIRST_OF_PAIR * per_subset if is_second else index,
                 has_nodules=is_second or not is_empty,
                 is_flipped=index % FLIP_EVERY == FLIP_EVERY - 1,
-                seed=seed,
+                seed=settings.seed,
             )
         )
     return scans
@@ -93,10 +93,10 @@ def series_uid(seed: int, index: int) -> str:
     return f"2.25.{uuid.UUID(bytes=digest[:16], version=4).int}"
 
 
-def planned_files(root: Path, settings: PhantomSettings, num_subsets: int, seed: int) -> dict[int, list[Path]]:
+def planned_files(root: Path, settings: PhantomSettings, num_subsets: int) -> dict[int, list[Path]]:
     """Return each subset's .mhd and .raw paths; writes nothing."""
     files: dict[int, list[Path]] = {subset: [] for subset in range(num_subsets)}
-    for scan in plan_scans(settings, num_subsets, seed):
+    for scan in plan_scans(settings, num_subsets):
         header = Path(root) / f"subset{scan.subset}" / scan.file_name
         files[scan.subset] += [header, header.with_suffix(".raw")]
     return files

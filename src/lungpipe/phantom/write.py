@@ -48,18 +48,17 @@ def write_phantom(
     root: Path,
     settings: PhantomSettings,
     num_subsets: int,
-    seed: int,
     *,
     num_workers: int = 1,
     log: Callable[[str], None] = _log,
 ) -> None:
     """Write scans, lung labels and tables below `root`.
 
-    The same settings and seed give the same bytes for any number of workers. The tables are written last, so that
-    tables exist only together with all scans.
+    The same settings, of which the seed is one, give the same bytes for any number of workers. The tables are written
+    last, so that tables exist only together with all scans.
     """
     root = Path(root)
-    scans = plan_scans(settings, num_subsets, seed)
+    scans = plan_scans(settings, num_subsets)
     written = []
     for rows in _in_parallel(partial(write_scan, root, settings), scans, num_workers):
         written.append(rows)

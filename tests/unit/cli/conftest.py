@@ -11,7 +11,7 @@ from lungpipe.settings import PhantomSettings
 def dataset(tmp_path_factory):
     """Two small drawn chests in LUNA16's layout, one in each subset folder."""
     root = tmp_path_factory.mktemp("phantom")
-    write_phantom(root, PhantomSettings(scans_per_subset=1), 2, 3)
+    write_phantom(root, PhantomSettings(scans_per_subset=1, seed=3), 2)
     return root
 
 

@@ -28,7 +28,7 @@ def test_a_dataset_in_lunas_layout_with_the_rooms_bytes(tmp_path):
     said = run(tmp_path / "new" / "out", "--subsets", 3, "--scans-per-subset", 1, "--seed", 7, "--workers", 1)
     check_dataset(tmp_path / "new" / "out", 3)
     assert [len(list_scans(tmp_path / "new" / "out", subset)) for subset in range(3)] == [1, 1, 1]
-    write_phantom(tmp_path / "room", PhantomSettings(scans_per_subset=1), 3, 7)
+    write_phantom(tmp_path / "room", PhantomSettings(scans_per_subset=1, seed=7), 3)
     assert same_bytes(tmp_path / "new" / "out", tmp_path / "room")
     assert said.endswith("3 scans in 3 subsets\n")
 

@@ -17,7 +17,7 @@ LEFT_AND_RIGHT = {1: 3, 2: 4}
 @pytest.fixture(scope="module")
 def root(tmp_path_factory):
     root = tmp_path_factory.mktemp("phantom")
-    write_phantom(root, PhantomSettings(scans_per_subset=1), 2, 2016)
+    write_phantom(root, PhantomSettings(scans_per_subset=1), 2)
     return root
 
 

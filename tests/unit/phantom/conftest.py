@@ -8,7 +8,6 @@ import pytest
 from lungpipe.phantom import write_phantom
 from lungpipe.settings import PhantomSettings
 
-SEED = 2016
 NUM_SUBSETS = 7
 SETTINGS = PhantomSettings(scans_per_subset=2, in_plane_spacing_mm=(1.1, 1.3), slice_spacing_mm=(1.3, 1.8))
 
@@ -21,7 +20,7 @@ def phantom_settings():
 @pytest.fixture(scope="session")
 def phantom_root(tmp_path_factory) -> Path:
     root = tmp_path_factory.mktemp("phantom")
-    write_phantom(root, SETTINGS, NUM_SUBSETS, SEED, num_workers=2)
+    write_phantom(root, SETTINGS, NUM_SUBSETS, num_workers=2)
     return root
 
 

@@ -24,7 +24,7 @@ def test_uid_depends_on_seed_and_index_only():
 
 
 def test_planned_files_touch_nothing(tmp_path):
-    files = planned_files(tmp_path / "phantom", DEFAULT, 10, 2016)
+    files = planned_files(tmp_path / "phantom", DEFAULT, 10)
     assert list(files) == list(range(10))
     assert all(len(paths) == 8 for paths in files.values())
     assert all(path.parent == tmp_path / "phantom" / f"subset{k}" for k, paths in files.items() for path in paths)
@@ -32,7 +32,7 @@ def test_planned_files_touch_nothing(tmp_path):
 
 
 def test_subsets_2_and_6_share_one_patient_and_no_other_two_do():
-    scans = plan_scans(DEFAULT, 10, 2016)
+    scans = plan_scans(DEFAULT, 10)
     by_patient: dict[str, list[int]] = {}
     for scan in scans:
         by_patient.setdefault(scan.patient_id, []).append(scan.subset)
@@ -41,17 +41,17 @@ def test_subsets_2_and_6_share_one_patient_and_no_other_two_do():
 
 
 def test_with_fewer_subsets_the_second_scan_lies_in_the_last():
-    scans = plan_scans(DEFAULT, 5, 0)
+    scans = plan_scans(DEFAULT, 5)
     assert [s.subset for s in scans if s.patient_id == scans[8].patient_id] == [2, 4]
 
 
 def test_three_subsets_leave_no_second_subset_for_the_pair():
-    scans = plan_scans(DEFAULT, 3, 0)
+    scans = plan_scans(DEFAULT, 3)
     assert len({s.patient_id for s in scans}) == len(scans)
 
 
 def test_most_subsets_hold_a_scan_without_nodules_and_every_subset_one_with():
-    scans = plan_scans(DEFAULT, 10, 2016)
+    scans = plan_scans(DEFAULT, 10)
     empty = {s.subset for s in scans if not s.has_nodules}
     assert empty == {0, 1, 2, 4, 5, 6, 7, 9}
     assert {s.subset for s in scans if s.has_nodules} == set(range(10))
@@ -59,18 +59,18 @@ def test_most_subsets_hold_a_scan_without_nodules_and_every_subset_one_with():
 
 def test_scans_of_one_patient_agree_on_having_nodules():
     for per_subset in (1, 2, 4):
-        scans = plan_scans(PhantomSettings(scans_per_subset=per_subset), 10, 0)
+        scans = plan_scans(PhantomSettings(scans_per_subset=per_subset), 10)
         pair = [s for s in scans if s.patient_id == scans[2 * per_subset].patient_id]
         assert [s.has_nodules for s in pair] == [True, True]
 
 
 def test_a_fifth_of_the_scans_is_stored_flipped():
-    scans = plan_scans(DEFAULT, 10, 2016)
+    scans = plan_scans(DEFAULT, 10)
     assert [s.index for s in scans if s.is_flipped] == [4, 9, 14, 19, 24, 29, 34, 39]
 
 
 def test_generators_follow_patient_and_scan():
-    scans = plan_scans(DEFAULT, 10, 2016)
+    scans = plan_scans(DEFAULT, 10)
     first, second = scans[8], scans[24]
     same = [scan.patient_rng().random(4) for scan in (first, second)]
     own = [scan.scan_rng().random(4) for scan in (first, second)]

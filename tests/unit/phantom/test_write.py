@@ -43,7 +43,7 @@ def world_of(grid, mask):
 
 
 def test_the_files_are_those_planned_and_the_tables(phantom_root, phantom_settings, tables):
-    planned = planned_files(phantom_root, phantom_settings, 7, 2016)
+    planned = planned_files(phantom_root, phantom_settings, 7)
     in_subsets = {path for path in phantom_root.rglob("*") if path.parent.name.startswith("subset")}
     assert in_subsets == {path for paths in planned.values() for path in paths}
     assert sorted(PHANTOM_TABLES) == list(tables)
@@ -198,7 +198,7 @@ def digests(root):
 
 def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path):
     for name, num_workers in (("one", 1), ("two", 2)):
-        write_phantom(tmp_path / name, SMALL, 3, 11, num_workers=num_workers)
+        write_phantom(tmp_path / name, SMALL, 3, num_workers=num_workers)
     first = digests(tmp_path / "one")
     assert len(first) == 3 * 4 + len(PHANTOM_TABLES)
     assert first == digests(tmp_path / "two")
@@ -206,12 +206,12 @@ def test_the_same_seed_gives_the_same_bytes_whatever_the_workers(tmp_path):
 
 def test_another_seed_gives_another_phantom(tmp_path):
     for seed in (1, 2):
-        write_phantom(tmp_path / str(seed), SMALL, 1, seed)
+        write_phantom(tmp_path / str(seed), SMALL.model_copy(update={"seed": seed}), 1)
     assert not set(digests(tmp_path / "1").values()) & set(digests(tmp_path / "2").values())
 
 
 def test_progress_is_logged_once_a_scan(tmp_path):
     lines = []
-    write_phantom(tmp_path, SMALL, 2, 1, log=lines.append)
+    write_phantom(tmp_path, SMALL, 2, log=lines.append)
     assert len(lines) == 2
     assert "wrote scan 2 of 2, 2.25." in lines[1]
