@@ -57,7 +57,7 @@ if RAW.readings is not None:
             annotations=(RAW.readings.annotations_dir / "annotations.csv").as_posix(),
             exclusions=(RAW.readings.annotations_dir / "annotations_excluded.csv").as_posix(),
         output:
-            readings=f"{D}/targets/nodule_ratings.csv",
+            ratings=f"{D}/targets/nodule_ratings.csv",
         log:
             f"{D}/logs/collect_ratings.log",
         benchmark:
@@ -75,7 +75,7 @@ rule collect_targets:
     input:
         tables=RAW.tables,
         whole_tables=RAW.whole_tables,
-        readings=[f"{D}/targets/nodule_ratings.csv"] if RAW.readings is not None else [],
+        ratings=[f"{D}/targets/nodule_ratings.csv"] if RAW.readings is not None else [],
     output:
         series=f"{D}/targets/series.parquet",
         nodules=f"{D}/targets/nodules.parquet",

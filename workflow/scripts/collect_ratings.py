@@ -10,7 +10,7 @@ with open_job(snakemake) as job:
     readings = read_readings(Path(snakemake.input.readings), set(annotations["series_uid"]))
     anchors = Anchors(exclusions=read_exclusions(Path(snakemake.input.exclusions)))
     rated = rate_nodules(annotations, readings, anchors)
-    write_ratings(rated, Path(snakemake.output.readings))
+    write_ratings(rated, Path(snakemake.output.ratings))
     missing = list(unrated(rated))
     for line in missing:
         job.say(line)

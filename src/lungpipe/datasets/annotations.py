@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from lungpipe.tables import CHARACTERISTICS, RATING_COLUMNS
+from lungpipe.tables.characteristics import CHARACTERISTICS, RATING_COLUMNS, ratings_pattern
 from lungpipe.tables.csv_input import parse_number, read_texts
 from lungpipe.tables.errors import InputError
 
@@ -72,8 +72,7 @@ def read_ratings(root: Path) -> pd.DataFrame:
     table = _read_marks(path, "malignancy_ratings", optional=_OTHER_RATINGS)
     for name, column in RATING_COLUMNS.items():
         if column in table:
-            one = f"[1-{CHARACTERISTICS[name]}]"
-            is_wrong = ~table[column].str.fullmatch(f"{one}(;{one})*").astype(bool)
+            is_wrong = ~table[column].str.fullmatch(ratings_pattern(CHARACTERISTICS[name])).astype(bool)
             is_wrong &= (table[column] != "") | (column not in _OTHER_RATINGS)
             highest = CHARACTERISTICS[name]
             _refuse(path, table, is_wrong, column=column, expected=f"ratings 1-{highest} with ';' between")
@@ -112,7 +111,7 @@ def read_patients(root: Path) -> dict[str, str]:
     known = dict.fromkeys(SERIES_OF_LIDC_IDRI_0332, "LIDC-IDRI-0332")
     path = Path(root) / SERIES_FILE
     if path.is_file():
-        table = _read_texts(path, ("seriesuid", "patient_id"))
+        table = read_columns(path, ("seriesuid", "patient_id"))
         missing = (table["seriesuid"] == "") | (table["patient_id"] == "")
         table = table.rename(columns={"seriesuid": "series_uid"})
         _refuse(path, table, missing, column="patient_id", expected="series and patient")
@@ -128,10 +127,24 @@ def read_sources(root: Path) -> dict[str, str]:
     path = Path(root) / SERIES_FILE
     if not path.is_file():
         return {}
-    table = _read_texts(path, ("seriesuid",), ("source_seriesuid",))
+    table = read_columns(path, ("seriesuid",), ("source_seriesuid",))
     if "source_seriesuid" not in table:
         return {}
     return {uid: source for uid, source in zip(table["seriesuid"], table["source_seriesuid"], strict=True) if source}
+
+
+def read_columns(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
+    """Return columns of a CSV as text, and the `line` of each row; `optional` columns only where the file has them.
+
+    Raises:
+        DatasetError: no such file, a missing column, or a file that is no table.
+    """
+    if not path.is_file():
+        raise DatasetError(f"{path}: expected a table with the columns {', '.join(columns)}, found no file")
+    try:
+        return read_texts(path, columns, optional)
+    except InputError as error:
+        raise DatasetError(str(error)) from None
 
 
 def _in_folder(root: Path, name: str) -> Path:
@@ -141,19 +154,10 @@ def _in_folder(root: Path, name: str) -> Path:
     return path if is_table else path / name
 
 
-def _read_texts(path: Path, columns: tuple[str, ...], optional: tuple[str, ...] = ()) -> pd.DataFrame:
-    if not path.is_file():
-        raise DatasetError(f"{path}: expected a table with the columns {', '.join(columns)}, found no file")
-    try:
-        return read_texts(path, columns, optional)
-    except InputError as error:
-        raise DatasetError(str(error)) from None
-
-
 def _read_marks(
     path: Path, *further: str, diameter: tuple[str, ...] = ("diameter_mm",), optional: tuple[str, ...] = ()
 ) -> pd.DataFrame:
-    table = _read_texts(path, ("seriesuid", *_CENTER, *diameter, *further), optional)
+    table = read_columns(path, ("seriesuid", *_CENTER, *diameter, *further), optional)
     table = table.rename(columns={"seriesuid": "series_uid"})
     _refuse(path, table, table["series_uid"] == "", column="seriesuid", expected="a series UID")
     for name in (*_CENTER, *diameter):

@@ -48,12 +48,12 @@ class Targets:
 
 
 def collect_targets(
-    root: Path, subsets: Mapping[str, int], readings_path: Path | None = None, *, is_partial: bool = False
+    root: Path, subsets: Mapping[str, int], ratings_path: Path | None = None, *, is_partial: bool = False
 ) -> Targets:
     """Return the targets of a dataset whose tables are in `root`; `subsets` gives the subset of every series.
 
     The ratings are those of the dataset's nodule_ratings.csv. Columns that this file does not have are taken from
-    `readings_path`, a table of `lungpipe ratings`; its series are those that the dataset's series were cut from.
+    `ratings_path`, a table of `lungpipe ratings`; its series are those that the dataset's series were cut from.
     `is_partial`: the tables may hold other series too, whose rows are left out.
 
     Raises:
@@ -71,8 +71,8 @@ def collect_targets(
     exclusions = read_known(EXCLUSIONS_FILE, read_exclusions)
     own = read_known(RATINGS_FILE, read_ratings)
     rated = match_ratings(nodules, own, root / RATINGS_FILE)
-    if readings_path is not None:
-        rated = _fill(rated, find_ratings(nodules, read_ratings(readings_path), read_sources(root)))
+    if ratings_path is not None:
+        rated = _fill(rated, find_ratings(nodules, read_ratings(ratings_path), read_sources(root)))
     named = _nodules_table(nodules, rated["malignancy_ratings"])
     return Targets(
         series=_series_table(subsets, read_patients(root)),

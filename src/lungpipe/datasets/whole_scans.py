@@ -8,12 +8,18 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
-from lungpipe.datasets.annotations import SERIES_FILE, DatasetError, read_annotations, read_exclusions, read_patients
+from lungpipe.datasets.annotations import (
+    SERIES_FILE,
+    DatasetError,
+    read_annotations,
+    read_columns,
+    read_exclusions,
+    read_patients,
+)
 from lungpipe.datasets.luna16 import Listing, ScanFiles
 from lungpipe.datasets.targets import Targets, collect_targets
 from lungpipe.tables import EXCLUSIONS, NODULES, RATINGS, SERIES
-from lungpipe.tables.csv_input import parse_number, read_texts
-from lungpipe.tables.errors import InputError
+from lungpipe.tables.csv_input import parse_number
 
 if TYPE_CHECKING:
     from lungpipe.settings import DatasetSettings
@@ -70,16 +76,16 @@ def find_whole_scans(dataset: "DatasetSettings", folder: Path, listing: Listing)
 
 
 def add_whole_scans(
-    targets: Targets, tables: Path, subsets: Mapping[str, int], readings_path: Path | None = None
+    targets: Targets, tables: Path, subsets: Mapping[str, int], ratings_path: Path | None = None
 ) -> Targets:
     """Return the targets of a dataset and of whole scans beside it; `subsets` gives the subset of every whole scan.
 
-    Rows of other series in the folder `tables` are left out. `readings_path` as in `collect_targets`.
+    Rows of other series in the folder `tables` are left out. `ratings_path` as in `collect_targets`.
 
     Raises:
         DatasetError: see `collect_targets`.
     """
-    beside = collect_targets(Path(tables), subsets, readings_path, is_partial=True)
+    beside = collect_targets(Path(tables), subsets, ratings_path, is_partial=True)
 
     def join(parts: Sequence[pd.DataFrame]) -> pd.DataFrame:
         filled = [part for part in parts if len(part)]
@@ -95,12 +101,7 @@ def add_whole_scans(
 
 
 def _read_subsets(path: Path, dataset: "DatasetSettings") -> dict[str, int]:
-    if not path.is_file():
-        raise DatasetError(f"{path}: expected the patient and subset of every whole scan, found no file")
-    try:
-        table = read_texts(path, ("seriesuid", "patient_id", "subset"))
-    except InputError as error:
-        raise DatasetError(str(error)) from None
+    table = read_columns(path, ("seriesuid", "patient_id", "subset"))
     table = table[table["seriesuid"].isin(list(dataset.whole_scans))]
     numbers = table["subset"].map(parse_number)
     wrong = ~numbers.isin(range(dataset.num_subsets))
