@@ -80,17 +80,17 @@ rule compare_measures:
         nodules=f"{D}/targets/nodules.parquet",
         ratings=f"{D}/targets/ratings.parquet",
     output:
-        methods=f"{D}/measures/methods.csv",
-        summary=f"{D}/measures/summary.json",
-        cases=f"{D}/measures/cases.csv",
+        methods=f"{R}/measures/methods.csv",
+        summary=f"{R}/measures/summary.json",
+        cases=f"{R}/measures/cases.csv",
     log:
-        f"{D}/logs/compare_measures.log",
+        f"{R}/logs/compare_measures.log",
     benchmark:
-        f"{D}/benchmarks/compare_measures.tsv"
+        f"{R}/benchmarks/compare_measures.tsv"
     conda:
         "../../envs/runtime.yaml"
     params:
-        run=f"{D}/tracking/run.json",
+        run=f"{R}/tracking/run.json",
         code=code_of("compare_measures"),
         seed=STUDY.seed,
         settings=dump("evaluation"),

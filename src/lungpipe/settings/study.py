@@ -10,7 +10,7 @@ from lungpipe.settings.recipe import RecipeSettings
 from lungpipe.settings.scan_limits import ScanLimits
 
 FOLDER_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
-SHARED_FOLDERS = ("raw", "whole_scans", "targets", "volumes", "logs", "benchmarks", "tracking")
+SHARED_FOLDERS = ("raw", "whole_scans", "targets", "volumes", "measures", "logs", "benchmarks", "tracking")
 """Folders of a dataset that all its studies share; no study may have their names."""
 MalignancyRule = Literal["at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3"]
 
