@@ -95,6 +95,7 @@ rule write_report:
     output:
         page=report(f"{R}/report.html", caption="../report/page.rst", category="Report"),
         settings=f"{R}/settings.yaml",
+        shared=f"{R}/tracking/evaluation.json",
     log:
         f"{R}/logs/write_report.log",
     benchmark:

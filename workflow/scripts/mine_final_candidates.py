@@ -2,7 +2,7 @@ from pathlib import Path
 
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.series import join_candidates, mine_series
-from lungpipe.models import choose_hardware, load_model
+from lungpipe.models import choose_hardware, describe_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import DetectorInference
@@ -14,6 +14,7 @@ compute = ComputeSettings(device=params.device, precision=params.precision)
 inference = DetectorInference.model_validate({**params.settings, "tiles_per_batch": params.tiles_per_batch})
 hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake) as job:
+    job.ran(describe_hardware(hardware))
     detector = Detector(load_model(Path(snakemake.input.model), expect_role="detector"), inference, hardware)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     job.expect(len(stores))

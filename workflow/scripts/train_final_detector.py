@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.models import choose_hardware
+from lungpipe.models import choose_hardware, describe_hardware
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings
@@ -11,11 +11,11 @@ from lungpipe.training.fold_model import FoldTables, FoldVolumes
 from lungpipe.training.members import TrainingJob, delete_resume_files
 from lungpipe.volumes.collection import locate_stores
 
-params, output = snakemake.params, snakemake.output
+params, output, num_threads = snakemake.params, snakemake.output, share_of_cores(snakemake.threads)
 part = TrainedDetector.model_validate({**params.settings, "inference": params.inference})
-num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake) as job:
+    job.ran(describe_hardware(hardware))
     tables = FoldTables.read(snakemake.input, None, params.num_subsets)
     mask_files = [Path(file) for file in snakemake.input.masks]
     digest = file_digest([*map(Path, snakemake.input.manifests), *mask_files])

@@ -1,6 +1,6 @@
 from pathlib import Path
 
-from lungpipe.models import choose_hardware
+from lungpipe.models import choose_hardware, describe_hardware
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.services.provenance import file_digest
 from lungpipe.settings import ComputeSettings
@@ -11,11 +11,11 @@ from lungpipe.training.members import TrainingJob, delete_resume_files
 from lungpipe.training.scorer import read_findings, train_fold_scorer
 from lungpipe.volumes.collection import locate_stores
 
-params, output = snakemake.params, snakemake.output
+params, output, num_threads = snakemake.params, snakemake.output, share_of_cores(snakemake.threads)
 part = TrainedScorer.model_validate({**params.settings, "inference": params.inference})
-num_threads = share_of_cores(snakemake.threads)
 hardware = choose_hardware(ComputeSettings(device=params.device, precision=params.precision), num_threads)
 with open_job(snakemake) as job:
+    job.ran(describe_hardware(hardware))
     tables = FoldTables.read(snakemake.input, None, params.num_subsets)
     mined, ratings = next(map(Path, snakemake.input.mined), None), Path(snakemake.input.ratings)
     findings = read_findings(tables, params.malignancy_rule, ratings=ratings, mined=mined)

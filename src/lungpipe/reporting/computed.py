@@ -12,9 +12,12 @@ FACTS = ("device", "precision", "threads", "instructions")
 
 
 def read_computed(logs_dir: Path, ending: str) -> dict[str, Mapping[str, Any]]:
-    """Return what each job noted beside its log (`<rule>/fold<k><ending>`), by `rule fold<k>`."""
-    paths = sorted(logs_dir.rglob(f"*{ending}"))
-    return {f"{path.parent.name} {path.name.removesuffix(ending)}": json.loads(path.read_text()) for path in paths}
+    """Return what each job noted beside its log (`<rule>/fold<k><ending>`, or `<rule><ending>`), by `rule fold<k>`."""
+    paths = {path.relative_to(logs_dir): path for path in sorted(logs_dir.rglob(f"*{ending}"))}
+    return {
+        " ".join([*place.parts[:-1], place.name.removesuffix(ending)]): json.loads(path.read_text())
+        for place, path in paths.items()
+    }
 
 
 def computed_table(computed: Mapping[str, Mapping[str, Any]]) -> Table | None:
@@ -36,9 +39,9 @@ def other_versions(computed: Mapping[str, Mapping[str, Any]], ours: Mapping[str,
 
 
 def _jobs(jobs: Sequence[str]) -> str:
-    """Return jobs by rule: `train_detector (fold0, fold3)`."""
+    """Return jobs by rule: `train_detector (fold0, fold3), train_final_detector`."""
     places: dict[str, list[str]] = defaultdict(list)
     for job in jobs:
-        rule, _, place = job.partition(" ")
-        places[rule].append(place)
-    return ", ".join(f"{rule} ({', '.join(folds)})" for rule, folds in places.items())
+        rule, *place = job.split(" ")
+        places[rule] += place
+    return ", ".join(f"{rule} ({', '.join(folds)})" if folds else rule for rule, folds in places.items())

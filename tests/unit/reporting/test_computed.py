@@ -1,6 +1,8 @@
 """What the jobs computed with, as the report shows it."""
 
-from lungpipe.reporting.computed import computed_table, other_versions
+import json
+
+from lungpipe.reporting.computed import computed_table, other_versions, read_computed
 
 CPU = {"device": "cpu (x)", "precision": "float32", "threads": "2", "instructions": "AVX2"}
 GPU = {**CPU, "device": "cuda (y)"}
@@ -12,6 +14,15 @@ def test_jobs_on_equal_hardware_share_a_row():
         ("train_detector (fold0, fold3)", "cpu (x)", "float32", "2", "AVX2"),
         ("score_candidates (fold0)", "cuda (y)", "float32", "2", "AVX2"),
     )
+
+
+def test_notes_are_found_beside_the_logs_of_jobs_with_and_without_a_fold(tmp_path):
+    for name in ("train_detector/fold3.ran.json", "train_final_detector.ran.json"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text(json.dumps(CPU))
+    found = read_computed(tmp_path, ".ran.json")
+    assert found == {"train_detector fold3": CPU, "train_final_detector": CPU}
+    assert computed_table(found).rows[0][0] == "train_detector (fold3), train_final_detector"
 
 
 def test_no_job_that_noted_anything_is_no_table():
