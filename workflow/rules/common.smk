@@ -10,9 +10,10 @@ from snakemake.logging import logger
 from lungpipe.datasets.annotations import DatasetError, find_candidates
 from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
-from lungpipe.services.claims import ClaimError, claim_study, clear_locks, remove_leftovers
+from lungpipe.services.claims import ClaimError, claim_study, clear_locks
 from lungpipe.services.commands import shown_path
 from lungpipe.services.job import grant_cores
+from lungpipe.services.leftovers import remove_leftovers
 from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.session import TrackingSession
@@ -134,11 +135,9 @@ def raw_files(wildcards):
     subset = int(wildcards.subset)
     folder = Path(D) / "volumes" / f"subset{subset}"
     unchanged = {path.as_posix() for path in unchanged_files(RAW.by_subset[subset], folder)}
-    written = set(RAW.whole_files())
-    return [
-        ancient(file) if file in unchanged and file not in written else file
-        for file in RAW.files(subset)
-    ]
+    # a file that a rule writes is never ancient
+    kept = unchanged - {*RAW.whole_files()}
+    return [ancient(file) if file in kept else file for file in RAW.files(subset)]
 
 
 def drawn_files():
@@ -151,7 +150,7 @@ def drawn_files():
 
 
 def whole_scans(wildcards):
-    """The whole scans beside the dataset in a subset: their lungs are found, even where a crop's are its whole volume."""
+    """The series of whole scans in a subset. Their lungs are found, also if the lungs of crops are the whole volume."""
     return sorted(RAW.whole_subset_of(int(wildcards.subset)))
 
 
@@ -170,12 +169,6 @@ def refused_scans(wildcards):
 def learning_subsets(wildcards):
     """The subsets for training and validation of fold k: all but the test subset k."""
     return [subset for subset in SUBSETS if subset != int(wildcards.fold)]
-
-
-def learned_masks(wildcards):
-    """The nodule masks for training fold k's detector; none for a recipe that paints balls."""
-    subsets = learning_subsets(wildcards) if HAS_MASKS else []
-    return [file for subset in subsets for file in RAW.mask_files(subset)]
 
 
 def learned_candidates(wildcards):
@@ -203,6 +196,11 @@ def mined_subsets(wildcards):
 def manifests(subsets):
     """The volume manifests of the given subsets."""
     return [f"{D}/volumes/subset{subset}/manifest.json" for subset in subsets]
+
+
+def masks(subsets):
+    """The nodule masks of the given subsets for training a detector; none for a recipe that paints balls."""
+    return [file for subset in subsets for file in RAW.mask_files(subset)] if HAS_MASKS else []
 
 
 def histories(role):

@@ -8,7 +8,7 @@ if STUDY.detector.kind == "trained":
             series=f"{D}/targets/series.parquet",
             nodules=f"{D}/targets/nodules.parquet",
             exclusions=f"{D}/targets/exclusions.parquet",
-            masks=learned_masks,
+            masks=lambda wildcards: masks(learning_subsets(wildcards)),
         output:
             model=f"{R}/fold{{fold}}/detector.safetensors",
             history=f"{R}/fold{{fold}}/detector_history.parquet",

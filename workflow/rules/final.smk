@@ -9,11 +9,7 @@ if STUDY.detector.kind == "trained":
             series=f"{D}/targets/series.parquet",
             nodules=f"{D}/targets/nodules.parquet",
             exclusions=f"{D}/targets/exclusions.parquet",
-            masks=(
-                [file for subset in SUBSETS for file in RAW.mask_files(subset)]
-                if HAS_MASKS
-                else []
-            ),
+            masks=masks(SUBSETS),
         output:
             model=f"{R}/final/detector.safetensors",
             history=f"{R}/final/detector_history.parquet",

@@ -1,4 +1,4 @@
-"""Mined candidates to a scorer per fold, and scores for the candidates of the test subset; or the detector's scores are used."""
+"""Mined candidates to a scorer per fold, which scores the test subset; without a scorer the detector's scores stay."""
 
 if STUDY.scorer.kind == "trained":
 

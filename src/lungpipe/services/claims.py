@@ -7,15 +7,13 @@ leaves behind.
 import fcntl
 import json
 import os
-import re
 import secrets
-import shutil
 import signal
 import socket
 import sys
 import threading
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -25,7 +23,6 @@ SNAKEMAKE_FOLDER = Path(".snakemake")
 CLAIMED = "LUNGPIPE_CLAIM"
 """Environment variable with the path of the claim of the run that a job belongs to."""
 SECONDS_BETWEEN_LOOKS = 2.0
-_TEMPORARY = re.compile(r"\..+\.(\d+)-[0-9a-f]{8}(\.\w+)*")
 
 
 class ClaimError(RuntimeError):
@@ -166,32 +163,3 @@ def _watch(path: Path) -> None:
     while not _is_free(path):
         time.sleep(SECONDS_BETWEEN_LOOKS)
     os.kill(os.getpid(), signal.SIGTERM)
-
-
-def remove_leftovers(folders: Iterable[Path]) -> list[Path]:
-    """Remove files and folders under temporary names whose processes are gone; return their paths.
-
-    Stores are not searched: preparation removes unfinished stores itself. Call this only if no other run lives and the
-    jobs of earlier runs were processes of this machine.
-    """
-    removed = []
-    for top in folders:
-        for place, names, files in os.walk(top):
-            for name in (*names, *files):
-                match = _TEMPORARY.fullmatch(name)
-                if match and not _is_process(int(match[1])):
-                    path = Path(place, name)
-                    shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink(missing_ok=True)
-                    removed.append(path)
-            names[:] = [name for name in names if not name.endswith(".ome.zarr") and not _TEMPORARY.fullmatch(name)]
-    return removed
-
-
-def _is_process(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except (ProcessLookupError, OverflowError):
-        return False
-    except PermissionError:
-        return True
-    return True

@@ -1,4 +1,4 @@
-"""Claims of studies: kept by living processes, free after a kill, and what follows for locks, jobs and leftovers."""
+"""Claims of studies: kept by living processes, free after a kill, and what follows for locks and jobs."""
 
 import json
 import os
@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from lungpipe.services.claims import CLAIMED, ClaimError, claim_study, clear_locks, remove_leftovers
+from lungpipe.services.claims import CLAIMED, ClaimError, claim_study, clear_locks
 
 CLAIM = """
 import sys, time
@@ -127,20 +127,3 @@ def test_a_job_without_a_run_is_left_alone(claimed, start):
     job = start(JOB, **{CLAIMED: claimed})
     time.sleep(0.3)
     assert job.poll() is None
-
-
-def test_leftovers_of_dead_processes_are_removed_and_nothing_else(tmp_path):
-    dead = subprocess.Popen([sys.executable, "-c", ""])
-    dead.wait()
-    names = [f".model.{dead.pid}-0a1b2c3d.safetensors", f".out.nii.gz.{dead.pid}-0a1b2c3d"]
-    kept = [f".model.{os.getpid()}-0a1b2c3d.safetensors", "model.safetensors", f"table.{dead.pid}-0a1b2c3d.csv"]
-    kept += [f"1.2.ome.zarr/.left.{dead.pid}-0a1b2c3d", f".note.{dead.pid}.txt"]
-    for name in (*names, *kept):
-        path = tmp_path / "fold0" / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("x")
-    (tmp_path / "fold0" / names[1]).unlink()
-    (tmp_path / "fold0" / names[1] / "inner").mkdir(parents=True)
-    assert sorted(path.name for path in remove_leftovers([tmp_path])) == sorted(names)
-    left = [path for path in (tmp_path / "fold0").rglob("*") if path.is_file()]
-    assert sorted(path.relative_to(tmp_path / "fold0").as_posix() for path in left) == sorted(kept)
