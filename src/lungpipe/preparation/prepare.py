@@ -71,10 +71,9 @@ def prepare_subset(
     A scan whose raw files, parameters, code and store are unchanged is kept. A scan that fails becomes a row of the
     failures with its reason while the others finish; the caller decides whether that is fatal. An error of the machine
     (space, permission, input/output, memory) is no failure of a scan and ends the job; finished stores stay and are
-    kept by the next run. Scans are spread over
-    `num_workers` threads, or over the dask scheduler of the settings, one scan per worker at a time. A scan that
-    needs more memory than a worker has fails before it is read. `on_done` is called with one line per computed scan;
-    without `on_done`, `log` is.
+    kept by the next run. Scans are spread over `num_workers` threads, or over the dask scheduler of the settings, one
+    scan per worker at a time. A scan that needs more memory than a worker has fails before it is read. `on_done` is
+    called with one line per computed scan; without `on_done`, `log` is.
 
     Raises:
         ValueError: two scans of one series UID, or a dask worker without a sufficient memory limit (WorkerError).

@@ -1,4 +1,4 @@
-"""Read volumes: one sharded OME-Zarr 0.5 group per series, as `draft` writes it."""
+"""Read volumes: one sharded OME-Zarr 0.5 group per series, as `volumes.writer` writes it."""
 
 import hashlib
 import json
