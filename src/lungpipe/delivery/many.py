@@ -49,9 +49,9 @@ def predict_many(
 ) -> tuple[Outcome, ...]:
     """Predict every scan into a folder of its own below `out`, and write scans.csv and candidates.csv.
 
-    A scan that is refused or fails is a row with the reason; the others go on. A scan whose outputs are there, by the
-    same model, search and version, of unchanged files, is kept. scans.csv is written again after every scan, so that it
-    is right if the call is stopped. `on_done` is called with the position (from 1) and outcome of each scan.
+    A scan that is refused or fails is a row with the reason; the others go on. A scan whose wanted outputs are there,
+    by the same model, search and version, of unchanged files, is kept. scans.csv is written again after every scan, so
+    that it is right if the call is stopped. `on_done` is called with the position (from 1) and outcome of each scan.
     """
     out.mkdir(parents=True, exist_ok=True)
     for leftover in out.glob(".scan-*"):
@@ -70,7 +70,7 @@ def predict_many(
 def _predict(scan: Input, folder: Path, model: LoadedModel, search: Search) -> Outcome:
     try:
         # before the scan is read: a change while it is read must not go unnoticed
-        signature = scan.signature()
+        signature = _signature(scan, search.wanted)
         if (kept := _kept(folder, signature, model, search)) is not None:
             return Outcome(scan, kept, is_kept=True)
         shutil.rmtree(folder, ignore_errors=True)
@@ -82,6 +82,12 @@ def _predict(scan: Input, folder: Path, model: LoadedModel, search: Search) -> O
     except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row has the reason
         return Outcome(scan, _refusal("failed", error, scan))
     return Outcome(scan, document)
+
+
+def _signature(scan: Input, wanted: Wanted) -> str:
+    """Return a digest of the scan's files and the names of the wanted outputs: what an earlier prediction was of."""
+    outputs = {"masks": wanted.has_masks, "pictures": wanted.has_overlays, "dicom": wanted.has_dicom}
+    return " ".join([scan.signature(), *(name for name, is_wanted in outputs.items() if is_wanted)])
 
 
 def _refusal(reason: str, error: Exception, scan: Input) -> Refusal:

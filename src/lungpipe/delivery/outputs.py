@@ -112,7 +112,12 @@ def replacing_folder(folder: Path, *, is_forced: bool = False) -> Iterator[Path]
         yield draft
         if folder.is_dir():
             os.replace(folder, old)
-        os.replace(draft, folder)
+        try:
+            os.replace(draft, folder)
+        except BaseException:
+            if old.is_dir():
+                os.replace(old, folder)
+            raise
     finally:
         shutil.rmtree(draft, ignore_errors=True)
         shutil.rmtree(old, ignore_errors=True)

@@ -74,6 +74,8 @@ def test_what_no_longer_holds_is_done_again(folder, model, tmp_path):
 
     assert kept() == [False, False]
     assert kept() == [True, True]
+    assert kept(Search(0.01, False, Wanted(has_overlays=False))) == [False, False]
+    assert len(list(out.rglob("nodules.nii.gz"))) == 2
     assert kept(Search(0.4, False, SEARCH.wanted)) == [False, False]
     assert kept(Search(0.4, True, SEARCH.wanted)) == [False, False]
     assert kept() == [False, False]
