@@ -1,6 +1,8 @@
 """The folder of one prediction: every file, and all or nothing."""
 
+import errno
 import json
+import os
 
 import numpy as np
 import pandas as pd
@@ -11,7 +13,7 @@ from dicom_balls import predict_balls, write_series
 from PIL import Image
 
 from lungpipe.datasets.read import read_scan
-from lungpipe.delivery.outputs import OutputError, Wanted, write_prediction
+from lungpipe.delivery.outputs import OutputError, Wanted, replacing_folder, write_prediction
 from lungpipe.evaluation.submission import read_submission
 from lungpipe.prediction.predict import predict
 from lungpipe.reporting.overlays import MAX_PICTURES, NODULE_COLOUR
@@ -37,7 +39,7 @@ def test_every_file_is_listed(written):
     assert {"write masks", "draw pictures"} < set(document.compute.times_s)
 
 
-def test_the_judge_reads_the_candidates(written, found):
+def test_the_evaluation_reads_the_candidates(written, found):
     folder, _ = written
     marks = read_submission(folder / "candidates.csv")
     assert set(marks["series_uid"]) == {found.series_uid}
@@ -109,6 +111,22 @@ def test_a_stopped_call_leaves_what_was_there(found, model, tmp_path):
             write_prediction(found, folder, model, Wanted(is_forced=True, on_stage=stop))
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
     assert (tmp_path / "a" / "result.json").read_bytes() == before
+
+
+def test_an_earlier_prediction_comes_back_if_the_new_one_cannot_take_its_place(tmp_path, monkeypatch):
+    def replace(source, target):
+        if ".partial-" in str(source):
+            raise OSError(errno.ENOSPC, "no space left")
+        moved(source, target)
+
+    folder, moved = tmp_path / "a", os.replace
+    folder.mkdir()
+    (folder / "result.json").write_text("earlier")
+    monkeypatch.setattr(os, "replace", replace)
+    with pytest.raises(OSError, match="no space left"), replacing_folder(folder, is_forced=True) as draft:
+        (draft / "result.json").write_text("new")
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+    assert (folder / "result.json").read_text() == "earlier"
 
 
 def test_dicom_objects_are_written_for_dicom_input(model, tmp_path):
