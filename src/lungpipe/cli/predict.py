@@ -9,6 +9,7 @@ import typer
 from lungpipe.cli.errors import refusing
 from lungpipe.cli.key_option import KeyFile
 from lungpipe.cli.predict_progress import Reporter
+from lungpipe.cli.scans import Device, Series, Threads
 
 if TYPE_CHECKING:
     from lungpipe.delivery.many import Search
@@ -40,9 +41,9 @@ def predict(
     ] = None,
     key_file: KeyFile = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop candidates of a lower probability.")] = 0.5,
-    device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="CPU threads; default: one per core.")] = None,
-    series: Annotated[str | None, typer.Option(help="Series UID, if a DICOM folder has several series.")] = None,
+    device: Device = "auto",
+    threads: Threads = None,
+    series: Series = None,
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Search everywhere, require no lungs; for cropped scans.")
     ] = False,

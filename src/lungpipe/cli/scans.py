@@ -1,4 +1,4 @@
-"""What the commands share that read scans outside a study: options, and what they say."""
+"""Options and messages of the commands that read scans outside a study."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -15,8 +15,8 @@ Source = Annotated[
     ),
 ]
 Device = Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")]
-Threads = Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")]
-Series = Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: one per core.")]
+Series = Annotated[str | None, typer.Option(help="Series UID, if a DICOM folder has several series.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")]
 Force = Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")]
 
@@ -28,11 +28,11 @@ def refuse_existing(out: Path, *, is_forced: bool) -> None:
 
 
 def say_nothing(line: str) -> None:
-    """Print nothing: what `--quiet` says."""
+    """Print nothing; takes the place of a function that prints progress lines."""
 
 
 def warn(remark: str) -> None:
-    """Print a remark on the second output, in yellow."""
+    """Print a remark to stderr, in yellow."""
     typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)
 
 
@@ -43,6 +43,6 @@ def warn_of_seen(num_seen: int, num_scans: int) -> None:
 
 
 def name_failures(reasons: Iterable[str]) -> None:
-    """Print every reason of a failure on the second output, in red."""
+    """Print every reason of a failure to stderr, in red."""
     for reason in reasons:
         typer.secho(f"lungpipe: {reason}", err=True, fg=typer.colors.RED)
