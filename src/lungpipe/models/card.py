@@ -3,13 +3,14 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
+from pathlib import Path
 from typing import Annotated, Any, Literal, Protocol, get_args
 
 from pydantic import Field, TypeAdapter, ValidationError
 
 from lungpipe.datasets.folds import Split
 from lungpipe.datasets.leaks import LeakError
-from lungpipe.settings.recipe import NetworkSettings, TrainedDetector, TrainedScorer
+from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.settings.scan_limits import ScanLimits
 
 FORMAT_VERSION = 2
@@ -77,13 +78,14 @@ class ModelCard:
     ) -> "ModelCard":
         """Return the card of a model that was trained on a split, one outcome per member.
 
+        A card is passed on with its model, so a path in the settings is reduced to the file's name.
         `patient_ids` are the patients of the training and validation series. The figure `validation_score` is the mean
         of the members' best scores; a model of all series has none. `figures` are further figures.
         """
         return cls(
             role=role,
             recipe=recipe,
-            settings=part_settings.model_dump(mode="json"),
+            settings=_without_folders(part_settings.model_dump(mode="json")),
             spacing_zyx_mm=spacing_zyx_mm,
             fold=split.fold,
             training_series=_digests(split.training_uids),
@@ -114,15 +116,6 @@ class ModelCard:
         """Raise ValueError unless this model has the role."""
         if self.role != role:
             raise ValueError(f"{self.name}: expected a {role}, found a {self.role}")
-
-    def expect_network(self, settings: NetworkSettings) -> None:
-        """Raise ValueError unless this model's networks have these settings; the message names the keys that differ."""
-        own, other = self.part.network.model_dump(mode="json"), settings.model_dump(mode="json")
-        keys = [key for key in {**own, **other} if own.get(key) != other.get(key)]
-        if keys:
-            expected = ", ".join(f"{key} {other.get(key)}" for key in keys)
-            found = ", ".join(f"{key} {own.get(key)}" for key in keys)
-            raise ValueError(f"{self.name}: expected a network with {expected}, found {found}")
 
     def refuse_seen(self, series_uids: Iterable[str], patient_ids: Iterable[str] = ()) -> None:
         """Raise LeakError if any series, or any patient, was used to train this model or to choose its weights."""
@@ -185,6 +178,14 @@ class ModelCard:
             kind = "validation" if card.training_series else "training"
             raise ValueError(f"model card: expected the digests of its {kind} series, found none")
         return card
+
+
+def _without_folders(settings: dict[str, Any]) -> dict[str, Any]:
+    """Return a part's settings with the name of the network's file of weights instead of its path."""
+    network = settings["network"]
+    if not network.get("weights_path"):
+        return settings
+    return settings | {"network": network | {"weights_path": Path(network["weights_path"]).name}}
 
 
 def _first(error: ValidationError) -> str:

@@ -25,7 +25,7 @@ def ignore_line(line: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """Where and how a training runs. Of these values only seed and hardware change the trained weights.
+    """Where and how a training runs. `log`, `resume_path` and `say` change no trained weight.
 
     `identity` is a digest of everything that the training depends on; a resume file of another identity is not used.
     `say` is called with lines for the user. The weights of the check with the best score are kept; with `kept_step`
