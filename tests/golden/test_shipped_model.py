@@ -9,7 +9,7 @@ import pytest
 from shipped_outputs import outputs_in_crop, outputs_in_phantom
 
 from lungpipe.models import read_card
-from lungpipe.shipped import find_shipped_model
+from lungpipe.shipped import require_shipped_model
 
 RECORD = Path(__file__).with_name("shipped_outputs.json")
 TOLERANCES = {"center_zyx_mm": 0.05, "diameter_mm": 0.05, "score": 2e-3, "nodule_logit": 2e-2, "malignancy": 2e-3}
@@ -18,10 +18,7 @@ MAX_BYTES = 20 * 2**20
 
 @pytest.fixture
 def model():
-    folder = find_shipped_model()
-    if folder is None:
-        pytest.skip("the package has no model")
-    return folder
+    return require_shipped_model()
 
 
 def check(found, place):

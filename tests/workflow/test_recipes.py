@@ -46,6 +46,15 @@ def test_a_recipe_runs_from_the_volumes_to_the_evaluation(copy, recipe):
     assert (folder / "report.html").is_file()
 
 
+@pytest.mark.slow
+def test_forty_steps_make_a_detector_of_book_that_finds_candidates(copy):
+    delta = DELTA.format(recipe="book").replace("num_steps: 6, batch_size: 4", "num_steps: 40, batch_size: 8", 1)
+    copy.snakemake("results/ci/book/fold0/scored.parquet", delta=copy.delta(delta))
+    scored = pd.read_parquet(copy.dataset / "book" / "fold0" / "scored.parquet")
+    assert len(scored)
+    assert scored["probability"].between(0, 1).all()
+
+
 def test_malignancy_is_studied_without_a_detector(copy):
     delta = copy.delta(DELTA.format(recipe="malignancy").replace("[0]", "[0, 1, 2]"))
     answer = copy.snakemake("study_malignancy", delta=delta)

@@ -2,18 +2,11 @@
 
 import os
 import signal
-import time
 
 import psutil
+from waiting import wait_until
 
 TARGET = "results/ci/flagship/fold0/detector.safetensors"
-
-
-def wait_until(condition, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.05)
 
 
 def is_over(process: psutil.Process) -> bool:

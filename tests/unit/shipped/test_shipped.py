@@ -1,4 +1,4 @@
-"""The model in the package: a folder that may be absent."""
+"""The model in the package, and a package without a model."""
 
 from pathlib import Path
 
@@ -22,6 +22,8 @@ def test_a_folder_without_a_detector_is_no_model(monkeypatch, tmp_path):
     assert shipped.find_shipped_model() == shipped.require_shipped_model() == tmp_path
 
 
-def test_the_folder_is_in_the_package():
+def test_the_package_has_a_detector_a_scorer_and_their_card():
     folder = Path(shipped.__file__).parent / shipped.SHIPPED_MODEL
-    assert shipped.find_shipped_model() == (folder if folder.is_dir() else None)
+    assert shipped.require_shipped_model() == folder
+    names = {path.name for path in folder.iterdir()}
+    assert {shipped.DETECTOR_FILE, shipped.SCORER_FILE, "MODEL_CARD.md"} <= names

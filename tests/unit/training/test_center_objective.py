@@ -5,10 +5,10 @@ from dataclasses import replace
 
 import pytest
 import torch
+from objective_parts import losses_of_parts
 
 from lungpipe.settings.recipe.detector import CenterObjectiveSettings
 from lungpipe.training.center_objective import CenterObjective, num_centers, peaks
-from lungpipe.training.step import split
 
 CENTER = (1.5, -0.5, 0.5, 5.0, 1)
 """In patches of 16^3 at stride 4: coarse voxel (2, 1, 2), whose centre is (2, -2, 2) mm from the patch's centre."""
@@ -131,11 +131,7 @@ def test_losses_of_parts_add_up_to_that_of_the_whole(make_patches):
     generator = torch.Generator().manual_seed(4)
     outputs = {name: torch.randn(value.shape, generator=generator) for name, value in outputs_for(3).items()}
     chosen = objective(mask_weight=0.5)
-    counts = chosen.counts(patches)
-    parts = [
-        chosen.loss({name: value[2 * k : 2 * k + 2] for name, value in outputs.items()}, part, counts)
-        for k, part in enumerate(split(patches, 2))
-    ]
+    parts = losses_of_parts(chosen, outputs, patches, 2)
     torch.testing.assert_close(sum(parts), chosen.loss(outputs, patches))
 
 

@@ -4,9 +4,9 @@ import math
 
 import pytest
 import torch
+from objective_parts import losses_of_parts
 
 from lungpipe.training.malignancy_objective import MalignancyObjective
-from lungpipe.training.step import split
 
 NAN, LOG2 = math.nan, math.log(2)
 
@@ -33,12 +33,8 @@ def test_a_row_counts_by_its_weight_and_unknown_rows_do_not(labelled):
 def test_losses_of_parts_add_up_to_that_of_the_whole(labelled):
     patches, outputs = labelled([1.0, NAN, 0.0], weights=[2.0, 1.0, 1.0]), outputs_of(1.0, 0.5, -0.2)
     objective = MalignancyObjective()
-    counts = objective.counts(patches)
-    assert counts.tolist() == [3]
-    parts = [
-        objective.loss({name: value[2 * k : 2 * k + 2] for name, value in outputs.items()}, part, counts)
-        for k, part in enumerate(split(patches, 2))
-    ]
+    assert objective.counts(patches).tolist() == [3]
+    parts = losses_of_parts(objective, outputs, patches, 2)
     torch.testing.assert_close(sum(parts), objective.loss(outputs, patches))
 
 

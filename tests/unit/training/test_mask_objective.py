@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from objective_parts import losses_of_parts
 from torch.nn import functional
 
 from lungpipe.sampling.targets import IGNORED, NODULE
@@ -24,8 +25,8 @@ def objective(**changes):
     return MaskObjective(MaskObjectiveSettings(**changes))
 
 
-def loss_of(logits, patches, counts=None, **changes):
-    return objective(**changes).loss({"mask": logits}, patches, counts)
+def loss_of(logits, patches, **changes):
+    return objective(**changes).loss({"mask": logits}, patches)
 
 
 def logits_of(patches, sure=12.0):
@@ -122,9 +123,8 @@ def test_a_patch_counts_by_its_weight(make_patches):
 
 def test_losses_of_parts_add_up_to_that_of_the_whole(patches):
     logits = torch.randn(2, 1, 8, 8, 8, generator=torch.Generator().manual_seed(1))
-    counts = objective().counts(patches)
-    assert counts.tolist() == [1012, 1]
-    parts = [loss_of(logits[k : k + 1], part, counts) for k, part in enumerate(split(patches, 1))]
+    assert objective().counts(patches).tolist() == [1012, 1]
+    parts = list(losses_of_parts(objective(), {"mask": logits}, patches, 1))
     torch.testing.assert_close(sum(parts), loss_of(logits, patches))
     assert abs(sum(parts).item() - (loss_of(logits[:1], next(split(patches, 1))).item())) > 0.1
 

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 import torch
+from objective_parts import losses_of_parts
 
 from lungpipe.settings.recipe.scorer import RatingObjectiveSettings
 from lungpipe.training.rating_objective import RatingObjective
@@ -66,11 +67,7 @@ def test_a_mean_is_over_the_patches_that_are_rated_by_their_weight(labelled):
 def test_losses_of_parts_add_up_to_that_of_the_whole(labelled):
     patches = labelled([rated(HALVES, FIRST), UNKNOWN, rated(FIRST)])
     outputs = outputs_of(torch.randn(3, 9, 6, generator=torch.Generator().manual_seed(0)))
-    counts = objective().counts(patches)
-    parts = [
-        objective().loss({name: value[2 * k : 2 * k + 2] for name, value in outputs.items()}, part, counts)
-        for k, part in enumerate(split(patches, 2))
-    ]
+    parts = losses_of_parts(objective(), outputs, patches, 2)
     torch.testing.assert_close(sum(parts), objective().loss(outputs, patches))
 
 

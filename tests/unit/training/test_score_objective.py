@@ -4,11 +4,11 @@ import math
 
 import pytest
 import torch
+from objective_parts import losses_of_parts
 
 from lungpipe.evaluation.ranking import auc
 from lungpipe.settings.recipe.scorer import ScoreObjectiveSettings
 from lungpipe.training.score_objective import ScoreObjective
-from lungpipe.training.step import split
 
 NAN, LOG2 = math.nan, math.log(2)
 
@@ -61,12 +61,8 @@ def test_a_row_counts_by_its_weight(labelled):
 def test_losses_of_parts_add_up_to_that_of_the_whole(labelled):
     patches = labelled([1.0, 0.0, 1.0], [1.0, NAN, 0.0])
     outputs = outputs_of([0.3, -1.0, 2.0], [1.0, 0.5, -0.2])
-    counts = objective().counts(patches)
-    assert counts.tolist() == [3, 2]
-    parts = [
-        objective().loss({name: value[2 * k : 2 * k + 2] for name, value in outputs.items()}, part, counts)
-        for k, part in enumerate(split(patches, 2))
-    ]
+    assert objective().counts(patches).tolist() == [3, 2]
+    parts = losses_of_parts(objective(), outputs, patches, 2)
     torch.testing.assert_close(sum(parts), objective().loss(outputs, patches))
 
 

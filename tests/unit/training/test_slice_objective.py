@@ -4,6 +4,7 @@ import math
 
 import pytest
 import torch
+from objective_parts import losses_of_parts
 
 from lungpipe.settings.recipe import TrainedScorer
 from lungpipe.settings.recipe.scorer import ScoreObjectiveSettings, SliceObjectiveSettings
@@ -11,7 +12,6 @@ from lungpipe.training.members import TrainingJob
 from lungpipe.training.score_objective import ScoreObjective
 from lungpipe.training.scorer import train_scorer
 from lungpipe.training.slice_objective import SliceObjective, locate
-from lungpipe.training.step import split
 
 NAN = math.nan
 NODULE, EXCLUDED = 1, 2
@@ -66,12 +66,8 @@ def test_the_loss_is_that_of_scores_and_of_place_and_diameter(patches):
 
 def test_losses_of_parts_add_up_to_that_of_the_whole(patches):
     outputs = outputs_of(nodule=(0.3, -1.0, 2.0), place=((1.0, 2.0),) * 3)
-    counts = objective().counts(patches)
-    assert counts.tolist() == [3.0, 2.0, 2.0]
-    parts = [
-        objective().loss({name: value[2 * k : 2 * k + 2] for name, value in outputs.items()}, part, counts)
-        for k, part in enumerate(split(patches, 2))
-    ]
+    assert objective().counts(patches).tolist() == [3.0, 2.0, 2.0]
+    parts = losses_of_parts(objective(), outputs, patches, 2)
     torch.testing.assert_close(sum(parts), objective().loss(outputs, patches))
 
 

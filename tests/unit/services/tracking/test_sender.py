@@ -4,11 +4,11 @@ import os
 import socket
 import subprocess
 import sys
-import time
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
+from waiting import wait_until
 
 from lungpipe.services.tracking.records import now_ms, pending_records
 from lungpipe.services.tracking.store import connect
@@ -51,13 +51,6 @@ def start_sender(study):
     for sender in started:
         sender.kill()
         sender.communicate()
-
-
-def wait_until(condition, seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.2)
 
 
 @pytest.mark.parametrize("num_jobs", [2, pytest.param(8, marks=pytest.mark.slow)])

@@ -5,10 +5,10 @@ import subprocess
 import sys
 import textwrap
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from waiting import wait_until
 
 from lungpipe.services.tracking.current import CURRENT, CurrentRun
 from lungpipe.services.tracking.errors import TrackingError
@@ -30,13 +30,6 @@ def runs(settings):
     client = connect(f"sqlite:///{settings.results_dir}/mlflow.db")
     found = client.get_experiment_by_name(settings.dataset.name)
     return {run.info.run_name: run for run in client.search_runs([found.experiment_id])} if found else {}
-
-
-def wait_until(condition: Callable[[], bool], seconds: float = 60.0) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, "timeout"
-        time.sleep(0.2)
 
 
 def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(settings, session):
