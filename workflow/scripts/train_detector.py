@@ -18,8 +18,7 @@ with open_job(snakemake, fold=fold) as job:
     job.ran(describe_hardware(hardware))
     tables = FoldTables.read(snakemake.input, fold, params.num_subsets)
     mask_files = [Path(file) for file in snakemake.input.masks]
-    digest = file_digest([*map(Path, snakemake.input.manifests), *mask_files])
-    stores = locate_stores(map(Path, snakemake.input.manifests))
+    stores, digest = locate_stores(map(Path, snakemake.input.manifests)), file_digest(map(Path, snakemake.input))
     volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     run = TrainingJob(hardware, params.seed, job.log, fold, num_threads=num_threads, say=job.say, **resume)

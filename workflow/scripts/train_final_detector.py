@@ -18,7 +18,7 @@ with open_job(snakemake) as job:
     job.ran(describe_hardware(hardware))
     tables = FoldTables.read(snakemake.input, None, params.num_subsets)
     mask_files = [Path(file) for file in snakemake.input.masks]
-    digest = file_digest([*map(Path, snakemake.input.manifests), *mask_files])
+    digest = file_digest(map(Path, {*snakemake.input} - {*snakemake.input.folds}))
     stores = locate_stores(map(Path, snakemake.input.manifests))
     volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}

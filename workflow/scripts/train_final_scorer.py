@@ -19,8 +19,8 @@ with open_job(snakemake) as job:
     tables = FoldTables.read(snakemake.input, None, params.num_subsets)
     mined, ratings = next(map(Path, snakemake.input.mined), None), Path(snakemake.input.ratings)
     findings = read_findings(tables, params.malignancy_rule, ratings=ratings, mined=mined)
-    files = (*snakemake.input.mined, ratings, *snakemake.input.manifests, *snakemake.input.weights)
-    stores, digest = locate_stores(map(Path, snakemake.input.manifests)), file_digest(map(Path, files))
+    digest = file_digest(map(Path, {*snakemake.input} - {*snakemake.input.folds}))
+    stores = locate_stores(map(Path, snakemake.input.manifests))
     volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     choices = read_choices(snakemake.input.folds)

@@ -19,8 +19,7 @@ with open_job(snakemake, fold=fold) as job:
     tables = FoldTables.read(snakemake.input, fold, params.num_subsets)
     mined, ratings = next(map(Path, snakemake.input.mined), None), Path(snakemake.input.ratings)
     findings = read_findings(tables, params.malignancy_rule, ratings=ratings, mined=mined)
-    files = (*snakemake.input.mined, ratings, *snakemake.input.manifests, *snakemake.input.weights)
-    stores, digest = locate_stores(map(Path, snakemake.input.manifests)), file_digest(map(Path, files))
+    stores, digest = locate_stores(map(Path, snakemake.input.manifests)), file_digest(map(Path, snakemake.input))
     volumes = FoldVolumes(stores, tuple(params.spacing_zyx_mm), digest)
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     run = TrainingJob(hardware, params.seed, job.log, fold, num_threads=num_threads, say=job.say, **resume)

@@ -14,7 +14,7 @@ MONITORED_SHARE = 10
 
 @dataclass(frozen=True, slots=True)
 class FoldChoices:
-    """The step whose weights are kept, and figures that calibrate the model: medians and means over the folds' models.
+    """The step whose weights are kept, and figures that calibrate the model: median and means over the folds' models.
 
     Each fold chose them on validation series that its model never trained on.
     """
@@ -26,7 +26,7 @@ class FoldChoices:
 def read_choices(paths: Iterable[Path | str]) -> FoldChoices:
     """Return the choices of the models of a study's folds (one role).
 
-    These are the median best step of all members, and the mean calibration of malignancy.
+    These are the median best step of all members, and the mean calibrations that all cards have.
 
     Raises:
         ValueError: no models, or a model without a fold.
