@@ -9,6 +9,7 @@ from lungpipe.bundles import is_bundle, read_bundle
 from lungpipe.models.card import Role
 from lungpipe.models.model import Model, load_model, parse_model
 from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE
+from lungpipe.tables import file_sha256
 
 FILES: dict[Role, str] = {"detector": DETECTOR_FILE, "scorer": SCORER_FILE}
 
@@ -70,7 +71,7 @@ def _stored(path: Path, key_file: Path | None) -> Iterator[StoredModel]:
         raise ValueError(f"{path}: expected the file {DETECTOR_FILE} in the model's folder, found none")
     files = [path / name for name in FILES.values() if (path / name).is_file()] if path.is_dir() else [path]
     for file in files:
-        yield StoredModel(load_model(file), str(file), _digest(file))
+        yield StoredModel(load_model(file), str(file), file_sha256(file))
 
 
 def _of_bundle(path: Path, key_file: Path | None) -> Iterator[StoredModel]:
@@ -78,8 +79,3 @@ def _of_bundle(path: Path, key_file: Path | None) -> Iterator[StoredModel]:
     for role, facts in bundle.manifest.models.items():
         content, name = bundle.files[facts.file], f"{path}: {facts.file}"
         yield StoredModel(parse_model(content, name, expect_role=role), name, hashlib.sha256(content).hexdigest())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()
