@@ -34,7 +34,7 @@ if STUDY.scorer.kind == "trained":
             malignancy_rule=STUDY.evaluation.malignancy_rule,
             spacing_zyx_mm=list(STUDY.preprocessing.spacing_zyx_mm),
             precision=STUDY.compute.precision,
-            recipe=STUDY.recipe,
+            told=dict(recipe=STUDY.recipe, nodules_per_litre=STUDY.dataset.nodules_per_litre),
             settings=learned(STUDY.scorer),
             inference=unrecorded(STUDY.scorer.inference.model_dump(mode="json")),
             device=unrecorded(STUDY.compute.device),

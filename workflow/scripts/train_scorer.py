@@ -24,6 +24,6 @@ with open_job(snakemake, fold=fold) as job:
     resume = {"identity": f"{digest} {params.code}", "resume_dir": Path(output.model).parent}
     run = TrainingJob(hardware, params.seed, job.log, fold, num_threads=num_threads, say=job.say, **resume)
     job.expect(part.training.total_steps * part.training.num_members)
-    train_fold_scorer(part, tables, volumes, run, findings=findings, recipe=params.recipe).write(output)
+    train_fold_scorer(part, tables, volumes, run, findings=findings, **params.told).write(output)
     job.log_artifact(Path(output.model))
     delete_resume_files("scorer", run, part.training.num_members)

@@ -1,25 +1,48 @@
-"""Measures of a nodule that need no network: HU inside and around, and the shape of the connected tissue."""
+"""Measures of a nodule that need no network: HU inside, around and at the edge, and the shape of its tissue."""
 
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
+from lungpipe.candidates.derivatives import laplacian, steepness
+from lungpipe.candidates.tissue import measure_tissue
 from lungpipe.geometry import radius_mm, window_around
 from lungpipe.tables import CENTER_COLUMNS, MEASURES
+from lungpipe.tables.measures import BLOB_MM, EDGE, LEVELS_HU, PERCENTILES, SHELLS_MM, level_name
 from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.volume import Volume
 
-TISSUE_HU, ATTACHED_HU, CALCIFIED_HU = -400.0, -500.0, 200.0
-HIGHEST_HU = 1000.0
-"""HU above (metal) are clipped, so that no mean depends on them."""
-SHELL_MM = 4.0
-CORE_SHARE = 0.8
-TISSUE_REACH = 1.5
-"""Connected tissue is followed to this multiple of the radius: vessels and pleura go on beyond."""
-FloatArray = NDArray[np.float64]
+LOWEST_HU, HIGHEST_HU = -1000.0, 1000.0
+"""HU below (padding) and above (metal) are clipped, so that no mean depends on them."""
+LEAST_RADIUS_MM = 1.0
+"""A smaller nodule is measured at this radius: one voxel has no distribution."""
+TISSUE_HU, EMPHYSEMA_HU = -500.0, -950.0
+EDGE_SIGMA_MM, EDGE_INSIDE_MM, EDGE_OUTSIDE_MM = 1.0, 1.0, 1.5
+CORE_SHARE = 0.6
+FloatArray = NDArray[np.floating]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Neighbourhood:
+    """HU (zyx) around a nodule's centre, and the position of every voxel relative to it.
+
+    axes_mm: three vectors, the voxels' positions along z, y and x. distance_mm: array like `hu`.
+    """
+
+    hu: FloatArray
+    axes_mm: tuple[FloatArray, FloatArray, FloatArray]
+    distance_mm: FloatArray
+    spacing_zyx_mm: FloatArray
+    radius_mm: float
+
+    def within(self, low_mm: float, high_mm: float) -> FloatArray:
+        """Return the HU (N,) of the voxels at these distances; those of the nearest voxel where there is none."""
+        chosen = self.hu[(self.distance_mm > low_mm) & (self.distance_mm <= high_mm)]
+        return chosen if len(chosen) else self.hu[self.distance_mm == self.distance_mm.min()]
 
 
 def measure_nodules(
@@ -44,50 +67,80 @@ def measure_nodules(
 
 def measure(volume: Volume, center_zyx_mm: ArrayLike, diameter_mm: float) -> dict[str, float]:
     """Return the measures of a nodule with this world centre (zyx) and diameter; a negative diameter means 10 mm."""
-    radius = float(radius_mm(diameter_mm))
-    spacing = np.asarray(volume.grid.spacing_zyx_mm)
     index = volume.grid.to_index(center_zyx_mm)
-    reach = np.ceil((max(TISSUE_REACH * radius, radius + SHELL_MM) + 1.0) / spacing).astype(int)
-    window = window_around(index, (2 * int(reach[0]) + 1, 2 * int(reach[1]) + 1, 2 * int(reach[2]) + 1))
-    hu = np.minimum(volume.read_hu(window), HIGHEST_HU).astype(np.float64)
-    offset = np.asarray(window.start_zyx_vox) - index
-    axes = [(np.arange(side) + first) * size for side, first, size in zip(hu.shape, offset, spacing, strict=True)]
-    distance = np.sqrt(sum(np.square(axis) for axis in np.meshgrid(*axes, indexing="ij")))
-    # the nearest voxel belongs to a nodule of any size
-    core = hu[distance <= max(CORE_SHARE * radius, float(distance.min()))]
-    inside = hu[distance <= max(radius, float(distance.min()))]
-    shell = hu[(distance > radius) & (distance <= radius + SHELL_MM)]
-    outer = hu[(distance > radius + 1.0) & (distance <= radius + SHELL_MM)]
-    steps = np.minimum(index + 0.5, np.asarray(volume.grid.shape_zyx) - 0.5 - index) * spacing
+    around = read_neighbourhood(volume, index, float(radius_mm(diameter_mm)))
+    steps = np.minimum(index + 0.5, np.asarray(volume.grid.shape_zyx) - 0.5 - index) * around.spacing_zyx_mm
     return {
         "border_mm": float(steps.min()),
-        "mean_hu": float(core.mean()),
-        "low_hu": float(np.percentile(core, 10)),
-        "high_hu": float(np.percentile(core, 90)),
-        "deviation_hu": float(core.std()),
-        "calcified_share": float((inside > CALCIFIED_HU).mean()),
-        "shell_hu": float(shell.mean()),
-        "attached_share": float((outer > ATTACHED_HU).mean()),
-        **_shape_of_tissue(hu, distance, axes, radius),
+        **_distribution(around),
+        **_surroundings(around),
+        **_edge(around),
+        **_blobs(around),
+        **measure_tissue(around.hu, around.distance_mm, around.axes_mm, around.radius_mm),
     }
 
 
-def _shape_of_tissue(hu: FloatArray, distance: FloatArray, axes: list[FloatArray], radius: float) -> dict[str, float]:
-    """Return the shape of the tissue that is connected with the voxel nearest to the centre; a point if that is air."""
-    from scipy import ndimage
+def measure_candidate(volume: Volume, center_zyx_mm: ArrayLike, diameter_mm: float) -> dict[str, float]:
+    """Return the diameter and the measures of a candidate: what malignancy is learned from (MEASURED), and more."""
+    return {"diameter_mm": float(diameter_mm)} | measure(volume, center_zyx_mm, diameter_mm)
 
-    labels, _ = ndimage.label((hu > TISSUE_HU) & (distance <= TISSUE_REACH * radius))
-    nearest = np.unravel_index(int(np.argmin(distance)), hu.shape)
-    places = np.argwhere(labels == labels[nearest]) if labels[nearest] else np.asarray([nearest])
-    points = np.stack([axis[places[:, number]] for number, axis in enumerate(axes)], axis=1)
-    voxel_mm3 = float(np.prod([abs(axis[1] - axis[0]) for axis in axes]))
-    volume_mm3 = len(points) * voxel_mm3
-    centered = points - points.mean(axis=0)
-    # half a voxel of blur, so that a single voxel and a plane of voxels have a finite elongation
-    variances = np.linalg.eigvalsh(centered.T @ centered / len(points)) + voxel_mm3 ** (2 / 3) / 12
-    farthest = float(np.linalg.norm(centered, axis=1).max()) + voxel_mm3 ** (1 / 3) / 2
-    return {
-        "tissue_mm": float((6 * volume_mm3 / np.pi) ** (1 / 3)),
-        "elongation": float(np.sqrt(variances[-1] / variances[0])),
-        "fill_share": float(volume_mm3 / (4 / 3 * np.pi * farthest**3)),
-    }
+
+def read_neighbourhood(volume: Volume, index_zyx: FloatArray, radius: float) -> Neighbourhood:
+    """Return the HU out to the outermost shell; outside the volume the nearest voxel repeats."""
+    radius = max(radius, LEAST_RADIUS_MM)
+    spacing = np.asarray(volume.grid.spacing_zyx_mm, dtype=np.float64)
+    reach = np.ceil((radius + SHELLS_MM[-1][1] + 1.0) / spacing).astype(int)
+    window = window_around(index_zyx, (2 * int(reach[0]) + 1, 2 * int(reach[1]) + 1, 2 * int(reach[2]) + 1))
+    hu = np.clip(volume.read_hu(window).astype(np.float32), LOWEST_HU, HIGHEST_HU)
+    offset = np.asarray(window.start_zyx_vox) - index_zyx
+    z, y, x = ((np.arange(side) + first) * size for side, first, size in zip(hu.shape, offset, spacing, strict=True))
+    distance = np.sqrt(z[:, None, None] ** 2 + y[None, :, None] ** 2 + x[None, None, :] ** 2)
+    return Neighbourhood(hu, (z, y, x), distance, spacing, radius)
+
+
+def _distribution(around: Neighbourhood) -> dict[str, float]:
+    """Return percentiles of the HU within the radius, and the shares of voxels above fixed HU."""
+    inside = around.within(-1.0, around.radius_mm)
+    found = dict(zip((f"hu_p{percent}" for percent in PERCENTILES), np.percentile(inside, PERCENTILES), strict=True))
+    found |= {level_name(level): (inside > level).mean() for level in LEVELS_HU}
+    return _floats(found)
+
+
+def _surroundings(around: Neighbourhood) -> dict[str, float]:
+    """Return mean and deviation of the HU, and the shares of tissue and of emphysema, in shells around the nodule."""
+    found = {}
+    for low, high in SHELLS_MM:
+        hu, name = around.within(around.radius_mm + low, around.radius_mm + high), f"shell_{low}_{high}"
+        found[f"{name}_hu"], found[f"{name}_deviation"] = hu.mean(), hu.std()
+        found[f"{name}_tissue"], found[f"{name}_emphysema"] = (hu > TISSUE_HU).mean(), (hu < EMPHYSEMA_HU).mean()
+    return _floats(found)
+
+
+def _edge(around: Neighbourhood) -> dict[str, float]:
+    """Return how steep the edge is (HU per mm), how unevenly, and how uneven the inside."""
+    slopes = steepness(around.hu, EDGE_SIGMA_MM, around.spacing_zyx_mm)
+    edge = slopes[
+        (around.distance_mm > around.radius_mm - EDGE_INSIDE_MM)
+        & (around.distance_mm <= around.radius_mm + EDGE_OUTSIDE_MM)
+    ]
+    core = slopes[around.distance_mm <= max(CORE_SHARE * around.radius_mm, LEAST_RADIUS_MM)]
+    values = edge.mean(), edge.std(), np.percentile(edge, 90), core.mean()
+    return _floats(dict(zip(EDGE, values, strict=True)))
+
+
+def _blobs(around: Neighbourhood) -> dict[str, float]:
+    """Return the scale-normalised Laplacian of Gaussian: at the centre, its lowest value inside, and its deviation.
+
+    A bright blob of the radius sqrt(3) x scale has the lowest value at its centre (Lindeberg, IJCV 30, 1998).
+    """
+    found, inside = {}, around.distance_mm <= around.radius_mm + 1.0
+    middle = np.unravel_index(int(np.argmin(around.distance_mm)), around.hu.shape)
+    for scale in BLOB_MM:
+        response = laplacian(around.hu, scale, around.spacing_zyx_mm) * scale**2
+        found[f"blob_{scale}_centre"] = response[middle]
+        found[f"blob_{scale}_lowest"], found[f"blob_{scale}_deviation"] = response[inside].min(), response[inside].std()
+    return _floats(found)
+
+
+def _floats(values: Mapping[str, object]) -> dict[str, float]:
+    return {name: float(value) for name, value in values.items()}  # type: ignore[arg-type]

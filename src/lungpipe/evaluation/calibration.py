@@ -100,26 +100,27 @@ def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: 
 
 
 def fit_penalised(
-    label: FloatArray, value: FloatArray, *, strength: float, prior: float = 0.0
+    label: FloatArray, value: FloatArray, *, strength: float, prior: float = 0.0, cases: ArrayLike | None = None
 ) -> tuple[float, FloatArray]:
     """Return intercept and slopes (K,) of the logistic regression of labels (N,) on values (N, K), by Newton's method.
 
     Slopes have a Gaussian prior of mean `prior` and variance 1 / `strength` (a ridge, for a mean of 0); the intercept
-    is free.
+    is free. Labels may be shares between 0 and 1. `cases` (N,) says how many cases each row stands for: 1 by default.
     """
+    number = np.ones(len(label)) if cases is None else np.asarray(cases, dtype=np.float64)
     design = np.concatenate([np.ones((len(value), 1)), value], axis=1)
     mean = np.array([0.0, *[prior] * value.shape[1]])
     ridge = np.diag([1e-6, *[strength] * value.shape[1]])
 
     def loss(weights: FloatArray) -> float:
         logits, moved = design @ weights, weights - mean
-        return float((np.logaddexp(0.0, logits) - label * logits).sum() + 0.5 * moved @ ridge @ moved)
+        return float((number * (np.logaddexp(0.0, logits) - label * logits)).sum() + 0.5 * moved @ ridge @ moved)
 
     weights = mean
     for _ in range(100):
         probability = logistic(design @ weights)
-        curvature = design.T @ (design * (probability * (1.0 - probability))[:, None]) + ridge
-        step = np.linalg.solve(curvature, design.T @ (label - probability) - ridge @ (weights - mean))
+        curvature = design.T @ (design * (number * probability * (1.0 - probability))[:, None]) + ridge
+        step = np.linalg.solve(curvature, design.T @ (number * (label - probability)) - ridge @ (weights - mean))
         # a full step of Newton's method can overshoot where all probabilities are near 0 or 1
         while loss(weights + step) > loss(weights) + 1e-12 and np.abs(step).max() > 1e-10:
             step = step / 2.0

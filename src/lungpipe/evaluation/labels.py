@@ -12,6 +12,7 @@ from lungpipe.evaluation.matching import Matches
 if TYPE_CHECKING:
     from lungpipe.settings.study import MalignancyRule
 
+HIGH_RATING = 4.0
 RULES = ("at_least_two_readers_ge_4", "mean_gt_3", "median", "exclude_3")
 """What `malignancy_label` takes as a rule: the values of the setting of this name."""
 
@@ -46,6 +47,11 @@ def malignancy_labels(ratings: Iterable[object], rule: "MalignancyRule") -> NDAr
     """Return the label (see `malignancy_label`) of every entry of a column of ratings; NaN for a missing entry."""
     known = (text if isinstance(text, str) else None for text in ratings)
     return np.array([malignancy_label(text, rule) for text in known], dtype=np.float64)
+
+
+def share_of_high(ratings: str) -> float:
+    """Return the share of the readers who rated 4 or 5, of ratings '4;5;3'."""
+    return float(np.mean([float(part) >= HIGH_RATING for part in ratings.split(";")]))
 
 
 def hit_malignancy(

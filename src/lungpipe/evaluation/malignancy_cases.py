@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
-from lungpipe.evaluation.labels import malignancy_labels
+from lungpipe.evaluation.labels import malignancy_labels, share_of_high
 from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import CENTER_COLUMNS, CHARACTERISTICS, RATING_COLUMNS, parse_ratings
 
@@ -40,7 +40,7 @@ def list_cases(tables: MalignancyTables, rule: MalignancyRule) -> pd.DataFrame:
     median = cases["malignancy_ratings"].map(lambda text: float(np.median(parse_ratings(text))))
     derived = {
         "is_clear": (median <= 2) | (median >= 4),
-        "log_diameter": np.log(cases["diameter_mm"]),
+        "high_share": [share_of_high(text) for text in cases["malignancy_ratings"]],
     }
     if tables.rated is not None:
         probability = cases["malignancy"].clip(1e-6, 1 - 1e-6)

@@ -14,29 +14,18 @@ from lungpipe.evaluation.ranking import auc, auc_samples
 from lungpipe.evaluation.stacking import cross_fit
 from lungpipe.settings.study import MalignancyRule
 from lungpipe.tables import CHARACTERISTICS, write_csv, write_json
+from lungpipe.tables.measures import MEASURED
 
 FloatArray = NDArray[np.float64]
 BASELINE = "diameter"
 NETWORK = "network"
-SHAPES = (
-    "mean_hu",
-    "low_hu",
-    "high_hu",
-    "deviation_hu",
-    "calcified_share",
-    "shell_hu",
-    "attached_share",
-    "tissue_mm",
-    "elongation",
-    "fill_share",
-)
 _EXPECTED = tuple(f"{name}_expected" for name in CHARACTERISTICS)
 _OTHERS_RATED = tuple(f"{name}_mean" for name in CHARACTERISTICS if name != "malignancy")
 STACKS: dict[str, tuple[str, ...]] = {
-    "measures": ("log_diameter", *SHAPES),
-    "network + diameter": ("logit", *_EXPECTED, "log_diameter"),
-    "network + measures": ("logit", *_EXPECTED, "log_diameter", *SHAPES),
-    "readers' other eight ratings + diameter": (*_OTHERS_RATED, "log_diameter"),
+    "measures": MEASURED,
+    "network + diameter": ("logit", *_EXPECTED, "diameter_mm"),
+    "network + measures": ("logit", *_EXPECTED, *MEASURED),
+    "readers' other eight ratings + diameter": (*_OTHERS_RATED, "diameter_mm"),
 }
 """Values of each logistic stack. The last is no method: it shows what the label allows."""
 
@@ -93,6 +82,7 @@ def write_study(study: MalignancyStudy, folder: Path) -> None:
 def score_cases(cases: pd.DataFrame) -> dict[str, FloatArray]:
     """Return the scores (N,) of every method by name; stacks are cross-fitted over the subsets.
 
+    A stack is fitted to the share of readers who rate a nodule 4 or 5, which says more than the label.
     A stack needs two subsets, and values for every case: others are left out. The networks of other folds, whose
     ratings a stack learns from, saw the judged subset; the stack's own weights did not.
     """
@@ -107,7 +97,7 @@ def score_cases(cases: pd.DataFrame) -> dict[str, FloatArray]:
             continue
         values = cases[list(columns)].to_numpy(dtype=np.float64)
         if np.isfinite(values).all():
-            scores[f"stack: {name}"] = cross_fit(cases["label"], values, cases["subset"])
+            scores[f"stack: {name}"] = cross_fit(cases["high_share"], values, cases["subset"])
     return scores
 
 

@@ -1,4 +1,4 @@
-"""Logistic regression on several values, cross-fitted: each group of cases is judged by weights from the others."""
+"""Logistic regression on normal scores, cross-fitted: each group of cases is judged by weights from the others."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,37 +7,40 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from lungpipe.evaluation.calibration import fit_penalised, logistic
+from lungpipe.evaluation.normal_scores import NormalScores
 
 FloatArray = NDArray[np.float64]
-RIDGES = (1.0, 3.0, 10.0, 30.0, 100.0, 300.0)
+RIDGES = (1.0, 3.0, 10.0, 30.0, 100.0)
 """Strengths of the ridge among which the training groups choose, in units of one case's curvature."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class LogisticWeights:
-    """Weights of standardised values; `center` and `scale` are those of the cases that were fitted."""
+    """Weights of the normal scores of values; `scores` maps values as the fitted cases were mapped."""
 
     intercept: float
     weights: FloatArray
-    center: FloatArray
-    scale: FloatArray
+    scores: NormalScores
+
+    def logits(self, values: ArrayLike) -> FloatArray:
+        """Return the logits (N,) of values (N, K)."""
+        return self.intercept + self.scores.transform(values) @ self.weights
 
     def predict(self, values: ArrayLike) -> FloatArray:
         """Return the probabilities (N,) of values (N, K)."""
-        standard = (np.asarray(values, dtype=np.float64) - self.center) / self.scale
-        return logistic(self.intercept + standard @ self.weights)
+        return logistic(self.logits(values))
 
 
-def fit_ridge(labels: ArrayLike, values: ArrayLike, ridge: float) -> LogisticWeights:
-    """Return the logistic regression of labels (N,) on values (N, K) with a ridge.
+def fit_ridge(labels: ArrayLike, values: ArrayLike, ridge: float, cases: ArrayLike | None = None) -> LogisticWeights:
+    """Return the logistic regression of labels (N,) on the normal scores of values (N, K) with a ridge.
 
-    The values are standardised first; the intercept is not shrunk.
+    Labels may be shares between 0 and 1; `cases` (N,) says how many cases each row stands for. The intercept is not
+    shrunk.
     """
     label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
-    center, scale = value.mean(axis=0), value.std(axis=0)
-    scale = np.where(scale > 0, scale, 1.0)
-    intercept, slopes = fit_penalised(label, (value - center) / scale, strength=ridge)
-    return LogisticWeights(intercept, slopes, center, scale)
+    scores = NormalScores.fit(value)
+    intercept, slopes = fit_penalised(label, scores.transform(value), strength=ridge, cases=cases)
+    return LogisticWeights(intercept, slopes, scores)
 
 
 def choose_ridge(
@@ -55,14 +58,16 @@ def choose_ridge(
         loss = 0.0
         for name in names:
             out = groups == name
-            probability = np.clip(fit_ridge(labels[~out], values[~out], ridge).predict(values[out]), 1e-9, 1 - 1e-9)
-            loss -= float(np.log(np.where(labels[out] == 1, probability, 1.0 - probability)).sum())
+            logits = fit_ridge(labels[~out], values[~out], ridge).logits(values[out])
+            loss += float((np.logaddexp(0.0, logits) - labels[out] * logits).sum())
         losses.append(loss)
     return float(ridges[int(np.argmin(losses))])
 
 
 def cross_fit(labels: ArrayLike, values: ArrayLike, groups: ArrayLike) -> FloatArray:
     """Return the probabilities (N,) of cases, each from weights and a ridge that its group had no part in.
+
+    Labels (N,) may be shares between 0 and 1; values (N, K); groups (N,).
 
     Raises:
         ValueError: a single group, or values that are not finite.

@@ -10,12 +10,13 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 from torch import Tensor
 
+from lungpipe.candidates.measures import measure_candidate
 from lungpipe.geometry import window_around
 from lungpipe.inference.folding import fold_batch_norm
 from lungpipe.inference.maps import mean_logits
 from lungpipe.inference.views import NUM_FLIPS, patch_views
 from lungpipe.models import Hardware
-from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE
+from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_MEASURED, MALIGNANCY_SLOPE, ModelCard
 from lungpipe.models.model import Model
 from lungpipe.settings.recipe import ScorerInference
 from lungpipe.tables import CHARACTERISTICS, MAX_RATING
@@ -23,6 +24,20 @@ from lungpipe.volumes.volume import Volume
 
 Patch = NDArray[np.int16]
 FloatArray = NDArray[np.float64]
+EQUAL_SHARE = 0.5
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sample:
+    """What a scorer needs of a candidate.
+
+    hu: int16 HU (zyx) of its patch. diameter_mm: NaN if unknown. measured: logit of malignancy by measures of HU and
+    shape; NaN for an unknown diameter, or a scorer without measures.
+    """
+
+    hu: Patch
+    diameter_mm: float = float("nan")
+    measured: float = float("nan")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -69,28 +84,35 @@ class Scorer:
 
         `diameters_mm` (N,) are the candidates' diameters; NaN where unknown.
         """
-        return self.score_patches(self.cut(volume, centers_zyx_mm), diameters_mm)
+        return self.score_samples(self.cut(volume, centers_zyx_mm, diameters_mm))
 
-    def cut(self, volume: Volume, centers_zyx_mm: ArrayLike) -> Iterator[Patch]:
-        """Yield the patch (int16 HU, zyx) whose middle is nearest to each world centre, see `Volume.read_hu`."""
-        side = self.patch_size_vox
-        for index in volume.grid.to_index(np.reshape(centers_zyx_mm, (-1, 3))):
-            yield volume.read_hu(window_around(index, (side, side, side)))
+    def cut(self, volume: Volume, centers_zyx_mm: ArrayLike, diameters_mm: ArrayLike | None = None) -> Iterator[Sample]:
+        """Yield a sample for each world centre: the patch whose middle is nearest, see `Volume.read_hu`."""
+        side, centers = self.patch_size_vox, np.reshape(centers_zyx_mm, (-1, 3))
+        known = np.full(len(centers), np.nan) if diameters_mm is None else np.asarray(diameters_mm, dtype=np.float64)
+        for center, diameter in zip(centers, known, strict=True):
+            window = window_around(volume.grid.to_index(center), (side, side, side))
+            yield Sample(volume.read_hu(window), float(diameter), self._measure(volume, center, float(diameter)))
 
-    def score_patches(self, patches: Iterable[Patch], diameters_mm: ArrayLike | None = None) -> Scores:
-        """Return the scores of patches, `patches_per_batch` at once; a thread reads the next batch at the same time."""
-        known = None if diameters_mm is None else torch.from_numpy(np.array(diameters_mm, dtype=np.float32))
+    def _measure(self, volume: Volume, center_zyx_mm: FloatArray, diameter_mm: float) -> float:
+        if not self.card.measured or np.isnan(diameter_mm):
+            return float("nan")
+        measures = [measure_candidate(volume, center_zyx_mm, diameter_mm)]
+        return float(np.mean([measured.logits(measures)[0] for measured in self.card.measured]))
+
+    def score_samples(self, samples: Iterable[Sample]) -> Scores:
+        """Return the scores of samples, `patches_per_batch` at once; a thread reads the next batch at the same time."""
         outputs: list[dict[str, FloatArray]] = []
-        first = 0
-        for hu in _read_ahead(patches, self.inference.patches_per_batch):
-            last = first + len(hu)
-            outputs.append(self._logits(hu, torch.full((len(hu),), torch.nan) if known is None else known[first:last]))
-            first = last
+        measured: list[float] = []
+        for group in _read_ahead(samples, self.inference.patches_per_batch):
+            hu = torch.from_numpy(np.stack([sample.hu for sample in group])[:, None])
+            diameters = torch.tensor([sample.diameter_mm for sample in group], dtype=torch.float32)
+            outputs.append(self._logits(hu, diameters))
+            measured += [sample.measured for sample in group]
         if not outputs:
             return Scores(np.zeros(0), np.zeros(0), self._no_ratings())
         heads = {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}
-        figures = self.card.figures
-        linear = figures.get(MALIGNANCY_INTERCEPT, 0.0) + figures.get(MALIGNANCY_SLOPE, 1.0) * heads["malignancy"]
+        linear = with_measures(self.card, heads["malignancy"], np.array(measured))
         malignancy = torch.from_numpy(linear).sigmoid().numpy()
         ratings = torch.from_numpy(heads["ratings"]).softmax(dim=-1).numpy() if "ratings" in heads else None
         return Scores(heads["nodule"], malignancy, ratings)
@@ -124,15 +146,29 @@ class Scorer:
         return {name: np.asarray(values.cpu().numpy(), dtype=np.float64)[:count] for name, values in heads.items()}
 
 
-def _read_ahead(patches: Iterable[Patch], size: int) -> Iterator[Tensor]:
-    remaining = iter(patches)
+def with_measures(card: ModelCard, network_logits: FloatArray, measured_logits: FloatArray) -> FloatArray:
+    """Return the logits (N,) of malignancy of networks and measures together, as the card's figures weigh them.
 
-    def read() -> Tensor | None:
-        group = list(islice(remaining, size))
-        return torch.from_numpy(np.stack(group)[:, None]) if group else None
+    Without a calibration the result is the geometric mean of the odds. Where nothing was measured (NaN) the networks'
+    logit stands in for that of the measures.
+    """
+    figures, share = card.figures, EQUAL_SHARE if card.measured else 1.0
+    slope = figures.get(MALIGNANCY_SLOPE, share)
+    linear = figures.get(MALIGNANCY_INTERCEPT, 0.0) + slope * network_logits
+    if not card.measured:
+        return linear
+    known = np.where(np.isnan(measured_logits), network_logits, measured_logits)
+    return np.asarray(linear + figures.get(MALIGNANCY_MEASURED, share) * known)
+
+
+def _read_ahead(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:
+    remaining = iter(samples)
+
+    def read() -> list[Sample]:
+        return list(islice(remaining, size))
 
     with ThreadPoolExecutor(1) as reader:
         coming = reader.submit(read)
-        while (hu := coming.result()) is not None:
+        while group := coming.result():
             coming = reader.submit(read)
-            yield hu
+            yield group

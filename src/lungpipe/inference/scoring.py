@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lungpipe.candidates.odds import clipped_logit
 from lungpipe.geometry import Grid
-from lungpipe.inference.scorer import Patch, Scorer
+from lungpipe.inference.scorer import Sample, Scorer
 from lungpipe.models.card import NODULE_DETECTOR, NODULE_INTERCEPT, NODULE_SCORER, ModelCard
 from lungpipe.tables import CENTER_COLUMNS, SCORED
 from lungpipe.volumes.store import open_volume
@@ -38,8 +38,7 @@ def score_candidates(
     rows = ordered.groupby("series_uid").indices
     # patches are read series by series; the table keeps its order
     places = np.concatenate([np.zeros(0, dtype=np.intp), *rows.values()])
-    diameters = ordered["diameter_mm"].to_numpy()[places]
-    scores = scorer.score_patches(_patches(scorer, stores, ordered, rows), diameters)
+    scores = scorer.score_samples(_samples(scorer, stores, ordered, rows))
     logits, malignancy = np.empty(len(ordered)), np.empty(len(ordered))
     logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy
     if scorer.inference.has_detector_odds:
@@ -63,14 +62,15 @@ def with_detector_odds(
     return np.where(np.isnan(detector_scores), nodule_logits, combined)
 
 
-def _patches(
+def _samples(
     scorer: Scorer, stores: Mapping[str, Path], candidates: pd.DataFrame, rows: Mapping[str, NDArray[np.intp]]
-) -> Iterator[Patch]:
+) -> Iterator[Sample]:
     centers = candidates[list(CENTER_COLUMNS)].to_numpy()
+    diameters = candidates["diameter_mm"].to_numpy(dtype=np.float64)
     for series_uid, places in rows.items():
         volume = open_volume(stores[series_uid], series_uid)
         _refuse_outside(candidates.iloc[places], centers[places], volume.grid)
-        yield from scorer.cut(volume, centers[places])
+        yield from scorer.cut(volume, centers[places], diameters[places])
 
 
 def _refuse_outside(candidates: pd.DataFrame, centers_zyx_mm: NDArray[np.float64], grid: Grid) -> None:

@@ -10,17 +10,24 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from lungpipe.datasets.folds import Split
 from lungpipe.datasets.leaks import LeakError
+from lungpipe.models.measured import MeasuredMalignancy
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.settings.scan_limits import ScanLimits
 
 FORMAT_VERSION = 2
-ADDED_KEYS = frozenset({"limits", "malignancy_rule"})
+ADDED_KEYS = frozenset({"limits", "malignancy_rule", "measured"})
 """Keys that cards of format version 2 may lack, since lungpipe wrote the first of them without."""
 MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE = "malignancy_intercept", "malignancy_slope"
 """Figures of a scorer that calibrate its logit of malignancy: intercept + slope x logit."""
+MALIGNANCY_MEASURED = "malignancy_measured_slope"
+"""Figure of a scorer with measures: slope of their logit, which is added."""
 NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER = "nodule_intercept", "nodule_detector_slope", "nodule_scorer_slope"
 """Figures of a scorer that join two logits of a nodule: intercept + slope x detector's logit + slope x scorer's."""
-CALIBRATIONS = ((MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE), (NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER))
+CALIBRATIONS = (
+    (MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE),
+    (MALIGNANCY_MEASURED,),
+    (NODULE_INTERCEPT, NODULE_DETECTOR, NODULE_SCORER),
+)
 Role = Literal["detector", "scorer"]
 PositiveMm = Annotated[float, Field(gt=0, allow_inf_nan=False)]
 TripleMm = tuple[PositiveMm, PositiveMm, PositiveMm]
@@ -44,7 +51,8 @@ class ModelCard:
     """A model and its training data; series and patients are SHA-256 digests, `fold` is None outside a study.
 
     `limits` are the scans that the model may judge. `malignancy_rule` is how ratings became labels of malignancy (a
-    value of `evaluation.malignancy_rule`), None where that is unknown.
+    value of `evaluation.malignancy_rule`), None where that is unknown. `measured` are the regressions of malignancy on
+    measures of HU and shape, one of each joined scorer; their logits are averaged.
     """
 
     role: Role
@@ -60,6 +68,7 @@ class ModelCard:
     figures: Mapping[str, Annotated[float, Field(allow_inf_nan=False)]]
     limits: ScanLimits = field(default_factory=ScanLimits)
     malignancy_rule: str | None = None
+    measured: tuple[MeasuredMalignancy, ...] = ()
     format_version: int = FORMAT_VERSION
 
     @classmethod
@@ -75,12 +84,14 @@ class ModelCard:
         outcomes: Sequence[Best],
         patient_ids: Iterable[str] = (),
         figures: Mapping[str, float] | None = None,
+        measured: tuple[MeasuredMalignancy, ...] = (),
     ) -> "ModelCard":
         """Return the card of a model that was trained on a split, one outcome per member.
 
         A card is passed on with its model, so a path in the settings is reduced to the file's name.
         `patient_ids` are the patients of the training and validation series. The figure `validation_score` is the mean
-        of the members' best scores; a model of all series has none. `figures` are further figures.
+        of the members' best scores; a model of all series has none. `figures` are further figures, `measured` the
+        regressions on measures.
         """
         return cls(
             role=role,
@@ -94,6 +105,7 @@ class ModelCard:
             data_digest=data_digest,
             best_steps=tuple(outcome.best_step for outcome in outcomes),
             figures=({} if split.fold is None else _score(outcomes)) | dict(figures or {}),
+            measured=measured,
         )
 
     @property
@@ -218,6 +230,7 @@ def join_cards(cards: Sequence[ModelCard]) -> ModelCard:
         data_digest=digests[0] if len(digests) == 1 else digest_of("".join(digests)),
         best_steps=tuple(step for card in cards for step in card.best_steps),
         figures=mean_calibration(cards) if len(cards) > 1 else first.figures,
+        measured=tuple(measured for card in cards for measured in card.measured),
     )
 
 

@@ -53,6 +53,8 @@ class DatasetSettings(Settings):
     """whole scans beside a dataset of crops: series UID and file or DICOM folder; trained on, and evaluated apart"""
     whole_scan_tables: str | None = None
     """folder with annotations.csv, annotations_excluded.csv and series.csv (patient, subset) of `whole_scans`"""
+    nodules_per_litre: PositiveFloat | None = None
+    """nodules per litre of lung in the scans that a scorer is for; null: as in the validation scans (0.29 in LUNA16)"""
     num_subsets: PositiveInt = 10
     """number of subset folders, which is the number of cross-validation folds"""
     phantom: PhantomSettings = PhantomSettings()

@@ -2,6 +2,7 @@
 
 from lungpipe.tables.characteristics import CHARACTERISTICS, RATING_COLUMNS, ratings_pattern
 from lungpipe.tables.columns import COUNT, POSITIVE, SHARE, Column, Contract, Limits
+from lungpipe.tables.measures import measure_columns
 
 _SERIES = Column("string", "series instance UID, never altered", pattern=r"\S(.*\S)?")
 _FOLD = Column("int64", "fold that evaluated the series", limits=COUNT)
@@ -152,20 +153,7 @@ RATED = Contract(
 
 MEASURES = Contract(
     "measures",
-    {
-        "nodule_id": Column("string", "nodule, as in the table of nodules"),
-        "border_mm": Column("float64", "distance of the centre from the nearest border of the volume"),
-        "mean_hu": Column("float64", "mean HU within 0.8 x radius"),
-        "low_hu": Column("float64", "10th percentile of HU within 0.8 x radius"),
-        "high_hu": Column("float64", "90th percentile of HU within 0.8 x radius"),
-        "deviation_hu": Column("float64", "standard deviation of HU within 0.8 x radius"),
-        "calcified_share": Column("float64", "share of voxels above 200 HU within the radius"),
-        "shell_hu": Column("float64", "mean HU between the radius and 4 mm outside"),
-        "attached_share": Column("float64", "share of voxels above -500 HU between the radius + 1 mm and + 4 mm"),
-        "tissue_mm": Column("float64", "diameter of the sphere of the connected tissue's volume"),
-        "elongation": Column("float64", "longest by shortest standard deviation of the connected tissue"),
-        "fill_share": Column("float64", "volume of the connected tissue by that of its enclosing sphere"),
-    },
+    {"nodule_id": Column("string", "nodule, as in the table of nodules"), **measure_columns()},
     ("nodule_id",),
 )
 

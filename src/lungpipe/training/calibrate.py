@@ -7,9 +7,10 @@ import torch
 from numpy.typing import NDArray
 
 from lungpipe.candidates.odds import clipped_logit
-from lungpipe.evaluation.calibration import fit_logistic, fit_shares
+from lungpipe.evaluation.calibration import fit_shares
 from lungpipe.models.card import (
     MALIGNANCY_INTERCEPT,
+    MALIGNANCY_MEASURED,
     MALIGNANCY_SLOPE,
     NODULE_DETECTOR,
     NODULE_INTERCEPT,
@@ -19,21 +20,24 @@ from lungpipe.models.side_inputs import apply_network
 from lungpipe.sampling.feed import Feed
 from lungpipe.sampling.plan import FeedPlan
 from lungpipe.training.augment import centre_crop
+from lungpipe.training.measured import measure_points
 from lungpipe.training.members import Material, Trained, TrainingJob
+from lungpipe.training.prevalence import shift_to_prevalence
 
 LEAST_CASES = 10
 """Fewer malignant or benign validation nodules calibrate nothing."""
 LEAST_HITS = 5
 """With fewer hits or false positives among the validation candidates, detector and scorer weigh the same."""
 EQUAL_SHARE, STRENGTH = 0.5, 1.0
-"""Prior of the slopes of both logits: the geometric mean of the odds, with a variance of 1."""
+"""Prior of the slopes of two logits: the geometric mean of the odds, with a variance of 1."""
 
 
 def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJob, plan: FeedPlan) -> dict[str, float]:
-    """Return intercept and slope of the logistic regression of the label on the members' mean logit (Platt, 1999).
+    """Return intercept and slopes of the logistic regression of the label on the logits of networks and measures.
 
-    The cases are the annotated nodules of the validation series with a known label. The result is empty with too few
-    malignant or benign ones, and where a higher logit does not mean a higher risk.
+    Platt scaling (1999) with a prior on the slopes. The cases are the annotated nodules of the validation series with a
+    known label. The result is empty with too few malignant or benign ones, and where a higher logit of the networks
+    does not mean a higher risk.
     """
     points = validation.points
     is_case = ((points["kind"] == "nodule") & points["malignancy"].notna()).to_numpy()
@@ -41,15 +45,30 @@ def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJo
     if min(int((labels == 1).sum()), int((labels == 0).sum())) < LEAST_CASES:
         return {}
     cases = _rows(validation, is_case)
-    intercept, slope = fit_logistic(labels, _logits(trained, cases, job, plan, head="malignancy"))
-    return {MALIGNANCY_INTERCEPT: intercept, MALIGNANCY_SLOPE: slope} if slope > 0 else {}
+    logits = [np.asarray(_logits(trained, cases, job, plan, head="malignancy"))]
+    if trained.measured:
+        measures = measure_points(cases.points, cases, job.num_threads)
+        logits.append(np.mean([measured.logits(measures) for measured in trained.measured], axis=0))
+    prior = 1.0 / len(logits)
+    intercept, slopes = fit_shares(labels, np.stack(logits, axis=1), prior=prior, strength=STRENGTH)
+    if slopes[0] <= 0 and len(slopes) == 1:
+        return {}
+    names = (MALIGNANCY_SLOPE, MALIGNANCY_MEASURED)[: len(slopes)]
+    return {MALIGNANCY_INTERCEPT: intercept} | dict(zip(names, map(float, slopes), strict=True))
 
 
-def calibrate_nodule(trained: Trained, validation: Material, job: TrainingJob, plan: FeedPlan) -> dict[str, float]:
+def calibrate_nodule(
+    trained: Trained,
+    validation: Material,
+    job: TrainingJob,
+    plan: FeedPlan,
+    *,
+    nodules_per_litre: float | None = None,
+) -> dict[str, float]:
     """Return how the logits of detector and scorer add up to that of a nodule: a logistic regression with a prior.
 
-    The cases are the detector's candidates in the validation series, hits and false positives. The result is empty
-    with too few of either.
+    The cases are the detector's candidates in the validation series, hits and false positives. The intercept is moved
+    to `nodules_per_litre` (see `shift_to_prevalence`). The result is empty with too few of either.
     """
     scores = validation.labels.get("detector_score")
     if scores is None:
@@ -62,6 +81,7 @@ def calibrate_nodule(trained: Trained, validation: Material, job: TrainingJob, p
     scorer = _logits(trained, _rows(validation, is_case), job, plan, head="nodule")
     logits = np.stack([clipped_logit(scores[is_case]), np.asarray(scorer)], axis=1)
     intercept, slopes = fit_shares(labels, logits, prior=EQUAL_SHARE, strength=STRENGTH)
+    intercept += shift_to_prevalence(validation, nodules_per_litre)
     return {NODULE_INTERCEPT: intercept, NODULE_DETECTOR: float(slopes[0]), NODULE_SCORER: float(slopes[1])}
 
 

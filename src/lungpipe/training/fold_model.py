@@ -116,6 +116,7 @@ def train_fold(
         outcomes=trained.outcomes,
         patient_ids=tables.patient_ids,
         figures=trained.figures,
+        measured=trained.measured,
     )
     parts = [learned.points] if split.fold is None else [learned.points, measured.points]
     points = POINTS.conform(pd.concat(parts, ignore_index=True))

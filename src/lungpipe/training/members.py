@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from lungpipe.models import Hardware, build_network, resolve
+from lungpipe.models.measured import MeasuredMalignancy
 from lungpipe.sampling.feed import Feed, MaskReader
 from lungpipe.sampling.plan import FeedPlan
 from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
@@ -87,12 +88,13 @@ class TrainingJob:
 
 @dataclass(frozen=True, slots=True)
 class Trained:
-    """The members of a part, how each was trained, and figures for the card."""
+    """The members of a part, how each was trained, and for the card: figures, and what learned from measures."""
 
     members: tuple[nn.Module, ...]
     outcomes: tuple[Outcome, ...]
     total_steps: int
     figures: Mapping[str, float] = field(default_factory=dict)
+    measured: tuple[MeasuredMalignancy, ...] = ()
 
     @property
     def history(self) -> pd.DataFrame:

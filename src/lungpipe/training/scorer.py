@@ -19,6 +19,7 @@ from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, RATINGS, read_table
 from lungpipe.training.calibrate import calibrate_malignancy, calibrate_nodule
 from lungpipe.training.fine_tune import finisher
 from lungpipe.training.fold_model import FoldModel, FoldTables, FoldVolumes, RoleTraining, train_fold
+from lungpipe.training.measured import learn_measured
 from lungpipe.training.members import Material, Trained, TrainingJob, feed_plan, train_members
 
 
@@ -44,6 +45,7 @@ def train_fold_scorer(
     *,
     findings: ScorerTables,
     recipe: str,
+    nodules_per_litre: float | None = None,
 ) -> FoldModel:
     """Train the scorer of a fold on the result of `read_findings`; raises as `train_scorer`."""
 
@@ -59,7 +61,9 @@ def train_fold_scorer(
         }
         return Material(points, stores, tables.nodules, tables.exclusions, labels=labels)
 
-    train = partial(train_scorer, part, job=job, spacing_zyx_mm=volumes.spacing_zyx_mm)
+    train = partial(
+        train_scorer, part, job=job, spacing_zyx_mm=volumes.spacing_zyx_mm, nodules_per_litre=nodules_per_litre
+    )
     return train_fold(part, tables, volumes, RoleTraining("scorer", gather, train), recipe=recipe)
 
 
@@ -69,8 +73,11 @@ def train_scorer(
     job: TrainingJob,
     *,
     spacing_zyx_mm: tuple[float, float, float],
+    nodules_per_litre: float | None = None,
 ) -> Trained:
     """Train new scorers on `material` = (training, validation); same seed, machine and threads: same bytes.
+
+    The calibrated probability of a nodule holds where nodules are as frequent as `nodules_per_litre` says.
 
     Raises:
         ValueError: training points of one class only, or no validation points.
@@ -87,11 +94,14 @@ def train_scorer(
     # a localiser is measured on nodules that are not in the middle
     checked = replace(plan, is_shifted="place" in part.network.heads)
     trained = train_members(part, material, job, checked, finish=finisher(part, material, job, plan))
+    if part.training.has_measures:
+        trained = replace(trained, measured=learn_measured(training, job))
     if job.choices is not None:
         return replace(trained, figures=job.choices.figures)
     return replace(
         trained,
-        figures=calibrate_malignancy(trained, validation, job, plan) | calibrate_nodule(trained, validation, job, plan),
+        figures=calibrate_malignancy(trained, validation, job, plan)
+        | calibrate_nodule(trained, validation, job, plan, nodules_per_litre=nodules_per_litre),
     )
 
 

@@ -34,7 +34,7 @@ def build_tables(make_nodules, *, has_ratings=True):
     rated["malignancy"] = (0.2 + 0.5 * is_malignant + rng.uniform(-0.2, 0.2, NUM)).clip(0, 1)
     value = 2 + 2 * is_malignant + rng.normal(0, 0.3, NUM) if has_ratings else np.full(NUM, np.nan)
     rated = rated.assign(high_malignancy=value / 5, **{f"{name}_expected": value for name in CHARACTERISTICS})
-    measures = pd.DataFrame(rng.normal(size=(NUM, 11)), columns=list(MEASURES.columns)[1:])
+    measures = pd.DataFrame(rng.normal(size=(NUM, len(MEASURES.columns) - 1)), columns=list(MEASURES.columns)[1:])
     measures.insert(0, "nodule_id", nodules["nodule_id"])
     return MalignancyTables(series, nodules, RATINGS.conform(ratings), MEASURES.conform(measures), RATED.conform(rated))
 

@@ -20,10 +20,22 @@ def cases():
 def test_the_weights_are_those_of_a_reference(cases, ridge):
     labels, values, _ = cases
     fitted = fit_ridge(labels, values, ridge)
-    standard = (values - values.mean(axis=0)) / values.std(axis=0)
-    reference = LogisticRegression(C=1 / ridge, tol=1e-10, max_iter=1000).fit(standard, labels)
+    scores = fitted.scores.transform(values)
+    reference = LogisticRegression(C=1 / ridge, tol=1e-10, max_iter=1000).fit(scores, labels)
     np.testing.assert_allclose(fitted.weights, reference.coef_[0], atol=1e-5)
-    np.testing.assert_allclose(fitted.predict(values), reference.predict_proba(standard)[:, 1], atol=1e-5)
+    np.testing.assert_allclose(fitted.predict(values), reference.predict_proba(scores)[:, 1], atol=1e-5)
+
+
+def test_shares_and_numbers_of_cases_are_those_of_a_reference(cases):
+    labels, values, _ = cases
+    shares, number = np.where(labels == 1, 0.75, 0.2), np.linspace(0.25, 2.0, 300)
+    fitted = fit_ridge(shares, values, 2.0, number)
+    twice = np.concatenate([fitted.scores.transform(values)] * 2)
+    weights = np.concatenate([number * shares, number * (1 - shares)])
+    reference = LogisticRegression(C=0.5, tol=1e-10, max_iter=1000)
+    reference.fit(twice, np.repeat([1, 0], 300), sample_weight=weights)
+    np.testing.assert_allclose(fitted.weights, reference.coef_[0], atol=1e-5)
+    assert fitted.intercept == pytest.approx(reference.intercept_[0], abs=1e-5)
 
 
 def test_a_value_that_never_changes_has_no_weight(cases):
@@ -37,7 +49,7 @@ def test_noise_is_shrunk_and_signal_is_not(cases):
     labels, _, groups = cases
     noise = np.random.default_rng(1).normal(size=(300, 30))
     signal = (2 * labels - 1)[:, None] + 0.5 * noise[:, :1]
-    assert choose_ridge(labels, noise, groups) == 300.0
+    assert choose_ridge(labels, noise, groups) == 100.0
     assert choose_ridge(labels, signal, groups) <= 3.0
 
 

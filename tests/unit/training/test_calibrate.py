@@ -7,18 +7,21 @@ import pytest
 import torch
 
 from lungpipe.candidates.odds import clipped_logit
-from lungpipe.evaluation.calibration import fit_logistic, fit_shares
+from lungpipe.evaluation.calibration import fit_shares
 from lungpipe.geometry import window_around
 from lungpipe.models.card import (
     MALIGNANCY_INTERCEPT,
+    MALIGNANCY_MEASURED,
     MALIGNANCY_SLOPE,
     NODULE_DETECTOR,
     NODULE_INTERCEPT,
     NODULE_SCORER,
 )
+from lungpipe.models.measured import MeasuredMalignancy
 from lungpipe.sampling.plan import FeedPlan
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.training import calibrate
+from lungpipe.training.measured import measure_points
 from lungpipe.training.members import Trained, TrainingJob
 from lungpipe.volumes.store import open_volume
 
@@ -73,13 +76,28 @@ def test_it_is_the_regression_on_the_members_mean_logit_over_annotated_nodules(c
     members = Brightness(), Brightness(3.0)
     found = calibrated(cpu, validation, *members)
     cases = validation.points[(validation.points["kind"] == "nodule") & validation.points["malignancy"].notna()]
-    intercept, slope = fit_logistic(cases["malignancy"], 2.0 * middle_hu(cases, validation.volumes) / 100)
+    logits = 2.0 * middle_hu(cases, validation.volumes)[:, None] / 100
+    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=1.0, strength=1.0)
     assert found == {
         MALIGNANCY_INTERCEPT: pytest.approx(intercept, rel=1e-4),
-        MALIGNANCY_SLOPE: pytest.approx(slope, rel=1e-4),
+        MALIGNANCY_SLOPE: pytest.approx(slopes[0], rel=1e-4),
     }
     # every case with its own diameter, the candidate not
     assert members[0].seen == [float(row) for row in cases.index]
+
+
+def test_networks_and_measures_are_weighed_on_the_same_nodules(cpu, validation):
+    measured = MeasuredMalignancy(values=("hu_p50",), knots=((-1000.0, 0.0, 1000.0),), weights=(1.5,), intercept=0.3)
+    points = validation.points.assign(diameter_mm=validation.points["diameter_mm"].fillna(5.0))
+    job = TrainingJob(cpu, 1, lambda step, metrics: None)
+    trained = Trained((Brightness(),), (), 1, measured=(measured, replace(measured, intercept=0.5)))
+    found = calibrate.calibrate_malignancy(trained, replace(validation, points=points), job, PLAN)
+    cases = points[(points["kind"] == "nodule") & points["malignancy"].notna()]
+    by_measures = measured.logits(measure_points(cases, validation, 1)) + 0.1
+    logits = np.stack([middle_hu(cases, validation.volumes) / 100, by_measures], axis=1)
+    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=0.5, strength=1.0)
+    names = MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE, MALIGNANCY_MEASURED
+    assert found == pytest.approx(dict(zip(names, (intercept, *slopes), strict=True)), rel=1e-4)
 
 
 def test_a_logit_that_falls_with_the_risk_calibrates_nothing(cpu, validation):
@@ -141,3 +159,13 @@ def test_too_few_hits_and_recipes_without_candidates_weigh_nothing(cpu, found, v
     few = found.points.assign(is_nodule=(np.arange(len(found.points)) < calibrate.LEAST_HITS - 1).astype(float))
     assert weighed(cpu, replace(found, points=few), Brightness()) == {}
     assert weighed(cpu, validation, Brightness()) == {}
+
+
+def test_a_probability_is_moved_to_how_frequent_nodules_are(cpu, found):
+    job = TrainingJob(cpu, 1, lambda step, metrics: None)
+    moved = calibrate.calibrate_nodule(Trained((Brightness(),), (), 1), found, job, PLAN, nodules_per_litre=0.5)
+    plain = weighed(cpu, found, Brightness())
+    litres = sum(np.prod(open_volume(path).grid.shape_zyx) for path in found.volumes.values()) / 1e6
+    own = found.nodules["series_uid"].isin(list(found.volumes)).sum() / litres
+    assert moved.pop(NODULE_INTERCEPT) == pytest.approx(plain.pop(NODULE_INTERCEPT) + np.log(0.5 / own))
+    assert moved == plain

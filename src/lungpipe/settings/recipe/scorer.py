@@ -98,6 +98,8 @@ class ScorerTraining(TrainingSettings):
     """loss and validation score"""
     fine_tune: FineTuneSettings | None = None
     """fine-tuning of malignancy after the training, for a network with parts of its own for it; null: none"""
+    has_measures: bool = False
+    """malignancy also comes from a logistic regression on measures of HU and shape"""
 
     @property
     def num_tuning_steps(self) -> int:
