@@ -63,7 +63,7 @@ def score(
 
     from lungpipe.evaluation.submission import read_positions, write_positions
     from lungpipe.patients.detect import Search, count_seen
-    from lungpipe.patients.score import load_scorer, score_positions
+    from lungpipe.patients.score import load_finder, load_scorer, score_positions
     from lungpipe.services.job import share_of_cores
     from lungpipe.shipped import require_shipped_model
 
@@ -71,10 +71,13 @@ def score(
     say = say_nothing if quiet else typer.echo
     with refusing(ValueError):
         table = read_positions(candidates)
-        scorer = load_scorer(model or require_shipped_model(), device, num_threads, key_file=key_file)
+        path = model or require_shipped_model()
+        scorer = load_scorer(path, device, num_threads, key_file=key_file)
+        finder = load_finder(path, table, device, num_threads, key_file=key_file)
         # no lungs are needed
         search = Search(is_whole=True, series_uid=series, threads=num_threads)
-        scored = score_positions(scorer, source, table, search, say=say, on_remark=warn)
+        told = {"say": say, "on_remark": warn}
+        scored = score_positions(scorer, source, table, search, detector=finder, **told)
         write_positions(scored.table, out)
     warn_of_seen(count_seen(scorer.card, scored.series), len(scored.series))
     if scored.num_others:

@@ -63,6 +63,14 @@ def load_role(path: Path, role: Role, key_file: Path | None = None) -> Model:
     return load_model(path / FILES[role] if path.is_dir() else path, expect_role=role)
 
 
+def has_role(path: Path, role: Role, key_file: Path | None = None) -> bool:
+    """Return whether a model's folder or a bundle has a model of the role; a model file alone is not opened: False."""
+    path = Path(path)
+    if is_bundle(path):
+        return role in read_bundle(path, key_file).manifest.models
+    return (path / FILES[role]).is_file()
+
+
 def _stored(path: Path, key_file: Path | None) -> Iterator[StoredModel]:
     if is_bundle(path):
         yield from _of_bundle(path, key_file)

@@ -8,11 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lungpipe.inference.detector import Detector
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import with_detector_odds
 from lungpipe.models.hardware import name_hardware
-from lungpipe.models.stored import load_role
-from lungpipe.patients.detect import Say, Search, is_dataset, list_dataset, open_scan
+from lungpipe.models.stored import has_role, load_role
+from lungpipe.patients.detect import Say, Search, is_dataset, list_dataset, load_detector, open_scan
+from lungpipe.patients.nearby import find_nearby
 from lungpipe.settings.recipe import TrainedScorer
 from lungpipe.tables import CENTER_COLUMNS, CHARACTERISTICS
 from lungpipe.tables.errors import InputError
@@ -50,10 +52,34 @@ def load_scorer(path: Path, device: str, num_threads: int, *, key_file: Path | N
     return Scorer(model, TrainedScorer.model_validate(model.card.settings).inference, hardware)
 
 
+def load_finder(
+    path: Path, candidates: pd.DataFrame, device: str, num_threads: int, *, key_file: Path | None = None
+) -> Detector | None:
+    """Return the detector of a model's folder or bundle if candidates lack diameters; None where there is none.
+
+    Raises:
+        ValueError: see `load_detector`.
+    """
+    is_needed = bool(np.isnan(_diameters(candidates)).any())
+    if not is_needed or not has_role(path, "detector", key_file):
+        return None
+    return load_detector(path, device, num_threads, key_file=key_file)
+
+
 def score_positions(
-    scorer: Scorer, source: Path, candidates: pd.DataFrame, search: Search, *, say: Say, on_remark: Say
+    scorer: Scorer,
+    source: Path,
+    candidates: pd.DataFrame,
+    search: Search,
+    *,
+    say: Say,
+    on_remark: Say,
+    detector: Detector | None = None,
 ) -> Scored:
     """Score the candidates (columns of `read_positions`) in one scan or store, or in the scans of a dataset's folder.
+
+    Where a diameter is missing, the `detector`, if there is one, looks for the finding at the position. Without a
+    column `probability` the score of that finding counts as in a search.
 
     Rows of other series are counted and left out. A position outside its scan is refused; near the border the
     nearest voxels repeat. In a dataset a scan that fails is kept as its reason, and the others go on. `say` gets a line
@@ -78,7 +104,7 @@ def score_positions(
         series.append(series_uid)
         rows = np.flatnonzero(table["series_uid"] == series_uid)
         if not isinstance(found, str) and len(rows):
-            part, outside = _score_rows(scorer, found, table, rows)
+            part, outside = _score_rows(scorer, detector, found, (table, rows))
             parts.append(part)
             refused |= outside
         elif isinstance(found, str):
@@ -104,9 +130,10 @@ def _open_each(
 
 
 def _score_rows(
-    scorer: Scorer, volume: Volume, table: pd.DataFrame, rows: NDArray[np.intp]
+    scorer: Scorer, detector: Detector | None, volume: Volume, chosen: tuple[pd.DataFrame, NDArray[np.intp]]
 ) -> tuple[pd.DataFrame, dict[int, str]]:
-    """Return the scored rows (index: row of the candidates), and the reasons of rows outside the volume."""
+    """Return the scored rows of the table, and the reasons of rows outside the volume; both name rows of the table."""
+    table, rows = chosen
     centers = table.loc[rows, list(CENTER_COLUMNS)].to_numpy(dtype=np.float64)
     is_inside = volume.grid.contains(centers)
     refused = {}
@@ -114,13 +141,28 @@ def _score_rows(
         place = ", ".join(f"{value:.1f}" for value in reversed(center))
         refused[int(row)] = f"series {volume.series_uid}: expected a position inside the scan, found ({place}) mm"
     own = table.loc[rows[is_inside]]
-    diameters = own["diameter_mm"].to_numpy(dtype=np.float64) if "diameter_mm" in own else np.full(len(own), np.nan)
+    diameters, detected = _diameters(own), _column(own, "probability")
+    if detector is not None and np.isnan(diameters).any():
+        nearby = find_nearby(detector, volume, centers[is_inside])
+        diameters = np.where(np.isnan(diameters), nearby.diameters_mm, diameters)
+        detected = detected if "probability" in own else nearby.scores
     scores = scorer.score(volume, centers[is_inside], diameters)
     logits = scores.nodule_logits
-    if scorer.inference.has_detector_odds and "probability" in own:
-        logits = with_detector_odds(scorer.card, logits, own["probability"].to_numpy(dtype=np.float64))
+    if scorer.inference.has_detector_odds:
+        logits = with_detector_odds(scorer.card, logits, detected)
     probability = 0.5 * (1.0 + np.tanh(0.5 * logits))
     return _add_scores(scorer, own, np.column_stack([probability, scores.malignancy]), scores.expected_ratings), refused
+
+
+def _diameters(table: pd.DataFrame) -> NDArray[np.float64]:
+    """Return the diameters (mm), NaN where they are missing; LUNA16's -1 means a missing one, too."""
+    diameters = _column(table, "diameter_mm")
+    return np.where(diameters > 0, diameters, np.nan)
+
+
+def _column(table: pd.DataFrame, name: str) -> NDArray[np.float64]:
+    """Return a column, or NaN for each row of a table without it."""
+    return table[name].to_numpy(dtype=np.float64) if name in table else np.full(len(table), np.nan)
 
 
 def _add_scores(

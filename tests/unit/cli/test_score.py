@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from random_detector import SPACING_MM, write_random_scorer
+from random_detector import SPACING_MM, write_random_detector, write_random_scorer
 from typer.testing import CliRunner
 
 from lungpipe.cli.main import app
@@ -95,6 +95,27 @@ def test_diameter_and_a_detectors_probability_are_used_and_kept(scan, positions,
     np.testing.assert_allclose(found["detected"]["probability"], joint / (1 + joint), rtol=1e-6)
 
 
+def test_a_model_with_a_detector_finds_the_diameters_that_are_missing(scan, positions, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    write_random_scorer(folder / "scorer.safetensors", is_rating=True)
+    own = positions[positions["seriesuid"] == scan.series_uid].head(3)
+    tables = {"plain": own, "sized": own.assign(diameter_mm=[4.0, -1.0, 20.0])}
+    found = {}
+    for name, table in tables.items():
+        table.to_csv(tmp_path / f"{name}_in.csv", index=False)
+        score(scan.header_path, tmp_path / f"{name}_in.csv", tmp_path / f"{name}_alone.csv", folder)
+    write_random_detector(folder / "detector.safetensors")
+    for name in tables:
+        score(scan.header_path, tmp_path / f"{name}_in.csv", tmp_path / f"{name}.csv", folder)
+        found[name] = (pd.read_csv(tmp_path / f"{name}{kind}.csv")["rating_malignancy"] for kind in ("_alone", ""))
+    alone, helped = found["plain"]
+    # the detector finds something near the second position alone
+    assert (alone != helped).tolist() == [False, True, False]
+    alone, helped = found["sized"]
+    assert (alone != helped).tolist() == [False, True, False]
+
+
 def test_a_scorer_without_ratings_writes_none(scan, candidates, tmp_path):
     model = write_random_scorer(tmp_path / "plain.safetensors")
     score(scan.header_path, candidates, tmp_path / "out.csv", model)
@@ -170,8 +191,6 @@ def test_bad_candidates_are_one_message_and_no_output(scan, model, tmp_path, tex
 
 
 def test_a_detector_is_refused(scan, candidates, tmp_path):
-    from random_detector import write_random_detector
-
     model = write_random_detector(tmp_path / "detector.safetensors")
     told = score(scan.header_path, candidates, tmp_path / "out.csv", model, code=2)
     assert "expected a scorer, found a detector" in told.stderr
