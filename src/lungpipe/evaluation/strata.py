@@ -130,7 +130,12 @@ def diameter_error(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame)
     if np.isnan(found).any():
         return None
     error = found - nodules["diameter_mm"].to_numpy(dtype=np.float64)[hit]
-    return {"mean_mm": float(error.mean()), "mean_absolute_mm": float(np.abs(error).mean())}
+    absolute = np.abs(error)
+    return {
+        "mean_mm": float(error.mean()),
+        "mean_absolute_mm": float(absolute.mean()),
+        "median_absolute_mm": float(np.median(absolute)),
+    }
 
 
 def _stratum(name: str, matches: Matches) -> Stratum:

@@ -75,6 +75,7 @@ def accuracy_table(summary: Summary) -> Table | None:
     if diameter:
         rows.append(("diameter, mean error", number(diameter["mean_mm"], 2)))
         rows.append(("diameter, mean absolute error", number(diameter["mean_absolute_mm"], 2)))
+        rows.append(("diameter, median absolute error", number(diameter["median_absolute_mm"], 2)))
     return Table("Accuracy of the hits", ("", "mm"), tuple(rows)) if rows else None
 
 

@@ -86,7 +86,7 @@ def test_diameter_errors_need_diameters_in_the_marks(case):
     given, nodules, matches = case
     assert diameter_error(matches, given, nodules) is None
     error = diameter_error(matches, given.assign(diameter_mm=[6.0, np.nan, 17.0]), nodules)
-    assert error == {"mean_mm": -1.0, "mean_absolute_mm": 2.0}
+    assert error == {"mean_mm": -1.0, "mean_absolute_mm": 2.0, "median_absolute_mm": 2.0}
 
 
 def test_hits_of_candidates_without_a_diameter_have_no_diameter_error(case):
