@@ -1,8 +1,10 @@
 """Score candidates with a trained scorer: nodule or not, malignant or not, and the readers' nine ratings."""
 
-from collections.abc import Iterable, Iterator
+import math
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 
 import numpy as np
@@ -25,19 +27,21 @@ from lungpipe.volumes.volume import Volume
 Patch = NDArray[np.int16]
 FloatArray = NDArray[np.float64]
 EQUAL_SHARE = 0.5
+LEAST_PROBABLE = -4.6
+"""Logit of a nodule (probability 0.01) below which a detected candidate is not measured."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Sample:
     """What a scorer needs of a candidate.
 
-    hu: int16 HU (zyx) of its patch. diameter_mm: NaN if unknown. measured: logit of malignancy by measures of HU and
-    shape; NaN for an unknown diameter, or a scorer without measures.
+    hu: int16 HU (zyx) of its patch. diameter_mm: NaN if unknown. measure: returns the logit of malignancy by measures
+    of HU and shape; None for an unknown diameter, or a scorer without measures.
     """
 
     hu: Patch
     diameter_mm: float = float("nan")
-    measured: float = float("nan")
+    measure: Callable[[], float] | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -79,12 +83,19 @@ class Scorer:
             expected = f"at most {NUM_FLIPS} where voxels are no cubes"
             raise ValueError(f"inference.num_views: expected {expected}, found {found}")
 
-    def score(self, volume: Volume, centers_zyx_mm: ArrayLike, diameters_mm: ArrayLike | None = None) -> Scores:
+    def score(
+        self,
+        volume: Volume,
+        centers_zyx_mm: ArrayLike,
+        diameters_mm: ArrayLike | None = None,
+        *,
+        least_measured: float = -math.inf,
+    ) -> Scores:
         """Return the scores of world centres (N, 3) zyx mm of a volume, in their order.
 
-        `diameters_mm` (N,) are the candidates' diameters; NaN where unknown.
+        `diameters_mm` (N,) are the candidates' diameters; NaN where unknown. `least_measured`: see `score_samples`.
         """
-        return self.score_samples(self.cut(volume, centers_zyx_mm, diameters_mm))
+        return self.score_samples(self.cut(volume, centers_zyx_mm, diameters_mm), least_measured=least_measured)
 
     def cut(self, volume: Volume, centers_zyx_mm: ArrayLike, diameters_mm: ArrayLike | None = None) -> Iterator[Sample]:
         """Yield a sample for each world centre: the patch whose middle is nearest, see `Volume.read_hu`."""
@@ -92,23 +103,28 @@ class Scorer:
         known = np.full(len(centers), np.nan) if diameters_mm is None else np.asarray(diameters_mm, dtype=np.float64)
         for center, diameter in zip(centers, known, strict=True):
             window = window_around(volume.grid.to_index(center), (side, side, side))
-            yield Sample(volume.read_hu(window), float(diameter), self._measure(volume, center, float(diameter)))
+            has_measures = bool(self.card.measured) and not np.isnan(diameter)
+            measure = partial(self._measure, volume, center, float(diameter)) if has_measures else None
+            yield Sample(volume.read_hu(window), float(diameter), measure)
 
     def _measure(self, volume: Volume, center_zyx_mm: FloatArray, diameter_mm: float) -> float:
-        if not self.card.measured or np.isnan(diameter_mm):
-            return float("nan")
         measures = [measure_candidate(volume, center_zyx_mm, diameter_mm)]
         return float(np.mean([measured.logits(measures)[0] for measured in self.card.measured]))
 
-    def score_samples(self, samples: Iterable[Sample]) -> Scores:
-        """Return the scores of samples, `patches_per_batch` at once; a thread reads the next batch at the same time."""
+    def score_samples(self, samples: Iterable[Sample], *, least_measured: float = -math.inf) -> Scores:
+        """Return the scores of samples, `patches_per_batch` at once; a thread reads the next batch at the same time.
+
+        Samples with a nodule's logit below `least_measured` are not measured: in a scan most candidates are no nodules.
+        """
         outputs: list[dict[str, FloatArray]] = []
         measured: list[float] = []
         for group in _read_ahead(samples, self.inference.patches_per_batch):
             hu = torch.from_numpy(np.stack([sample.hu for sample in group])[:, None])
             diameters = torch.tensor([sample.diameter_mm for sample in group], dtype=torch.float32)
-            outputs.append(self._logits(hu, diameters))
-            measured += [sample.measured for sample in group]
+            heads = self._logits(hu, diameters)
+            outputs.append(heads)
+            for sample, logit in zip(group, heads["nodule"], strict=True):
+                measured.append(math.nan if sample.measure is None or logit < least_measured else sample.measure())
         if not outputs:
             return Scores(np.zeros(0), np.zeros(0), self._no_ratings())
         heads = {name: np.concatenate([output[name] for output in outputs]) for name in outputs[0]}

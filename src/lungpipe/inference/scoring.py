@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from lungpipe.candidates.odds import clipped_logit
 from lungpipe.geometry import Grid
-from lungpipe.inference.scorer import Sample, Scorer
+from lungpipe.inference.scorer import LEAST_PROBABLE, Sample, Scorer
 from lungpipe.models.card import NODULE_DETECTOR, NODULE_INTERCEPT, NODULE_SCORER, ModelCard
 from lungpipe.tables import CENTER_COLUMNS, SCORED
 from lungpipe.volumes.store import open_volume
@@ -38,7 +38,7 @@ def score_candidates(
     rows = ordered.groupby("series_uid").indices
     # patches are read series by series; the table keeps its order
     places = np.concatenate([np.zeros(0, dtype=np.intp), *rows.values()])
-    scores = scorer.score_samples(_samples(scorer, stores, ordered, rows))
+    scores = scorer.score_samples(_samples(scorer, stores, ordered, rows), least_measured=LEAST_PROBABLE)
     logits, malignancy = np.empty(len(ordered)), np.empty(len(ordered))
     logits[places], malignancy[places] = scores.nodule_logits, scores.malignancy
     if scorer.inference.has_detector_odds:

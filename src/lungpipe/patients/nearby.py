@@ -39,7 +39,7 @@ def find_nearby(detector: Detector, volume: Volume, centers_zyx_mm: ArrayLike) -
 
 
 def cut_cube(volume: Volume, center_zyx_mm: FloatArray) -> MemoryVolume:
-    """Return the cube of SIDE_MM around a world centre (zyx), in the world of the volume, whose nearest voxels repeat."""
+    """Return the cube of SIDE_MM around a world centre (zyx); outside the volume the nearest voxels repeat."""
     spacing = np.asarray(volume.grid.spacing_zyx_mm)
     z, y, x = (round(side) for side in SIDE_MM / spacing)
     window = window_around(volume.grid.to_index(center_zyx_mm), (z, y, x))

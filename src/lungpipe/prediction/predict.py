@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lungpipe.candidates import Detections, MaskCrop
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
+from lungpipe.inference.scorer import LEAST_PROBABLE
 from lungpipe.inference.scoring import with_detector_odds
 from lungpipe.lungs.measures import side_volumes
 from lungpipe.patients.aggregate import COUNTED_PROBABILITY, noisy_or
@@ -111,7 +112,7 @@ def _prepare(opened: Scan | MemoryVolume, model: LoadedModel, stages: Stages, *,
 def _score(model: LoadedModel, volume: MemoryVolume, found: Detections) -> _Scores:
     if model.scorer is None or not len(found):
         return _Scores(found.scores, None if model.scorer is None else np.zeros(0))
-    scores = model.scorer.score(volume, found.centers_zyx_mm, found.diameters_mm)
+    scores = model.scorer.score(volume, found.centers_zyx_mm, found.diameters_mm, least_measured=LEAST_PROBABLE)
     logits = scores.nodule_logits
     if model.scorer.inference.has_detector_odds:
         logits = with_detector_odds(model.scorer.card, logits, found.scores)

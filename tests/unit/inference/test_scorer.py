@@ -208,6 +208,16 @@ def test_measures_are_weighed_beside_the_network_by_the_card(models, cpu, volume
         np.testing.assert_allclose(logit(found.malignancy), shift + one * network + other * measures, atol=1e-4)
 
 
+def test_improbable_candidates_are_not_measured(models, cpu, volume):
+    scorer, diameters = measuring(models, cpu), [4.0, 10.0]
+    every = scorer.score(volume, CENTERS[:2], diameters)
+    few = scorer.score(volume, CENTERS[:2], diameters, least_measured=float(every.nodule_logits.mean()))
+    is_higher = every.nodule_logits > every.nodule_logits.mean()
+    network = Scorer(model := models.scorer(num_views=1), model.card.part.inference, cpu).score(volume, CENTERS[:2])
+    np.testing.assert_allclose(few.malignancy, np.where(is_higher, every.malignancy, network.malignancy), atol=1e-6)
+    assert is_higher.sum() == 1
+
+
 def test_without_a_diameter_the_network_alone_says_how_malignant(models, cpu, volume):
     plain = Scorer(model := models.scorer(num_views=1), model.card.part.inference, cpu)
     network = plain.score(volume, CENTERS[:2]).malignancy
