@@ -35,7 +35,7 @@ MESSAGES = {
     ),
     "a name of a shared folder": (
         {"name": "volumes"},
-        "config: name: expected none of the dataset's folders (raw, whole_scans, targets, volumes, logs, "
+        "config: name: expected none of the dataset's folders (raw, whole_scans, targets, volumes, measures, logs, "
         "benchmarks, tracking), found one",
     ),
 }
