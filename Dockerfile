@@ -30,10 +30,10 @@ COPY --from=build /opt/lungpipe /opt/lungpipe
 # nothing is downloaded or reported at run time; caches go to a place that any user may write to
 ENV PATH=/opt/lungpipe/bin:$PATH \
     MLFLOW_DISABLE_TELEMETRY=true \
-    MPLCONFIGDIR=/tmp/matplotlib \
+    MPLCONFIGDIR=/srv/lungpipe/matplotlib \
     PYTHONDONTWRITEBYTECODE=1
-RUN useradd --uid 1000 --create-home reader
+RUN useradd --uid 1000 --home-dir /srv/lungpipe --create-home reader && chmod 1777 /srv/lungpipe
 USER 1000
-WORKDIR /home/reader
+WORKDIR /srv/lungpipe
 ENTRYPOINT ["lungpipe"]
 CMD ["--help"]

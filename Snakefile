@@ -40,6 +40,11 @@ rule final_model:
         [f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES],
 
 
+rule final_bundle:
+    input:
+        f"{MODEL_FOLDER}.lungpipe",
+
+
 onstart:
     begin_run()
 

@@ -46,6 +46,7 @@ ALLOWED = {
     "rate_nodules": NETWORKS,
     "mine_final_candidates": NETWORKS,
     "package_model": NETWORKS,
+    "bundle_model": NETWORKS | {"SimpleITK", "scipy"},
     "train_final_detector": NETWORKS,
     "train_final_scorer": NETWORKS,
     "keep_scores": TABLES,

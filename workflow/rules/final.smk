@@ -135,3 +135,22 @@ if STUDY.detector.kind == "trained":
             settings=dump("model"),
         script:
             "../scripts/package_model.py"
+
+    rule bundle_model:
+        input:
+            files=[f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES],
+        output:
+            bundle=f"{MODEL_FOLDER}.lungpipe",
+            example=f"{R}/final/example.json",
+        log:
+            f"{R}/logs/bundle_model.log",
+        benchmark:
+            f"{R}/benchmarks/bundle_model.tsv"
+        conda:
+            "../../envs/bundle.yaml"
+        params:
+            run=f"{R}/tracking/run.json",
+            code=code_of("bundle_model", "lungpipe.serving.scan_model:ScanModel"),
+            settings=dump("model"),
+        script:
+            "../scripts/bundle_model.py"

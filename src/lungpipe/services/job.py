@@ -92,6 +92,10 @@ class Job:
         """
         self._record.log_artifact(path, on_parent=on_parent)
 
+    def register_model(self, name: str, bundle: Path, code: Path, example: Path) -> None:
+        """Register a bundle in MLflow's model registry; `code` is what MLflow runs, `example` the JSON of a request."""
+        self._record.register_model(name, {"bundle": bundle, "code": code, "example": example})
+
     def log_result(
         self, metrics: Mapping[str, float], artifacts: Iterable[Path] = (), data_paths: Iterable[Path] = ()
     ) -> None:

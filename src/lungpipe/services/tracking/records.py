@@ -97,6 +97,20 @@ class Record:
         relative = os.path.relpath(path.absolute(), self._outbox.absolute())
         self._write({"kind": "artifact", "path": Path(relative).as_posix(), "on_parent": on_parent})
 
+    def register_model(self, name: str, files: Mapping[Literal["bundle", "code", "example"], Path]) -> None:
+        """Write the files of a model that the sender registers under a name (see `registry.register_bundle`).
+
+        Raises:
+            TrackingError: a file that is missing.
+        """
+        for path in files.values():
+            if not path.is_file():
+                raise TrackingError(f"{path}: expected a file to log, found none")
+        line: dict[str, Any] = {"kind": "model", "name": name}
+        for key, path in files.items():
+            line[key] = os.path.relpath(path.absolute(), self._outbox.absolute())
+        self._write(line)
+
     def log_tags(self, tags: Mapping[str, str], *, on_parent: bool = False) -> None:
         """Write tags."""
         self._write({"kind": "tags", "values": dict(tags), "on_parent": on_parent})
@@ -132,6 +146,9 @@ class NoRecord:
         """Do nothing."""
 
     def log_artifact(self, path: Path, *, on_parent: bool = False) -> None:
+        """Do nothing."""
+
+    def register_model(self, name: str, files: Mapping[Literal["bundle", "code", "example"], Path]) -> None:
         """Do nothing."""
 
     def log_tags(self, tags: Mapping[str, str], *, on_parent: bool = False) -> None:

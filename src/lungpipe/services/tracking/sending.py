@@ -22,6 +22,7 @@ from lungpipe.services.tracking.records import (
     read_lines,
     record_id,
 )
+from lungpipe.services.tracking.registry import register_bundle
 from lungpipe.services.tracking.runs import Runs
 from lungpipe.tables.atomic import write_json
 
@@ -140,6 +141,8 @@ class RecordSender:
                 self._runs.set_tags(target, line["values"])
             elif line.get("kind") == "artifact":
                 self._log_artifact(target, Path(os.path.normpath(outbox / line["path"])))
+            elif line.get("kind") == "model":
+                register_bundle(self._client, run_id, line, outbox)
         for target, values in metrics.items():
             for start in range(0, len(values), METRICS_PER_BATCH):
                 self._client.log_batch(target, metrics=values[start : start + METRICS_PER_BATCH])

@@ -1,0 +1,1 @@
+"""A model behind MLflow's registry and server: the code that MLflow runs, and an example of a request."""
