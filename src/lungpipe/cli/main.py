@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import bundle, convert, detect, evaluate, fetch, phantom, predict, prepare, ratings, score
+from lungpipe.cli import bundle, convert, detect, evaluate, fetch, phantom, predict, prepare, ratings, score, view
 
 app = typer.Typer(
     name="lungpipe",
@@ -26,6 +26,7 @@ prepare.register(app)
 predict.register(app)
 detect.register(app)
 score.register(app)
+view.register(app)
 phantom.register(app)
 ratings.register(app)
 fetch.register(app)

@@ -50,6 +50,9 @@ def predict(
     masks: Annotated[bool, typer.Option(help="Write lungs.nii.gz and nodules.nii.gz.")] = True,
     pictures: Annotated[bool, typer.Option(help="Draw overlays/*.png.")] = True,
     dicom: Annotated[bool, typer.Option(help="Write dicom/*.dcm (segmentation, report) for DICOM input.")] = True,
+    viewer: Annotated[
+        bool, typer.Option(help="Write viewer.html, a page that shows the scan and its candidates.")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print the result as JSON, a line for each scan.")] = False,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary.")] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace an earlier prediction.")] = False,
@@ -74,7 +77,8 @@ def predict(
             raise typer.BadParameter("expected one scan, found a folder of many", param_hint="--series")
         num_threads = threads or share_of_cores(os.cpu_count() or 1)
         loaded = load_model(model, device=device, threads=num_threads, key_file=key_file)
-        search = Search(threshold, whole_volume, Wanted(masks, pictures, dicom, force, source, reporter.stage))
+        wanted = Wanted(masks, pictures, dicom, viewer, force, source, reporter.stage)
+        search = Search(threshold, whole_volume, wanted)
         if scans is None:
             _predict_one(source, out, loaded, search, series=series, reporter=reporter)
         else:

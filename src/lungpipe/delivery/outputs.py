@@ -16,10 +16,13 @@ from lungpipe.prediction.tables import candidate_table, write_candidates
 from lungpipe.preparation.image_files import write_image
 from lungpipe.reporting.overlays import draw_overlays
 from lungpipe.tables import write_text
+from lungpipe.viewer.page import write_page
+from lungpipe.viewer.predicted import scene_of_prediction
 
 RESULT_FILE, CANDIDATES_FILE = "result.json", "candidates.csv"
 LUNGS_FILE, NODULES_FILE, OVERLAYS_FOLDER = "lungs.nii.gz", "nodules.nii.gz", "overlays"
 DICOM_FOLDER, SEGMENTATION_FILE, REPORT_FILE = "dicom", "segmentation.dcm", "report.dcm"
+VIEWER_FILE = "viewer.html"
 IMAGE_NOTE = f"lungpipe: {NOTICE[0].lower()}{NOTICE[1:]}"
 """Kept in the NIfTI header (`descrip`)."""
 
@@ -39,6 +42,7 @@ class Wanted:
     has_masks: bool = True
     has_overlays: bool = True
     has_dicom: bool = True
+    has_viewer: bool = True
     is_forced: bool = False
     source: Path | None = None
     on_stage: Callable[[str], None] | None = field(default=None, compare=False)
@@ -64,6 +68,10 @@ def write_prediction(prediction: Prediction, folder: Path, model: LoadedModel, w
         if wanted.has_overlays:
             with stages.stage("draw pictures"):
                 draw_overlays(prediction, draft / OVERLAYS_FOLDER)
+        if wanted.has_viewer:
+            with stages.stage("write viewer"):
+                scene = scene_of_prediction(prediction, source=wanted.source)
+                write_page(scene, draft / VIEWER_FILE, threads=model.threads)
         remarks = prediction.remarks
         if wanted.has_dicom and wanted.source is not None:
             with stages.stage("write DICOM"):

@@ -66,6 +66,26 @@ def _write_checked(path: Path, image: SimpleITK.Image) -> None:
         raise OSError(errno.EIO, f"other voxels when it is read back ({free} bytes are free on the disk)", str(path))
 
 
+def read_labels(path: Path) -> tuple[NDArray[np.unsignedinteger], Grid]:
+    """Return the labels of a mask (an unsigned type, zyx; 0 elsewhere) and its grid: MetaImage or NIfTI.
+
+    Raises:
+        ScanError: not an image of three dimensions, or values that are no labels (fractions, negative numbers).
+    """
+    try:
+        image = SimpleITK.ReadImage(str(path))
+    except RuntimeError as error:
+        raise ScanError(f"{path}: expected a mask, found {str(error).strip().splitlines()[-1]}") from None
+    labels = SimpleITK.GetArrayFromImage(image)
+    if image.GetDimension() != 3 or labels.ndim != 3:
+        raise ScanError(f"{path}: expected a mask of three dimensions, found {image.GetDimension()}")
+    if labels.dtype.kind not in "iu" or labels.min() < 0:
+        found = f"{labels.dtype} from {labels.min()} to {labels.max()}"
+        raise ScanError(f"{path}: expected whole numbers from 0 on, found {found}")
+    grid = Grid.from_xyz(image.GetSize(), image.GetSpacing(), image.GetOrigin(), image.GetDirection())
+    return labels.astype(labels.dtype.str.replace("i", "u"), copy=False), grid
+
+
 def read_reference_grid(path: Path) -> Grid:
     """Return the grid of any image: MetaImage or NIfTI of any type, a DICOM series or a store.
 

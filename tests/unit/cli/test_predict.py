@@ -36,7 +36,7 @@ def predict(source, out, model, *options, code=0):
 def test_one_scan_is_written_and_summed_up(chests, model, tmp_path):
     result = predict(chests[0], tmp_path / "out", model, "--threshold", 0.01)
     names = {path.name for path in (tmp_path / "out").iterdir()}
-    assert names == {"candidates.csv", "result.json", "lungs.nii.gz", "nodules.nii.gz", "overlays"}
+    assert names == {"candidates.csv", "result.json", "lungs.nii.gz", "nodules.nii.gz", "overlays", "viewer.html"}
     table = pd.read_csv(tmp_path / "out" / "candidates.csv")
     lines = result.stdout.splitlines()
     assert lines[0] == f"{tmp_path / 'out'}: {len(table)} candidates of probability 0.01 or more"
@@ -49,20 +49,23 @@ def test_one_scan_is_written_and_summed_up(chests, model, tmp_path):
 
 
 def test_json_is_the_document_alone(chests, model, tmp_path):
-    result = predict(chests[0], tmp_path / "out", model, "--json", "--no-masks", "--no-pictures")
+    result = predict(chests[0], tmp_path / "out", model, "--json", "--no-masks", "--no-pictures", "--no-viewer")
     assert json.loads(result.stdout) == json.loads((tmp_path / "out" / "result.json").read_text())
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"candidates.csv", "result.json"}
 
 
 def test_quiet_says_nothing(chests, model, tmp_path):
-    assert predict(chests[0], tmp_path / "out", model, "--quiet", "--no-pictures", "--threshold", 1).output == ""
+    assert (
+        predict(chests[0], tmp_path / "out", model, "--quiet", "--no-pictures", "--no-viewer", "--threshold", 1).output
+        == ""
+    )
     assert len(pd.read_csv(tmp_path / "out" / "candidates.csv")) == 0
 
 
 def test_many_scans_have_a_line_each_and_a_failure_is_code_one(chests, model, tmp_path):
     folder = tmp_path / "Doe^Jane"
     shutil.copytree(chests[0].parent, folder)
-    few = ("--no-masks", "--no-pictures")
+    few = ("--no-masks", "--no-pictures", "--no-viewer")
     result = predict(folder, tmp_path / "out", model, *few)
     assert result.stdout == f"{tmp_path / 'out'}: 2 of 2 scans done; scans.csv has a row for each\n"
     (folder / "Doe^Jane.nii").write_bytes(b"no scan")

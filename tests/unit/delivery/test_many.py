@@ -10,7 +10,7 @@ from lungpipe.delivery.many import Search, predict_many
 from lungpipe.delivery.outputs import Wanted
 from lungpipe.delivery.scans import list_inputs
 
-SEARCH = Search(0.01, False, Wanted(has_masks=False, has_overlays=False))
+SEARCH = Search(0.01, False, Wanted(has_masks=False, has_overlays=False, has_viewer=False))
 
 
 @pytest.fixture(scope="module")

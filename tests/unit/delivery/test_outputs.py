@@ -36,7 +36,7 @@ def test_every_file_is_listed(written):
     assert files == sorted([*document.files, "result.json"])
     assert json.loads((folder / "result.json").read_text()) == json.loads(document.model_dump_json())
     assert list(folder.parent.iterdir()) == [folder]
-    assert {"write masks", "draw pictures"} < set(document.compute.times_s)
+    assert {"write masks", "draw pictures", "write viewer"} < set(document.compute.times_s)
 
 
 def test_the_evaluation_reads_the_candidates(written, found):
@@ -75,13 +75,15 @@ def test_pictures_show_the_candidates(written, found):
 
 
 def test_masks_and_pictures_may_be_left_out(found, model, tmp_path):
-    document = write_prediction(found, tmp_path / "a", model, Wanted(has_masks=False, has_overlays=False))
+    document = write_prediction(
+        found, tmp_path / "a", model, Wanted(has_masks=False, has_overlays=False, has_viewer=False)
+    )
     assert document.files == ("candidates.csv",)
 
 
 def test_a_folder_with_content_is_replaced_only_by_force_and_only_a_prediction(found, model, tmp_path):
-    few = Wanted(has_masks=False, has_overlays=False)
-    forced = Wanted(has_masks=False, has_overlays=False, is_forced=True)
+    few = Wanted(has_masks=False, has_overlays=False, has_viewer=False)
+    forced = Wanted(has_masks=False, has_overlays=False, has_viewer=False, is_forced=True)
     folder = tmp_path / "a"
     folder.mkdir()
     write_prediction(found, folder, model, few)
@@ -104,7 +106,7 @@ def test_a_stopped_call_leaves_what_was_there(found, model, tmp_path):
     def stop(name):
         raise KeyboardInterrupt
 
-    write_prediction(found, tmp_path / "a", model, Wanted(has_masks=False, has_overlays=False))
+    write_prediction(found, tmp_path / "a", model, Wanted(has_masks=False, has_overlays=False, has_viewer=False))
     before = (tmp_path / "a" / "result.json").read_bytes()
     for folder in (tmp_path / "a", tmp_path / "b"):
         with pytest.raises(KeyboardInterrupt):
@@ -131,7 +133,7 @@ def test_an_earlier_prediction_comes_back_if_the_new_one_cannot_take_its_place(t
 
 def test_dicom_objects_are_written_for_dicom_input(model, tmp_path):
     series = write_series(tmp_path / "series")
-    wanted = Wanted(has_masks=False, has_overlays=False, source=series.folder)
+    wanted = Wanted(has_masks=False, has_overlays=False, has_viewer=False, source=series.folder)
     document = write_prediction(predict_balls(series), tmp_path / "out", model, wanted)
     assert document.files == ("candidates.csv", "dicom/report.dcm", "dicom/segmentation.dcm")
     assert pydicom.dcmread(tmp_path / "out" / "dicom" / "segmentation.dcm").Modality == "SEG"
@@ -143,7 +145,7 @@ def test_dicom_objects_are_written_for_dicom_input(model, tmp_path):
 
 def test_a_source_that_dicom_objects_cannot_refer_to_costs_nothing_else(model, tmp_path):
     series = write_series(tmp_path / "series", FrameOfReferenceUID=None)
-    wanted = Wanted(has_masks=False, has_overlays=False, source=series.folder)
+    wanted = Wanted(has_masks=False, has_overlays=False, has_viewer=False, source=series.folder)
     document = write_prediction(predict_balls(series), tmp_path / "out", model, wanted)
     assert document.files == ("candidates.csv",)
     [remark] = document.scan.remarks

@@ -1,0 +1,1 @@
+"""A scan with its candidates as one HTML page that opens offline."""

@@ -1,0 +1,22 @@
+// Unpack the voxels and start the page.
+
+async function start() {
+  const scene = JSON.parse(find("#scene").textContent);
+  if (!document.createElement("canvas").getContext("webgl2")) throw new Error("expected a browser with WebGL 2, found none");
+  const bar = find("#loading progress");
+  const voxels = await decodeVoxels(scene, (done, total) => {
+    bar.max = total;
+    bar.value = done;
+  });
+  const viewer = new Viewer(scene, voxels);
+  addControls(viewer);
+  viewer.redraw();
+  window.lungpipe = viewer;
+  find("#loading").hidden = true;
+  requestAnimationFrame(() => requestAnimationFrame(() => document.body.setAttribute("data-ready", "")));
+}
+
+start().catch((error) => {
+  find("#loading").textContent = `This page cannot be shown: ${error.message}`;
+  document.body.setAttribute("data-failed", error.message);
+});
