@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from lungpipe.services.allocator import keep_freed_memory
 from lungpipe.services.claims import end_with_run
 from lungpipe.services.provenance import environment, file_digest
 from lungpipe.services.tracking.current import CurrentRun
@@ -121,6 +122,8 @@ def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = No
     The job ends when the process of the workflow is killed (see `end_with_run`).
     """
     end_with_run()
+    if "torch" in sys.modules:  # a job with a network
+        keep_freed_memory()
     logger = _file_logger(snakemake.rule, Path(snakemake.log[0]))
     places = {name: number for name, number in (("fold", fold), ("subset", subset)) if number is not None}
     name = " ".join([snakemake.rule, *(f"{place} {number}" for place, number in places.items())])
