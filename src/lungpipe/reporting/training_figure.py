@@ -79,7 +79,7 @@ def draw_legend(folds: Sequence[int]) -> Figure:
     """Return a figure of the lines' legend alone."""
     columns = min(6, len(folds) + 1)
     figure = Figure(figsize=(6.8, 0.3 * -(-(len(folds) + 1) // columns)))
-    figure.legend(handles=_legend(folds), loc="center", ncols=columns)
+    figure.legend(handles=_legend(folds), loc="center left", ncols=columns, borderaxespad=0.0)
     return figure
 
 
