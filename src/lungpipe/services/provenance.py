@@ -90,7 +90,7 @@ def environment() -> dict[str, str]:
 
 def machine() -> dict[str, str]:
     """Return system, number of cores and memory of this machine; no name of the machine or its user."""
-    facts = {"system": f"{platform.system()} on {platform.machine()}", "cores": f"{os.cpu_count() or 1} cores"}
+    facts = {"system": f"{platform.system()} ({platform.machine()})", "cores": f"{os.cpu_count() or 1} cores"}
     names = getattr(os, "sysconf_names", {})
     if {"SC_PAGE_SIZE", "SC_PHYS_PAGES"} <= set(names):
         facts["memory"] = f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 1024**3:.0f} GiB of memory"
