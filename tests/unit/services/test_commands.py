@@ -24,7 +24,9 @@ def test_paths_and_servers_are_left_out():
         "tracking": {"uri": "http://private.example"},
         "dataset": {"root": "/private/place", "name": "a"},
     }
-    assert "private" not in study_command("unknown", [], config)
+    assert study_command("unknown", [], config) == """snakemake --cores 8 --config 'dataset={"name": "a"}'\n"""
+    whole = {"dataset": {"whole_scans": {"1.2.3": "/private/place"}}}
+    assert study_command("unknown", [], whole) == "snakemake --cores 8\n"
 
 
 def test_files_elsewhere_are_shown_by_their_name(tmp_path):
