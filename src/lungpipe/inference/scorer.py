@@ -19,6 +19,7 @@ from lungpipe.inference.maps import mean_logits
 from lungpipe.inference.views import NUM_FLIPS, patch_views
 from lungpipe.models import Hardware
 from lungpipe.models.card import MALIGNANCY_INTERCEPT, MALIGNANCY_MEASURED, MALIGNANCY_SLOPE, ModelCard
+from lungpipe.models.measured import NETWORK_SHARE
 from lungpipe.models.model import Model
 from lungpipe.settings.recipe import ScorerInference
 from lungpipe.tables import CHARACTERISTICS, MAX_RATING
@@ -26,7 +27,6 @@ from lungpipe.volumes.volume import Volume
 
 Patch = NDArray[np.int16]
 FloatArray = NDArray[np.float64]
-EQUAL_SHARE = 0.5
 LEAST_PROBABLE = -4.6
 """Logit of a nodule (probability 0.01) below which a detected candidate is not measured."""
 
@@ -165,16 +165,16 @@ class Scorer:
 def with_measures(card: ModelCard, network_logits: FloatArray, measured_logits: FloatArray) -> FloatArray:
     """Return the logits (N,) of malignancy of networks and measures together, as the card's figures weigh them.
 
-    Without a calibration the result is the geometric mean of the odds. Where nothing was measured (NaN) the networks'
+    Without a calibration the result is their mean by NETWORK_SHARE. Where nothing was measured (NaN) the networks'
     logit stands in for that of the measures.
     """
-    figures, share = card.figures, EQUAL_SHARE if card.measured else 1.0
+    figures, share = card.figures, NETWORK_SHARE if card.measured else 1.0
     slope = figures.get(MALIGNANCY_SLOPE, share)
     linear = figures.get(MALIGNANCY_INTERCEPT, 0.0) + slope * network_logits
     if not card.measured:
         return linear
     known = np.where(np.isnan(measured_logits), network_logits, measured_logits)
-    return np.asarray(linear + figures.get(MALIGNANCY_MEASURED, share) * known)
+    return np.asarray(linear + figures.get(MALIGNANCY_MEASURED, 1.0 - share) * known)
 
 
 def _read_ahead(samples: Iterable[Sample], size: int) -> Iterator[list[Sample]]:

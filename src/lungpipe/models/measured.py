@@ -14,6 +14,9 @@ from lungpipe.evaluation.stacking import LogisticWeights
 FloatArray = NDArray[np.float64]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
+NETWORK_SHARE = 0.3
+"""Share of the networks' logit beside that of the measures (docs/decisions/0014)."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeasuredMalignancy:

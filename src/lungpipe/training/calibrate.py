@@ -16,6 +16,7 @@ from lungpipe.models.card import (
     NODULE_INTERCEPT,
     NODULE_SCORER,
 )
+from lungpipe.models.measured import NETWORK_SHARE
 from lungpipe.models.side_inputs import apply_network
 from lungpipe.sampling.feed import Feed
 from lungpipe.sampling.plan import FeedPlan
@@ -30,14 +31,17 @@ LEAST_HITS = 5
 """With fewer hits or false positives among the validation candidates, detector and scorer weigh the same."""
 EQUAL_SHARE, STRENGTH = 0.5, 1.0
 """Prior of the slopes of two logits: the geometric mean of the odds, with a variance of 1."""
+MALIGNANCY_STRENGTH = 10.0
+"""The slope of malignancy has a prior of 1 with a variance of 1 / 10, so that the folds' probabilities compare."""
 
 
 def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJob, plan: FeedPlan) -> dict[str, float]:
-    """Return intercept and slopes of the logistic regression of the label on the logits of networks and measures.
+    """Return intercept and slopes of the logistic regression of the label on the logit (Platt, 1999).
 
-    Platt scaling (1999) with a prior on the slopes. The cases are the annotated nodules of the validation series with a
-    known label. The result is empty with too few malignant or benign ones, and where a higher logit of the networks
-    does not mean a higher risk.
+    The logit is the networks' mean, or with measures the mean of both by NETWORK_SHARE: a hundred validation nodules
+    cannot tell the shares of two logits that mostly agree. The cases are the annotated nodules of the validation series
+    with a known label. The result is empty with too few malignant or benign ones, and where a higher logit means no
+    higher risk.
     """
     points = validation.points
     is_case = ((points["kind"] == "nodule") & points["malignancy"].notna()).to_numpy()
@@ -45,16 +49,17 @@ def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJo
     if min(int((labels == 1).sum()), int((labels == 0).sum())) < LEAST_CASES:
         return {}
     cases = _rows(validation, is_case)
-    logits = [np.asarray(_logits(trained, cases, job, plan, head="malignancy"))]
+    logits = np.asarray(_logits(trained, cases, job, plan, head="malignancy"))
+    shares = {MALIGNANCY_SLOPE: 1.0}
     if trained.measured:
+        shares = {MALIGNANCY_SLOPE: NETWORK_SHARE, MALIGNANCY_MEASURED: 1.0 - NETWORK_SHARE}
         measures = measure_points(cases.points, cases, job.num_threads)
-        logits.append(np.mean([measured.logits(measures) for measured in trained.measured], axis=0))
-    prior = 1.0 / len(logits)
-    intercept, slopes = fit_shares(labels, np.stack(logits, axis=1), prior=prior, strength=STRENGTH)
-    if slopes[0] <= 0 and len(slopes) == 1:
+        measured = np.mean([regression.logits(measures) for regression in trained.measured], axis=0)
+        logits = NETWORK_SHARE * logits + (1.0 - NETWORK_SHARE) * measured
+    intercept, [slope] = fit_shares(labels, logits[:, None], prior=1.0, strength=MALIGNANCY_STRENGTH)
+    if slope <= 0:
         return {}
-    names = (MALIGNANCY_SLOPE, MALIGNANCY_MEASURED)[: len(slopes)]
-    return {MALIGNANCY_INTERCEPT: intercept} | dict(zip(names, map(float, slopes), strict=True))
+    return {MALIGNANCY_INTERCEPT: intercept} | {name: float(slope) * share for name, share in shares.items()}
 
 
 def calibrate_nodule(

@@ -77,7 +77,7 @@ def test_it_is_the_regression_on_the_members_mean_logit_over_annotated_nodules(c
     found = calibrated(cpu, validation, *members)
     cases = validation.points[(validation.points["kind"] == "nodule") & validation.points["malignancy"].notna()]
     logits = 2.0 * middle_hu(cases, validation.volumes)[:, None] / 100
-    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=1.0, strength=1.0)
+    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=1.0, strength=10.0)
     assert found == {
         MALIGNANCY_INTERCEPT: pytest.approx(intercept, rel=1e-4),
         MALIGNANCY_SLOPE: pytest.approx(slopes[0], rel=1e-4),
@@ -86,7 +86,7 @@ def test_it_is_the_regression_on_the_members_mean_logit_over_annotated_nodules(c
     assert members[0].seen == [float(row) for row in cases.index]
 
 
-def test_networks_and_measures_are_weighed_on_the_same_nodules(cpu, validation):
+def test_networks_and_measures_are_calibrated_together(cpu, validation):
     measured = MeasuredMalignancy(values=("hu_p50",), knots=((-1000.0, 0.0, 1000.0),), weights=(1.5,), intercept=0.3)
     points = validation.points.assign(diameter_mm=validation.points["diameter_mm"].fillna(5.0))
     job = TrainingJob(cpu, 1, lambda step, metrics: None)
@@ -94,14 +94,15 @@ def test_networks_and_measures_are_weighed_on_the_same_nodules(cpu, validation):
     found = calibrate.calibrate_malignancy(trained, replace(validation, points=points), job, PLAN)
     cases = points[(points["kind"] == "nodule") & points["malignancy"].notna()]
     by_measures = measured.logits(measure_points(cases, validation, 1)) + 0.1
-    logits = np.stack([middle_hu(cases, validation.volumes) / 100, by_measures], axis=1)
-    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=0.5, strength=1.0)
+    logits = 0.3 * middle_hu(cases, validation.volumes) / 100 + 0.7 * by_measures
+    intercept, [slope] = fit_shares(cases["malignancy"], logits[:, None], prior=1.0, strength=10.0)
     names = MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE, MALIGNANCY_MEASURED
-    assert found == pytest.approx(dict(zip(names, (intercept, *slopes), strict=True)), rel=1e-4)
+    expected = dict(zip(names, (intercept, 0.3 * slope, 0.7 * slope), strict=True))
+    assert found == pytest.approx(expected, rel=1e-4)
 
 
 def test_a_logit_that_falls_with_the_risk_calibrates_nothing(cpu, validation):
-    assert calibrated(cpu, validation, Brightness(-1.0)) == {}
+    assert calibrated(cpu, validation, Brightness(-20.0)) == {}
 
 
 def test_too_few_nodules_of_a_kind_calibrate_nothing(cpu, validation):
