@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lungpipe.cli.compare_runs import compare_runs
 from lungpipe.cli.errors import refusing
 from lungpipe.cli.progress import watching
 
@@ -97,11 +98,20 @@ def compare(
     seed: Seed = 0,
     out: Annotated[Path | None, typer.Option(help="Folder for comparison.json.")] = None,
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress; the figures are printed.")] = False,
+    runs: Annotated[bool, typer.Option("--runs", help="A and B are names or ids of studies' runs in MLflow.")] = False,
+    store: Annotated[
+        str | None, typer.Option(help="MLflow's store for --runs; default: MLFLOW_TRACKING_URI, or that of results/.")
+    ] = None,
 ) -> None:
     """Compare two studies or submissions on the same scans: difference in CPM (B minus A) with 95 % interval and p.
 
-    Studies are given by their folders (results/phantom/flagship) and bring their own tables.
+    Studies are given by their folders (results/phantom/flagship) and bring their own tables. With --runs, figures and
+    settings are read from MLflow, and nothing is computed.
     """
+    if runs or store is not None:
+        with refusing(RuntimeError):
+            compare_runs(str(submission_a), str(submission_b), store)
+        return
     from lungpipe.cli.evaluation_text import print_comparison, print_warnings
     from lungpipe.evaluation.comparison import compare_submissions
     from lungpipe.evaluation.matching import match, named_series
@@ -148,6 +158,9 @@ def _find_compared(
     """Return the two submissions and what they are compared with: the files of the options, or a study's tables."""
     from lungpipe.evaluation.reference import SUBMISSION, Reference, find_evaluation, require_same
 
+    for path in compared:
+        if not path.exists():
+            raise FileNotFoundError(f"{path}: expected a submission or the folder of a study, found none")
     folders = [find_evaluation(path) for path in compared if path.is_dir()]
     files = [find_evaluation(path) / SUBMISSION if path.is_dir() else path for path in compared]
     if annotations is not None:

@@ -97,7 +97,10 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path, *, ru
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:
-    """Return the figures by which recipes are compared; undefined figures are left out."""
+    """Return the figures by which recipes and folds are compared; undefined figures are left out.
+
+    `cpm_fold3` is the CPM of the scans of subset 3 alone, which fold 3 is evaluated on.
+    """
     figures = {
         "cpm": summary["cpm"],
         "cpm_low": summary["cpm_ci95"][0],
@@ -116,6 +119,7 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
         "patient_auc_top_mean": _nested(summary, "patients", "top_mean", "auc"),
         "patient_auc_diameter_only": _nested(summary, "patients", "diameter_only", "auc"),
     }
+    figures |= {f"cpm_fold{row['name']}": row["cpm"] for row in summary["strata"].get("subset", ())}
     return {name: float(value) for name, value in figures.items() if value is not None}
 
 

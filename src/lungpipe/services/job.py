@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from rich.progress import Progress
 
 RAN_TAG = "lungpipe.computed_with"
+DIGITS = 4
+"""Decimals of the figures of a parent run."""
 RAN_SUFFIX = ".ran.json"
 """Ending of the file beside a job's log that says what the job computed with."""
 
@@ -103,12 +105,13 @@ class Job:
         """Log the figures by which studies are compared (CPM, AUC ...) on the parent run of study or dataset.
 
         Args:
-            metrics: figures by name; logged on this job's own run, too.
+            metrics: figures by name; logged on this job's own run, too. The parent's are rounded to be read in a list.
             artifacts: files of which the parent run gets a copy.
             data_paths: files whose contents identify the data; their digest becomes a tag of the parent run.
         """
         self.log(0, metrics)
-        self._record.log(0, metrics, on_parent=True)
+        rounded = {name: round(value, DIGITS) for name, value in metrics.items()}
+        self._record.log(0, rounded, on_parent=True)
         for path in artifacts:
             self._record.log_artifact(path, on_parent=True)
         if paths := tuple(data_paths):

@@ -131,6 +131,18 @@ def test_compare_takes_a_study_and_a_submission(studies, files):
     assert json.loads((studies / "out" / "comparison.json").read_text())["cpm_b"] == 1.0
 
 
+def test_compare_names_a_path_that_does_not_exist():
+    refused = lungpipe("compare", "results/flagshp", "b.csv")
+    assert refused.exit_code == 2
+    assert "results/flagshp: expected a submission or the folder of a study, found none" in refused.output
+
+
+def test_quiet_evaluation_prints_warnings_alone(files):
+    quiet = evaluate(files, "good", "--quiet")
+    assert (quiet.exit_code, quiet.stdout) == (0, "")
+    assert "WARNING" in quiet.stderr
+
+
 def test_compare_refuses_studies_of_different_scans(studies):
     series = studies / "good" / "evaluation" / "series.csv"
     series.write_text("seriesuid\na\n")

@@ -56,3 +56,21 @@ def test_completion_lists_the_commands():
     command = [sys.executable, "-c", "from lungpipe.cli.main import app; app(prog_name='lungpipe')"]
     answer = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
     assert "evaluate" in answer.stdout
+
+
+@pytest.mark.parametrize(
+    ("words", "expected"),
+    [("lungpipe eva", ["evaluate"]), ("lungpipe compare --bo", ["--bootstraps"]), ("lungpipe convert mo", ["monai"])],
+)
+def test_bash_completes_commands_options_and_choices(words, expected, tmp_path):
+    program = tmp_path / "lungpipe"
+    program.write_text(f"#!/bin/sh\nexec {sys.executable} -m lungpipe \"$@\"\n")
+    program.chmod(0o755)
+    script = (
+        'eval "$(_LUNGPIPE_COMPLETE=source_bash lungpipe)"\n'
+        f"COMP_WORDS=({words}); COMP_CWORD={len(words.split()) - 1}\n"
+        '_lungpipe_completion lungpipe; printf "%s\\n" "${COMPREPLY[@]}"\n'
+    )
+    environment = os.environ | {"PATH": f"{tmp_path}{os.pathsep}{os.environ['PATH']}"}
+    answer = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert answer.stdout.split() == expected, answer.stderr

@@ -113,6 +113,9 @@ def test_only_the_folds_that_ran_are_judged(study):
 
 def test_the_headline_leaves_out_what_a_study_does_not_have(study):
     whole = headline(judged(study).summary)
+    by_fold = {row["name"]: row["cpm"] for row in judged(study).summary["strata"]["subset"]}
+    assert {name: whole[f"cpm_fold{name}"] for name in by_fold} == by_fold
+    assert by_fold
     assert whole["malignancy_accuracy"] == whole["malignancy_f1"] == whole["malignancy_f1_diameter_only"] == 1.0
     part = headline(judged(replace(study, validation=study.validation.iloc[:0])).summary)
     assert whole.keys() - part.keys() == {"malignancy_accuracy", "malignancy_f1", "malignancy_f1_diameter_only"}

@@ -5,6 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 from lungpipe.services.tracking.current import EXPERIMENT
+from lungpipe.services.tracking.views import view_link
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
 """The store that `make ui` shows."""
@@ -21,7 +22,7 @@ def find_runs(folder: Path, *, is_store_named: bool = True) -> dict[str, str | N
     if not path.is_file():
         return None
     place = json.loads(path.read_text(encoding="utf-8"))
-    page = f"#/experiments/{place['experiment']}/runs?workflowType=machine_learning"
+    page = view_link(place["experiment"])
     if place["uri"].startswith(("http://", "https://")):
         parts = urlsplit(place["uri"])
         server = urlunsplit(parts._replace(netloc=parts.netloc.rpartition("@")[2]))

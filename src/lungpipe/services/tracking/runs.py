@@ -8,7 +8,8 @@ import yaml
 
 from lungpipe.services.provenance import environment
 from lungpipe.services.tracking.plans import RunPlan
-from lungpipe.services.tracking.records import Begin
+from lungpipe.services.tracking.records import Begin, now_ms
+from lungpipe.services.tracking.views import NOTE_TAG, STUDY_TAG, experiment_tags, run_note
 
 DIGEST_TAG = "lungpipe.study_digest"
 RECORD_TAG = "lungpipe.record"
@@ -48,9 +49,12 @@ class Runs:
 
     def reopen(self, plan: RunPlan, begin: Begin) -> str:
         """Set the parent run running again, with the tags that its record begins with; return its id."""
-        _, run_id = self.parent(plan)
+        experiment, run_id = self.parent(plan)
         self._client.update_run(run_id, status="RUNNING")
         self._describe(run_id, plan)
+        if folds := plan.identity.get("folds"):
+            for key, value in experiment_tags(experiment, folds, now_ms()).items():
+                self._client.set_experiment_tag(experiment, key, value)
         self.set_tags(run_id, begin.tags)
         return run_id
 
@@ -63,6 +67,7 @@ class Runs:
         tags = {
             STAGE_TAG: begin.key,
             RECORD_TAG: begin.id,
+            STUDY_TAG: plan.name,
             "mlflow.parentRunId": parent,
             "mlflow.source.name": "lungpipe",
             **{f"lungpipe.{name}": str(number) for name, number in begin.places.items()},
@@ -84,6 +89,12 @@ class Runs:
             if run.data.tags.get(RECORD_TAG) not in unsent:
                 self._client.set_tag(run.info.run_id, SUPERSEDED_TAG, runs[-1].info.run_id)
                 self._client.delete_run(run.info.run_id)
+
+    def write_note(self, run_id: str, plan: RunPlan) -> None:
+        """Write a parent run's description: the figures and pictures that the run has so far, and the plan's note."""
+        metrics = self._client.get_run(run_id).data.metrics
+        files = [file.path for file in self._client.list_artifacts(run_id)]
+        self.set_tags(run_id, {NOTE_TAG: run_note(plan.note, run_id, metrics, files)})
 
     def set_tags(self, run_id: str, tags: Mapping[str, str]) -> None:
         """Set tags of a run."""
@@ -110,7 +121,7 @@ class Runs:
     def _describe(self, run_id: str, plan: RunPlan) -> None:
         from mlflow.entities import Param
 
-        self.set_tags(run_id, {"mlflow.note.content": plan.note})
+        self.write_note(run_id, plan)
         flat = [Param(key, value) for key, value in _flatten(plan.identity)]
         for start in range(0, len(flat), PARAMS_PER_BATCH):
             self._client.log_batch(run_id, params=flat[start : start + PARAMS_PER_BATCH])

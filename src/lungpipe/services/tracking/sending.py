@@ -82,7 +82,10 @@ class RecordSender:
         if sent is None:
             sent = self._note(path, self._begin_run(path, plan, begin), 0)
         lines, offset = read_lines(path, sent.offset)
-        self._log(lines, sent.run_id, self._runs.parent(plan)[1], path.parent)
+        parent_id = self._runs.parent(plan)[1]
+        self._log(lines, sent.run_id, parent_id, path.parent)
+        if any(line.get("on_parent") for line in lines):
+            self._runs.write_note(parent_id, plan)
         end = next((line for line in lines if line.get("kind") == "end"), None)
         if end is None and is_dead:
             times = [int(line["time"]) for line in read_lines(path, 0)[0] if "time" in line]

@@ -54,6 +54,26 @@ def test_the_parent_run_holds_settings_tags_config_environment_and_results(study
     assert not [word for word in words if str(tmp_path) in word or str(Path.home()) in word]
 
 
+def test_pages_show_figures_and_pictures_first_and_the_study_of_a_stage(study, tmp_path):
+    (tmp_path / "froc.png").write_bytes(b"png")
+    with study.record(None, time=1000), study.record("evaluate_study") as record:
+        record.log(0, {"cpm": 0.75}, on_parent=True)
+        record.log_artifact(tmp_path / "froc.png", on_parent=True)
+    assert study.send() == []
+    run = study.parent()
+    lines = run.data.tags["mlflow.note.content"].splitlines()
+    assert lines[2] == "| CPM | 0.750 |  |"
+    assert lines[4] == f"![froc.png](get-artifact?path=froc.png&run_uuid={run.info.run_id})"
+    assert lines[-1] == study.plan.note
+    assert study.nested()["evaluate_study"].data.tags["lungpipe.study"] == "flagship"
+    # the next run of the workflow evaluates nothing again
+    study.record(None).end("FINISHED")
+    study.send()
+    assert study.parent().data.tags["mlflow.note.content"].splitlines() == lines
+    tags = study.client.get_experiment(run.info.experiment_id).tags
+    assert {"mlflow.sharedViewState.studies", "mlflow.sharedViewState.folds", "mlflow.note.content"} <= set(tags)
+
+
 def test_the_same_study_goes_on_in_the_same_run(study):
     for status in ("FAILED", "FINISHED"):
         study.record(None).end(status)

@@ -16,6 +16,7 @@ from lungpipe.services.tracking.records import Begin, Record, pending_records
 from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES, note_experiment
 from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.services.tracking.store import connect
+from lungpipe.services.tracking.views import view_link
 from lungpipe.settings.difference import SETTINGS_FILE, settings_text
 
 RECIPES = Path(__file__).parents[4] / "recipes"
@@ -71,7 +72,7 @@ def test_the_link_opens_the_runs_of_the_experiment(settings, uri, start):
     note_experiment(folder, uri, {"another plan": "8"})
     assert session.link() is None
     note_experiment(folder, uri, {"0123456789abcdef": "7"})
-    assert session.link() == f"runs in MLflow: {start}/#/experiments/7/runs?workflowType=machine_learning"
+    assert session.link() == f"runs in MLflow: {start}/{view_link('7')}"
 
 
 def test_the_note_says_what_another_study_of_the_dataset_does_differently(settings):

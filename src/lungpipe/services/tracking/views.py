@@ -1,0 +1,81 @@
+"""What MLflow's pages show first: views of an experiment, with links to them, and the headline of a study's run.
+
+MLflow (3.17) keeps a named view of the list of runs as a tag of the experiment: JSON with a name, times, and as `state`
+the JSON of filter, order, columns and widths (pixels). The menu "Views" lists such views, and a link opens one.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+VIEW_TAG = "mlflow.sharedViewState."
+NOTE_TAG = "mlflow.note.content"
+STUDIES = "studies"
+"""Key of the view that the link of a run opens."""
+STUDY_TAG = "lungpipe.study"
+"""Tag of a nested run: the name of its study, or `volumes`."""
+PARAMS = ("params.`recipe`", "params.`seed`", "params.`folds`")
+"""Columns of a study's settings."""
+_TIMES = ("createdAt", "updatedAt")
+_HEADLINE = {
+    "CPM": ("cpm", "cpm_low", "cpm_high"),
+    "AUC, nodule or not": ("nodule_auc",),
+    "AUC, malignant or not, nodules": ("malignancy_auc",),
+    "the same by the diameter alone": ("malignancy_auc_diameter_only",),
+    "AUC, malignant or not, patients": ("patient_auc",),
+}
+"""Titles of the headline; metric, and the bounds of its interval."""
+_WIDTH = 96
+
+
+def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict[str, str]:
+    """Return the tags of an experiment (given by its id): its views, and a description that links to them.
+
+    `folds` are the folds that the view of folds compares. `time_ms` is the time of the views, milliseconds since 1970.
+    """
+    studies = "params.recipe LIKE '%'"  # a nested run has no params, and that of the volumes has no recipe
+    by_fold = [f"cpm_fold{fold}" for fold in folds]
+    views = {
+        STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "malignancy_auc", "nodule_auc"], PARAMS),
+        "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
+        "trainings": _view(
+            "Trainings",
+            "tags.`lungpipe.stage` LIKE 'train_%'",
+            ["score", "training_loss", "validation_loss"],
+            ["tags.`lungpipe.study`", "tags.`lungpipe.fold`"],
+        ),
+    }
+    tags = {f"{VIEW_TAG}{key}": json.dumps(view | dict.fromkeys(_TIMES, time_ms)) for key, view in views.items()}
+    links = ", ".join(f"[{view['name']}]({view_link(experiment, key)})" for key, view in views.items())
+    return tags | {NOTE_TAG: f"Compare: {links}"}
+
+
+def view_link(experiment: str, key: str = STUDIES) -> str:
+    """Return the address of a view behind that of the server."""
+    return f"#/experiments/{experiment}/runs?workflowType=machine_learning&viewStateShareKey={key}"
+
+
+def run_note(note: str, run_id: str, metrics: Mapping[str, float], files: Iterable[str]) -> str:
+    """Return the description of a study's run: its figures, its pictures (png among `files`), and the `note`."""
+    rows = [_row(title, names, metrics) for title, names in _HEADLINE.items() if names[0] in metrics]
+    table = ["| figure | value | 95 % interval |", "|---|---|---|", *rows, ""] if rows else []
+    pictures = [f"![{name}](get-artifact?path={name}&run_uuid={run_id})" for name in files if name.endswith(".png")]
+    return "\n".join([*table, *(f"{picture}\n" for picture in pictures), note])
+
+
+def _row(title: str, names: Sequence[str], metrics: Mapping[str, float]) -> str:
+    value, *bounds = (metrics.get(name) for name in names)
+    interval = " to ".join(f"{bound:.3f}" for bound in bounds if bound is not None)
+    return f"| {title} | {value:.3f} | {interval} |"
+
+
+def _view(name: str, runs: str, metrics: Sequence[str], others: Sequence[str]) -> dict[str, Any]:
+    columns = [*(f"metrics.`{metric}`" for metric in metrics), *others]
+    state = {
+        "searchFilter": runs,
+        "orderByKey": columns[0],
+        "orderByAsc": False,
+        "selectedColumns": columns,
+        "columnWidths": {column: max(_WIDTH, 8 * len(column.split("`")[1]) + 24) for column in columns},
+    }
+    return {"name": name, "state": json.dumps(state)}
