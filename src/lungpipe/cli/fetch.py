@@ -44,6 +44,7 @@ def fetch(
     ] = False,
     source: Annotated[str | None, typer.Option(help="Address of the records; default: Zenodo's.")] = None,
     connections: Annotated[int, typer.Option(min=1, max=4, help="Files downloaded at the same time.")] = 4,
+    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no last line.")] = False,
 ) -> None:
     """Download LUNA16, check MD5 sums and unpack; complete files are kept, interrupted ones resumed.
 
@@ -63,6 +64,7 @@ def fetch(
             source=source or ZENODO_RECORDS,
             num_connections=connections,
         )
-        with watching() as watch:
+        with watching(is_quiet=quiet) as watch:
             num_files = fetch_luna16(dest, request, watch)
-    typer.echo(f"{dest}: {num_files} files fetched, all of the request complete")
+    if not quiet:
+        typer.echo(f"{dest}: {num_files} files fetched, all of the request complete")

@@ -15,8 +15,11 @@ PERCENT_A_LINE = 10
 
 
 @contextmanager
-def watching(console: Console | None = None) -> Iterator[Watch]:
-    """Yield the progress functions of a download: bars if the console is a terminal, else plain lines."""
+def watching(console: Console | None = None, *, is_quiet: bool = False) -> Iterator[Watch]:
+    """Yield the progress functions of a download: bars if the console is a terminal, else lines, nothing if quiet."""
+    if is_quiet:
+        yield Watch(say=lambda line: None)
+        return
     console = console or Console()
     if not console.is_terminal:
         yield Watch(say=typer.echo, progress=_Lines().progress)

@@ -78,6 +78,11 @@ def test_tables_only_and_then_nothing_left_to_do(run, tmp_path):
     assert "0 files fetched" in said
 
 
+def test_quiet_shows_nothing(run, tmp_path):
+    assert run(tmp_path, "--subsets", 0, "--quiet") == ""
+    assert "subset0" in visible(tmp_path)
+
+
 def test_archives_stay_where_wanted(run, tmp_path):
     run(tmp_path, "--subsets", 4, "--keep-archives")
     assert visible(tmp_path / "archives") == ["candidates_V2.zip", "evaluationScript.zip", "subset4.zip"]

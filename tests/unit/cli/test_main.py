@@ -64,7 +64,7 @@ def test_completion_lists_the_commands():
 )
 def test_bash_completes_commands_options_and_choices(words, expected, tmp_path):
     program = tmp_path / "lungpipe"
-    program.write_text(f"#!/bin/sh\nexec {sys.executable} -m lungpipe \"$@\"\n")
+    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m lungpipe "$@"\n')
     program.chmod(0o755)
     script = (
         'eval "$(_LUNGPIPE_COMPLETE=source_bash lungpipe)"\n'
