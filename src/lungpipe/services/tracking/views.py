@@ -25,7 +25,10 @@ _HEADLINE = {
     "AUC, malignant or not, patients": ("patient_auc",),
 }
 """Titles of the headline; metric, and the bounds of its interval."""
-_WIDTH = 96
+_FIRST_PICTURE = "froc.png"
+_WIDTH = 72
+_WIDTH_OF_LETTER = 8
+_WIDTH_OF_MARGINS = 30
 
 
 def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict[str, str]:
@@ -36,8 +39,8 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     studies = "params.recipe LIKE '%'"  # a nested run has no params, and that of the volumes has no recipe
     by_fold = [f"cpm_fold{fold}" for fold in folds]
     views = {
-        STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "malignancy_auc", "nodule_auc"], PARAMS),
-        "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
+        STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "malignancy_auc"], PARAMS),
+        "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS[:2]),
         "trainings": _view(
             "Trainings",
             "tags.`lungpipe.stage` LIKE 'train_%'",
@@ -56,10 +59,11 @@ def view_link(experiment: str, key: str = STUDIES) -> str:
 
 
 def run_note(note: str, run_id: str, metrics: Mapping[str, float], files: Iterable[str]) -> str:
-    """Return the description of a study's run: its figures, its pictures (png among `files`), and the `note`."""
+    """Return the description of a study's run: figures, pictures (png among `files`; the FROC curve first), `note`."""
     rows = [_row(title, names, metrics) for title, names in _HEADLINE.items() if names[0] in metrics]
     table = ["| figure | value | 95 % interval |", "|---|---|---|", *rows, ""] if rows else []
-    pictures = [f"![{name}](get-artifact?path={name}&run_uuid={run_id})" for name in files if name.endswith(".png")]
+    shown = sorted((name for name in files if name.endswith(".png")), key=lambda name: name != _FIRST_PICTURE)
+    pictures = [f"![{name}](get-artifact?path={name}&run_uuid={run_id})" for name in shown]
     return "\n".join([*table, *(f"{picture}\n" for picture in pictures), note])
 
 
@@ -76,6 +80,11 @@ def _view(name: str, runs: str, metrics: Sequence[str], others: Sequence[str]) -
         "orderByKey": columns[0],
         "orderByAsc": False,
         "selectedColumns": columns,
-        "columnWidths": {column: max(_WIDTH, 8 * len(column.split("`")[1]) + 24) for column in columns},
+        "columnWidths": {column: _width(column) for column in columns},
     }
     return {"name": name, "state": json.dumps(state)}
+
+
+def _width(column: str) -> int:
+    """Return a column's width in pixels, in which its name can be read."""
+    return max(_WIDTH, _WIDTH_OF_LETTER * len(column.split("`")[1]) + _WIDTH_OF_MARGINS)

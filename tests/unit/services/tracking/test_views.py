@@ -35,7 +35,7 @@ def test_the_folds_are_those_of_the_study():
 def test_the_columns_fit_beside_each_other():
     for view in views(folds=(0, 3, 7))[0].values():
         widths = json.loads(view["state"])["columnWidths"]
-        assert sum(widths.values()) < 900
+        assert sum(widths.values()) < 650
         assert all(width >= 8 * len(column.split("`")[1]) for column, width in widths.items())
 
 
@@ -47,7 +47,7 @@ def test_the_description_links_to_every_view():
 
 def test_a_run_shows_figures_then_pictures_then_its_note():
     metrics = {"cpm": 0.8418, "cpm_low": 0.7301, "cpm_high": 0.9351, "malignancy_auc": 0.6308}
-    note = run_note("Recipe `flagship`", "abc", metrics, ["config.yaml", "froc.png", "report.html"])
+    note = run_note("Recipe `flagship`", "abc", metrics, ["candidates.png", "config.yaml", "froc.png"])
     assert note.splitlines() == [
         "| figure | value | 95 % interval |",
         "|---|---|---|",
@@ -55,6 +55,8 @@ def test_a_run_shows_figures_then_pictures_then_its_note():
         "| AUC, malignant or not, nodules | 0.631 |  |",
         "",
         "![froc.png](get-artifact?path=froc.png&run_uuid=abc)",
+        "",
+        "![candidates.png](get-artifact?path=candidates.png&run_uuid=abc)",
         "",
         "Recipe `flagship`",
     ]
