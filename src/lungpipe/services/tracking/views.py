@@ -14,7 +14,7 @@ STUDIES = "studies"
 """Key of the view that the link of a run opens."""
 STUDY_TAG = "lungpipe.study"
 """Tag of a nested run: the name of its study, or `volumes`."""
-PARAMS = ("params.`recipe`", "params.`seed`", "params.`folds`")
+PARAMS = ("params.`recipe`", "params.`seed`")
 """Columns of a study's settings."""
 _TIMES = ("createdAt", "updatedAt")
 _HEADLINE = {
@@ -40,7 +40,7 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     by_fold = [f"cpm_fold{fold}" for fold in folds]
     views = {
         STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "malignancy_auc"], PARAMS),
-        "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS[:2]),
+        "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
         "trainings": _view(
             "Trainings",
             "tags.`lungpipe.stage` LIKE 'train_%'",
@@ -80,6 +80,8 @@ def _view(name: str, runs: str, metrics: Sequence[str], others: Sequence[str]) -
         "orderByKey": columns[0],
         "orderByAsc": False,
         "selectedColumns": columns,
+        # widths count only for columns with a place in the order
+        "columnOrder": columns,
         "columnWidths": {column: _width(column) for column in columns},
     }
     return {"name": name, "state": json.dumps(state)}

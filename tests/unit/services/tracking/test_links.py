@@ -17,7 +17,7 @@ def folder(tmp_path):
 def test_the_default_store_is_shown_by_make_ui(folder):
     runs = find_runs(folder("sqlite:///results/mlflow.db"))
     assert runs == {
-        "url": "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning",
+        "url": "http://127.0.0.1:5000/#/experiments/3/runs?workflowType=machine_learning&viewStateShareKey=studies",
         "serve": "make ui",
     }
 

@@ -17,14 +17,14 @@ def test_a_view_has_the_form_that_mlflow_reads():
     for view in found.values():
         assert view["createdAt"] == view["updatedAt"] == 1234
         state = json.loads(view["state"])
-        assert set(state["columnWidths"]) == set(state["selectedColumns"])
+        assert set(state["columnWidths"]) == set(state["columnOrder"]) == set(state["selectedColumns"])
         assert state["orderByKey"] in state["selectedColumns"]
 
 
 def test_the_studies_show_their_cpm_with_its_interval_and_the_recipe_and_seed():
     columns = json.loads(views()[0]["studies"]["state"])["selectedColumns"]
     assert columns[:4] == ["metrics.`cpm`", "metrics.`cpm_low`", "metrics.`cpm_high`", "metrics.`malignancy_auc`"]
-    assert {"params.`recipe`", "params.`seed`", "params.`folds`"} <= set(columns)
+    assert {"params.`recipe`", "params.`seed`"} <= set(columns)
 
 
 def test_the_folds_are_those_of_the_study():
