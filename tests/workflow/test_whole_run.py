@@ -150,7 +150,7 @@ def test_touching_a_raw_scan_reruns_nothing(copy):
 def test_snakemakes_own_report_holds_the_figures(copy):
     copy.snakemake("--report", "study.html")
     page = (copy.folder / "study.html").read_text()
-    for name in ("froc.png", "training.png", "candidates.png", "accounting.csv", "evaluation.json"):
+    for name in ("report.html", "froc.png", "training.png", "candidates.png", "accounting.csv", "evaluation.json"):
         assert name in page
     assert "lungpipe resamples the scans of a dataset" in page
 
