@@ -66,9 +66,9 @@ def test_size_and_number_of_scans(tmp_path, monkeypatch, options, expected):
     asked = []
     monkeypatch.setattr("lungpipe.phantom.write_phantom", lambda *a, **k: asked.append((a, k)))
     run(tmp_path / "out", "--subsets", 2, *options)
-    (_, settings, num_subsets, seed), _ = asked[0]
+    (_, settings, num_subsets), _ = asked[0]
     assert (settings.scans_per_subset, settings.matrix_size) == expected
-    assert (num_subsets, seed) == (2, 2016)
+    assert (num_subsets, settings.seed) == (2, 2016)
     assert (settings.extent_zyx_mm == FULL_SIZE.extent_zyx_mm) == ("--full-size" in options)
 
 
