@@ -61,7 +61,8 @@ class Marks {
     const colour = "#9fb4c8";
     this.write(drawing, leftLetter, 6, height / 2, colour);
     this.write(drawing, rightLetter, width - 15, height / 2, colour);
-    this.write(drawing, upperLetter, width / 2 - 4, 16, colour);
+    // below the name where both have no room
+    this.write(drawing, upperLetter, width / 2 - 4, width < 320 ? 34 : 16, colour);
     this.write(drawing, lowerLetter, width / 2 - 4, height - 8, colour);
     this.write(drawing, `${this.view.name}  ${this.view.geometry.nameSlice(this.view.name, index)}`, 8, 17, "#e6edf3");
     const pixels = 50 / this.view.mmPerPixel;
