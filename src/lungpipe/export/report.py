@@ -82,7 +82,7 @@ def make_report(
     )
     known = ("series_instance_uid", "series_number", "sop_instance_uid", "instance_number", "manufacturer")
     written = Comprehensive3DSR(
-        evidence=[*source.datasets, segmentation],
+        evidence=[*_shown(findings, source), segmentation],
         content=report[0],
         is_complete=True,
         is_final=False,
@@ -112,6 +112,14 @@ def _group(
         algorithm_id=AlgorithmIdentification("lungpipe", __version__, parameters=[NOTICE, *digests]),
         measurements=_measurements(candidate),
     )
+
+
+def _shown(findings: Sequence[Finding], source: SourceSeries) -> list[Dataset]:
+    """Return the files of the slices that hold findings: highdicom reads every file that is named as evidence."""
+    if len(source.datasets) == 1:
+        return list(source.datasets)
+    shown = sorted({index for finding in findings for index in finding.slices})
+    return [source.datasets[index] for index in shown] or list(source.datasets)
 
 
 def _images(finding: Finding, source: SourceSeries) -> list[SourceImageForSegmentation]:

@@ -67,6 +67,22 @@ def test_a_segment_is_where_the_mask_is(directed, written, number):
     assert volume_mm3 == pytest.approx(crop.mask.sum(), rel=0.04)
 
 
+def test_the_report_refers_to_the_slices_that_hold_findings_and_to_the_segmentation(directed, written):
+    _, series, _ = directed
+    segmentation, report = (pydicom.dcmread(path) for path in written)
+    frames = [group.DerivationImageSequence for group in segmentation.PerFrameFunctionalGroupsSequence]
+    held = {source.ReferencedSOPInstanceUID for [derived] in frames for source in derived.SourceImageSequence}
+    evidence = {
+        instance.ReferencedSOPInstanceUID
+        for study in report.CurrentRequestedProcedureEvidenceSequence
+        for one in study.ReferencedSeriesSequence
+        for instance in one.ReferencedSOPSequence
+    }
+    assert evidence == held | {segmentation.SOPInstanceUID}
+    assert len(held) < len(list(series.folder.rglob("*.dcm")))
+    assert "PertinentOtherEvidenceSequence" not in report
+
+
 def test_pixels_are_those_of_the_mask_on_the_scans_grid(directed, written):
     name, series, prediction = directed
     if name.startswith("tilted"):
