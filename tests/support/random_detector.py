@@ -32,6 +32,11 @@ def write_random_scorer(
     return _write(path, "scorer", TrainedScorer.model_validate(part), saw, spacing_zyx_mm)
 
 
+def write_random_part(path: Path, role: Role, part: Part) -> Path:
+    """Write a model of a recipe's part with random weights."""
+    return _write(path, role, part, (), SPACING_MM)
+
+
 def _write(path: Path, role: Role, part: Part, saw: tuple[str, ...], spacing_zyx_mm: Triple) -> Path:
     torch.manual_seed(0)
     network = build_network(part.network).eval()

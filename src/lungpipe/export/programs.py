@@ -17,6 +17,7 @@ from torch import Tensor, nn
 
 from lungpipe.bundles import BundleError, TensorFacts
 from lungpipe.bundles.manifest import ProgramKind
+from lungpipe.export.fixed_pooling import fix_pooling
 from lungpipe.inference.detector import trained_heads
 from lungpipe.models import Model, apply_network, takes_diameter
 
@@ -63,6 +64,7 @@ class _Mean(nn.Module):
         self.intensity = cast("nn.Module", self.members[0].intensity)
         for member in self.members:
             member.intensity = nn.Identity()
+        fix_pooling(self)
 
     def forward(self, hu_BCZYX: Tensor, diameter_mm_B: Tensor | None = None) -> tuple[Tensor, ...]:
         """Return the logits of each head."""

@@ -3,11 +3,13 @@
 import io
 import json
 import pickle
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
-from random_detector import write_random_detector, write_random_scorer
+import yaml
+from random_detector import write_random_detector, write_random_part, write_random_scorer
 from safetensors.torch import save as save_bytes
 from typer.testing import CliRunner
 
@@ -21,6 +23,7 @@ from lungpipe.models.stored import load_models, load_role
 from lungpipe.patients.detect import load_detector
 from lungpipe.patients.score import load_scorer
 from lungpipe.prediction.model import load_model as load_for_prediction
+from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 
 KINDS = {"torchscript", "torch_export", "onnx"}
 CARD = "# small\n\n## Licence and attribution\n\nCC BY 9.9, somebody.\n\n## More\n\nmore\n"
@@ -214,3 +217,24 @@ def test_the_command_writes_encrypts_and_describes(folder, tmp_path, monkeypatch
         answer = CliRunner().invoke(app, ["bundle", *words])
         assert answer.exit_code == 2
         assert message in answer.output
+
+
+RECIPES = Path(__file__).parents[3] / "recipes"
+
+
+def trained_parts():
+    for path in sorted(RECIPES.glob("*.yaml")):
+        sections = yaml.safe_load(path.read_text())
+        yield from ((path.stem, role) for role in ("detector", "scorer") if sections[role]["kind"] == "trained")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("recipe", "role"), trained_parts())
+def test_the_networks_of_every_recipe_become_programs(tmp_path, recipe, role):
+    sections = yaml.safe_load((RECIPES / f"{recipe}.yaml").read_text())
+    kind = TrainedDetector if role == "detector" else TrainedScorer
+    path = write_random_part(tmp_path / "a.safetensors", role, kind.model_validate(sections[role]))
+    programs = make_programs(load_model(path), recipe)
+    assert set(programs.contents) == KINDS
+    for differences in programs.differences.values():
+        assert max(differences.values()) < LARGEST_DIFFERENCE
