@@ -20,7 +20,7 @@ class FixedPool(nn.Module):
         """Take the output's sides (zyx; None keeps a side) of `pool`."""
         super().__init__()
         sides = pool.output_size
-        self.sides = (sides, sides, sides) if isinstance(sides, int) else tuple(sides)
+        self.sides = tuple(sides) if isinstance(sides, tuple) else (sides, sides, sides)
 
     def forward(self, features_BCZYX: Tensor) -> Tensor:
         """Map (B, C, Z, Y, X) to (B, C, *sides)."""
