@@ -78,9 +78,9 @@ $(VENV)/.installed-run: pyproject.toml constraints.txt | $(BIN)/python
 	touch $@
 
 $(VENV)/.installed-test: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[test,slurm,docs,bundle]'
+	$(PIP) install -c constraints.txt -e '.[test,slurm,docs,bundle,viz,notebooks]'
 	touch $(VENV)/.installed-run $@
 
 $(VENV)/.installed-bench: pyproject.toml constraints.txt | $(BIN)/python
-	$(PIP) install -c constraints.txt -e '.[test,slurm,docs,bundle,bench]'
+	$(PIP) install -c constraints.txt -e '.[test,slurm,docs,bundle,viz,notebooks,bench]'
 	touch $(VENV)/.installed-run $(VENV)/.installed-test $@

@@ -50,14 +50,14 @@ def test_make_run_makes_an_environment_installs_and_runs(checkout: Path) -> None
 
 def test_make_test_installs_what_tests_need(checkout: Path) -> None:
     plan = planned(checkout, "test", "PYTHON=python3.11")
-    assert plan[:2] == ["python3.11 -m venv .venv", install(checkout, "test,slurm,docs,bundle")]
+    assert plan[:2] == ["python3.11 -m venv .venv", install(checkout, "test,slurm,docs,bundle,viz,notebooks")]
     assert plan[-1] == "pytest -n 2 "
 
 
 def test_what_is_installed_is_not_installed_again(checkout: Path) -> None:
     pretend_installed(checkout, "run")
     assert planned(checkout, "run") == ["snakemake --cores 8 "]
-    assert planned(checkout, "test")[0] == install(checkout, "test,slurm,docs,bundle")
+    assert planned(checkout, "test")[0] == install(checkout, "test,slurm,docs,bundle,viz,notebooks")
     pretend_installed(checkout, "run", "test")
     assert planned(checkout, "test") == ["pytest -n 2 "]
 

@@ -36,7 +36,7 @@ def children(requirement: Requirement) -> list[Requirement]:
 
 
 def test_no_pin_lies_outside_what_the_project_asks_for(root: Path, pins: dict[str, str]) -> None:
-    for requirement in required(root, "test", "slurm", "docs", "bundle", "bench"):
+    for requirement in required(root, "test", "slurm", "docs", "bundle", "viz", "notebooks", "bench"):
         version = pins.get(normalised(requirement.name))
         assert version is not None, f"constraints.txt: expected a pin of {requirement.name}, found none"
         assert requirement.specifier.contains(version), f"{requirement}: constraints.txt pins {version}"
@@ -45,9 +45,9 @@ def test_no_pin_lies_outside_what_the_project_asks_for(root: Path, pins: dict[st
 @pytest.mark.parametrize(
     "extras",
     [
-        pytest.param(("test", "slurm", "docs", "bundle"), id="make test"),
+        pytest.param(("test", "slurm", "docs", "bundle", "viz", "notebooks"), id="make test"),
         pytest.param(
-            ("test", "slurm", "docs", "bundle", "bench"),
+            ("test", "slurm", "docs", "bundle", "viz", "notebooks", "bench"),
             id="make bench",
             marks=pytest.mark.skipif(find_spec("torchio") is None, reason="needs the peers of make bench"),
         ),

@@ -49,6 +49,13 @@ class View:
         edge: NDArray[np.bool_] = enlarged & ~inner
         return edge
 
+    def resized(self, values: NDArray[np.float32], grid: Grid) -> NDArray[np.float32]:
+        """Return the plane of an array of numbers in the picture's rows and columns, linear between voxels."""
+        enlarged = Image.fromarray(self._cut(values).astype(np.float32)).resize(
+            self.size(grid), Image.Resampling.BILINEAR
+        )
+        return np.asarray(enlarged, dtype=np.float32)
+
     def size(self, grid: Grid) -> tuple[int, int]:
         """Return width and height of the picture, pixels."""
         rows, columns = (side.stop - side.start for side in self.box)

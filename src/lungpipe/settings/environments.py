@@ -15,7 +15,7 @@ ENVIRONMENTS: Mapping[str, tuple[str, bool, tuple[str, ...]]] = {
     "dev": (
         "runtime, and the packages for tests, slurm, rendering and documentation",
         True,
-        ("test", "slurm", "viz", "docs", "bundle"),
+        ("test", "slurm", "viz", "docs", "bundle", "notebooks"),
     ),
     "bundle": ("runtime, and the packages that write a model's programs (`snakemake final_bundle`)", True, ("bundle",)),
 }
