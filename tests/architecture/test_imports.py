@@ -10,7 +10,7 @@ from pathlib import Path
 
 PLANTED = {
     "geometry/grid.py": ["lungpipe.volumes"],
-    "volumes/__init__.py": ["lungpipe.services.provenance", "snakemake", "scipy"],
+    "volumes/__init__.py": ["lungpipe.services.provenance", "lungpipe.rendering.marks", "snakemake", "scipy"],
     "evaluation/__init__.py": ["torch", "SimpleITK", "matplotlib.pyplot"],
     "training/__init__.py": ["mlflow", "zarr", "monai"],
     "models/__init__.py": ["dask.array", "highdicom.seg", "cryptography"],
