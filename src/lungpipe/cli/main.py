@@ -9,7 +9,21 @@ from typing import Annotated
 import typer
 
 from lungpipe import __version__
-from lungpipe.cli import bundle, convert, detect, evaluate, fetch, phantom, predict, prepare, ratings, score, view
+from lungpipe.cli import (
+    bundle,
+    convert,
+    detect,
+    evaluate,
+    explain,
+    fetch,
+    phantom,
+    predict,
+    prepare,
+    ratings,
+    render,
+    score,
+    view,
+)
 
 app = typer.Typer(
     name="lungpipe",
@@ -26,6 +40,8 @@ prepare.register(app)
 predict.register(app)
 detect.register(app)
 score.register(app)
+explain.register(app)
+render.register(app)
 view.register(app)
 phantom.register(app)
 ratings.register(app)

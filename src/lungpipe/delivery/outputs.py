@@ -106,13 +106,13 @@ def _write_dicom(prediction: Prediction, folder: Path, model: LoadedModel, sourc
 
 
 @contextmanager
-def replacing_folder(folder: Path, *, is_forced: bool = False) -> Iterator[Path]:
+def replacing_folder(folder: Path, *, is_forced: bool = False, marker: str = RESULT_FILE) -> Iterator[Path]:
     """Yield a hidden folder beside `folder`; rename the hidden folder to `folder` on success, remove it on error.
 
     Raises:
         OutputError: `folder` must not be written to (see `check_output`).
     """
-    check_output(folder, is_forced=is_forced)
+    check_output(folder, is_forced=is_forced, marker=marker)
     draft, old = (folder.with_name(f".{folder.name}.{kind}-{os.getpid()}") for kind in ("partial", "old"))
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)
@@ -131,11 +131,13 @@ def replacing_folder(folder: Path, *, is_forced: bool = False) -> Iterator[Path]
         shutil.rmtree(old, ignore_errors=True)
 
 
-def check_output(folder: Path, *, is_forced: bool = False) -> None:
+def check_output(folder: Path, *, is_forced: bool = False, marker: str = RESULT_FILE) -> None:
     """Refuse a folder that is not ours to write to.
 
+    `marker` is the file by which an earlier result of the same command is recognised.
+
     Raises:
-        OutputError: a file; or a folder with content, unless it is forced and holds an earlier prediction.
+        OutputError: a file; or a folder with content, unless it is forced and holds an earlier result.
     """
     if not folder.exists():
         return
@@ -144,6 +146,6 @@ def check_output(folder: Path, *, is_forced: bool = False) -> None:
     if not any(folder.iterdir()):
         return
     if not is_forced:
-        raise OutputError(f"{folder}: expected a new or an empty folder, found files; --force replaces a prediction")
-    if not (folder / RESULT_FILE).is_file():
-        raise OutputError(f"{folder}: expected an earlier prediction to replace, found files without {RESULT_FILE}")
+        raise OutputError(f"{folder}: expected a new or an empty folder, found files; --force replaces a result")
+    if not (folder / marker).is_file():
+        raise OutputError(f"{folder}: expected an earlier result to replace, found files without {marker}")

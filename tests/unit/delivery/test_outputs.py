@@ -87,7 +87,7 @@ def test_a_folder_with_content_is_replaced_only_by_force_and_only_a_prediction(f
     folder = tmp_path / "a"
     folder.mkdir()
     write_prediction(found, folder, model, few)
-    with pytest.raises(OutputError, match="--force replaces a prediction"):
+    with pytest.raises(OutputError, match="--force replaces a result"):
         write_prediction(found, folder, model, few)
     (folder / "more.txt").write_text("from earlier")
     write_prediction(found, folder, model, forced)
@@ -95,7 +95,7 @@ def test_a_folder_with_content_is_replaced_only_by_force_and_only_a_prediction(f
     other = tmp_path / "other"
     other.mkdir()
     (other / "mine.txt").write_text("mine")
-    with pytest.raises(OutputError, match="expected an earlier prediction"):
+    with pytest.raises(OutputError, match="expected an earlier result"):
         write_prediction(found, other, model, forced)
     with pytest.raises(OutputError, match="expected a folder, found a file"):
         write_prediction(found, other / "mine.txt", model, forced)
