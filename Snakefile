@@ -11,15 +11,11 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-include: "workflow/rules/common.smk"
-include: "workflow/rules/dataset.smk"
-include: "workflow/rules/volumes.smk"
-include: "workflow/rules/detector.smk"
-include: "workflow/rules/candidates.smk"
-include: "workflow/rules/scorer.smk"
-include: "workflow/rules/evaluation.smk"
-include: "workflow/rules/malignancy.smk"
-include: "workflow/rules/final.smk"
+RULES = "common dataset volumes detector candidates scorer evaluation malignancy final notebooks"
+
+for name in RULES.split():
+
+    include: f"workflow/rules/{name}.smk"
 
 
 wildcard_constraints:
@@ -43,6 +39,11 @@ rule final_model:
 rule final_bundle:
     input:
         f"{MODEL_FOLDER}.lungpipe",
+
+
+rule notebooks:
+    input:
+        [f"{R}/notebooks/{name}.csv" for name in notebook_names()],
 
 
 onstart:

@@ -10,10 +10,11 @@ WILDCARDS = {"subset", "fold"}
 
 
 def fingerprinted(rule) -> str:
-    """The script whose fingerprint is the rule's `code=`."""
+    """The script or notebook whose fingerprint is the rule's `code=`."""
     call = rule.named("params")["code"]
-    assert isinstance(call, ast.Call), f"{rule.name}: expected code=code_of(...)"
-    assert ast.unparse(call.func) == "code_of", f"{rule.name}: expected code=code_of(...)"
+    expected = "notebook_code" if is_notebook(rule) else "code_of"
+    assert isinstance(call, ast.Call), f"{rule.name}: expected code={expected}(...)"
+    assert ast.unparse(call.func) == expected, f"{rule.name}: expected code={expected}(...)"
     return ast.literal_eval(call.args[0])
 
 
@@ -30,6 +31,16 @@ def script(rule) -> Path:
     return rule.file.parent / ast.literal_eval(rule.entries("script").args[0])
 
 
+def is_notebook(rule) -> bool:
+    return "notebook" in rule.directives
+
+
+def notebook_name(rule) -> str:
+    """The name of a notebook: `demo` for the rule `execute_demo`."""
+    assert rule.name.startswith("execute_"), f"{rule.name}: expected execute_<notebook>"
+    return rule.name.removeprefix("execute_")
+
+
 def test_there_are_rules_and_each_name_is_used_once(rules) -> None:
     names = [rule.name for rule in rules]
     assert len(names) > 10
@@ -39,9 +50,10 @@ def test_there_are_rules_and_each_name_is_used_once(rules) -> None:
 
 def test_every_rule_has_its_parts(rules) -> None:
     for rule in rules:
-        missing = {"output", "log", "benchmark", "params", "script"} - set(rule.directives)
+        missing = {"output", "log", "benchmark", "params"} - set(rule.directives)
         assert not missing, f"{rule.name}: {missing}"
-        assert not {"run", "shell", "notebook"} & set(rule.directives), f"{rule.name}: expected a script"
+        found = {"script", "notebook", "run", "shell"} & set(rule.directives)
+        assert found in ({"script"}, {"notebook"}), f"{rule.name}: expected a script or a notebook"
 
 
 def test_inputs_outputs_and_params_are_named(rules) -> None:
@@ -66,8 +78,13 @@ def test_no_rule_ignores_the_age_of_an_input(rules) -> None:
 
 def test_script_log_and_benchmark_bear_the_name_of_the_rule(rules) -> None:
     for rule in rules:
-        assert ast.literal_eval(rule.entries("script").args[0]) == f"../scripts/{rule.name}.py"
-        assert re.search(rf"/logs/{rule.name}(/[^/]+)?\.log$", rule.pattern("log")), rule.name
+        if is_notebook(rule):
+            name = notebook_name(rule)
+            assert ast.literal_eval(rule.entries("notebook").args[0]) == f"../notebooks/{name}.ipynb"
+            assert ast.unparse(rule.named("log")["notebook"]) == f"f'{{R}}/notebooks/{name}.ipynb'"
+        else:
+            assert ast.literal_eval(rule.entries("script").args[0]) == f"../scripts/{rule.name}.py"
+            assert re.search(rf"/logs/{rule.name}(/[^/]+)?\.log$", rule.pattern("log")), rule.name
         assert re.search(rf"/benchmarks/{rule.name}(/[^/]+)?\.tsv$", rule.pattern("benchmark")), rule.name
 
 
@@ -80,7 +97,9 @@ def test_the_only_wildcards_are_subset_and_fold(rules) -> None:
 
 def test_every_script_belongs_to_a_rule_and_is_a_doorway(rules, root: Path) -> None:
     scripts = sorted((root / "workflow" / "scripts").glob("*.py"))
-    assert {path.stem for path in scripts} == {rule.name for rule in rules}
+    assert {path.stem for path in scripts} == {rule.name for rule in rules if not is_notebook(rule)}
+    notebooks = {path.stem for path in (root / "workflow" / "notebooks").iterdir()}
+    assert notebooks == {notebook_name(rule) for rule in rules if is_notebook(rule)}
     for path in scripts:
         text = path.read_text()
         assert len(text.splitlines()) <= 30, path.name
@@ -89,7 +108,8 @@ def test_every_script_belongs_to_a_rule_and_is_a_doorway(rules, root: Path) -> N
 
 
 def test_the_fingerprint_of_a_rule_is_that_of_its_own_script(rules) -> None:
-    assert {rule.name: fingerprinted(rule) for rule in rules} == {rule.name: rule.name for rule in rules}
+    named = {rule.name: notebook_name(rule) if is_notebook(rule) else rule.name for rule in rules}
+    assert {rule.name: fingerprinted(rule) for rule in rules} == named
 
 
 def test_every_reader_that_preparation_does_not_use_is_left_out_of_its_fingerprint() -> None:

@@ -57,6 +57,7 @@ SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
 WORKER_MIB = ceil(1024 * STUDY.preprocessing.worker_memory_gib)
 
 SCRIPTS = Path(workflow.basedir) / "workflow" / "scripts"
+NOTEBOOKS = Path(workflow.basedir) / "workflow" / "notebooks"
 # code that spreads work over threads or a cluster, and changes no result
 WORKERS = "lungpipe.preparation.workers"
 # puts finished files in their place and names errors of the disk; changes no volume
@@ -86,6 +87,17 @@ def dump(*sections):
 def code_of(script, *choices, aside=()):
     """The fingerprint of a workflow script: of all code that it can run, and of the code that settings name."""
     return script_fingerprint(SCRIPTS / f"{script}.py", *choices, aside=aside)
+
+
+def notebook_code(name):
+    """The fingerprint of a notebook of the workflow: of its code cells, and of all code that they can run."""
+    return script_fingerprint(NOTEBOOKS / f"{name}.ipynb")
+
+
+def notebook_names():
+    """The notebooks that fit the study; the demo needs a detector and a scorer that the study trains."""
+    is_trained = STUDY.detector.kind == STUDY.scorer.kind == "trained"
+    return ["demo", "model_evaluation"] if is_trained else ["model_evaluation"]
 
 
 def learned(part):

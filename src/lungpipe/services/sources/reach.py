@@ -2,6 +2,7 @@
 
 import ast
 import hashlib
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
@@ -72,15 +73,15 @@ class SourceTree:
         return self._digests[key]
 
     def digest_script(self, path: Path) -> str:
-        """Return the SHA-256 of the counted text of a script outside of the package."""
+        """Return the SHA-256 of the counted text of a script or notebook outside of the package."""
         context = Context("", self._package, self._described, self._is_value)
-        definition = read_definition(ast.parse(path.read_bytes()).body, context)
+        definition = read_definition(ast.parse(_read_code(path)).body, context)
         return hashlib.sha256(definition.text.encode()).hexdigest()
 
     def imported_by(self, path: Path) -> list[str]:
-        """Return what a script outside of the package imports from it, as entries."""
+        """Return what a script or notebook outside of the package imports from it, as entries."""
         nodes = (
-            node for node in ast.walk(ast.parse(path.read_bytes())) if isinstance(node, ast.Import | ast.ImportFrom)
+            node for node in ast.walk(ast.parse(_read_code(path))) if isinstance(node, ast.Import | ast.ImportFrom)
         )
         targets = (target for node in nodes for _, target in self._package.bound_by(node, ""))
         return sorted(":".join([module, *names]) for module, names in targets if self._package.is_internal(module))
@@ -245,3 +246,12 @@ def _root(node: ast.expr) -> str:
     while isinstance(node, ast.Attribute | ast.Call | ast.Subscript):
         node = node.func if isinstance(node, ast.Call) else node.value
     return node.id if isinstance(node, ast.Name) else ""
+
+
+def _read_code(path: Path) -> bytes:
+    """Return the code of a script, or of all code cells of a notebook; outputs and texts of a notebook are no code."""
+    content = path.read_bytes()
+    if path.suffix != ".ipynb":
+        return content
+    cells = (cell for cell in json.loads(content)["cells"] if cell["cell_type"] == "code")
+    return "\n".join("".join(cell["source"]) for cell in cells).encode()
