@@ -6,6 +6,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 FloatArray = NDArray[np.float64]
+FREE = 1e-6
+"""Strength of a prior that leaves an intercept free."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +83,20 @@ def fit_logistic(labels: ArrayLike, values: ArrayLike) -> tuple[float, float]:
     return intercept - slope * center, slope
 
 
-def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: float) -> tuple[float, FloatArray]:
+def fit_shares(
+    labels: ArrayLike, values: ArrayLike, *, prior: float, strength: float, intercept_strength: float = FREE
+) -> tuple[float, FloatArray]:
     """Return intercept and slopes (K,) of the logistic regression of labels on values (N, K) with slopes of at least 0.
 
     Every slope has a Gaussian prior of mean `prior` and variance 1 / `strength`, so that few cases leave the slopes
-    near the prior. A slope that comes out negative becomes 0, and the others are fitted again.
+    near the prior; the intercept has one of mean 0 and variance 1 / `intercept_strength`. A slope that comes out
+    negative becomes 0, and the others are fitted again.
     """
     label, value = np.asarray(labels, dtype=np.float64), np.asarray(values, dtype=np.float64)
     used = np.ones(value.shape[1], dtype=bool)
     while True:
-        intercept, slopes = fit_penalised(label, value[:, used], strength=strength, prior=prior)
+        told = {"strength": strength, "prior": prior, "intercept_strength": intercept_strength}
+        intercept, slopes = fit_penalised(label, value[:, used], **told)
         if (slopes >= 0).all():
             break
         used[np.flatnonzero(used)[np.argmin(slopes)]] = False
@@ -100,17 +106,23 @@ def fit_shares(labels: ArrayLike, values: ArrayLike, *, prior: float, strength: 
 
 
 def fit_penalised(
-    label: FloatArray, value: FloatArray, *, strength: float, prior: float = 0.0, cases: ArrayLike | None = None
+    label: FloatArray,
+    value: FloatArray,
+    *,
+    strength: float,
+    prior: float = 0.0,
+    intercept_strength: float = FREE,
+    cases: ArrayLike | None = None,
 ) -> tuple[float, FloatArray]:
     """Return intercept and slopes (K,) of the logistic regression of labels (N,) on values (N, K), by Newton's method.
 
     Slopes have a Gaussian prior of mean `prior` and variance 1 / `strength` (a ridge, for a mean of 0); the intercept
-    is free. Labels may be shares between 0 and 1. `cases` (N,) says how many cases each row stands for: 1 by default.
+    has one of mean 0 and variance 1 / `intercept_strength`. Labels may be shares between 0 and 1. `cases` (N,) says how many cases each row stands for: 1 by default.
     """
     number = np.ones(len(label)) if cases is None else np.asarray(cases, dtype=np.float64)
     design = np.concatenate([np.ones((len(value), 1)), value], axis=1)
     mean = np.array([0.0, *[prior] * value.shape[1]])
-    ridge = np.diag([1e-6, *[strength] * value.shape[1]])
+    ridge = np.diag([intercept_strength, *[strength] * value.shape[1]])
 
     def loss(weights: FloatArray) -> float:
         logits, moved = design @ weights, weights - mean

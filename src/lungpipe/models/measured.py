@@ -14,7 +14,7 @@ from lungpipe.evaluation.stacking import LogisticWeights
 FloatArray = NDArray[np.float64]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
-NETWORK_SHARE = 0.3
+NETWORK_SHARE = 0.2
 """Share of the networks' logit beside that of the measures (docs/decisions/0014)."""
 
 

@@ -31,8 +31,9 @@ LEAST_HITS = 5
 """With fewer hits or false positives among the validation candidates, detector and scorer weigh the same."""
 EQUAL_SHARE, STRENGTH = 0.5, 1.0
 """Prior of the slopes of two logits: the geometric mean of the odds, with a variance of 1."""
-MALIGNANCY_STRENGTH = 10.0
-"""The slope of malignancy has a prior of 1 with a variance of 1 / 10, so that the folds' probabilities compare."""
+SLOPE_STRENGTH, INTERCEPT_STRENGTH = 10.0, 20.0
+"""Priors of malignancy: a slope of 1 with a variance of 1 / 10 and an intercept of 0 with one of 1 / 20. A hundred
+validation nodules move both by chance, and then the folds' probabilities do not compare."""
 
 
 def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJob, plan: FeedPlan) -> dict[str, float]:
@@ -56,7 +57,8 @@ def calibrate_malignancy(trained: Trained, validation: Material, job: TrainingJo
         measures = measure_points(cases.points, cases, job.num_threads)
         measured = np.mean([regression.logits(measures) for regression in trained.measured], axis=0)
         logits = NETWORK_SHARE * logits + (1.0 - NETWORK_SHARE) * measured
-    intercept, [slope] = fit_shares(labels, logits[:, None], prior=1.0, strength=MALIGNANCY_STRENGTH)
+    priors = {"prior": 1.0, "strength": SLOPE_STRENGTH, "intercept_strength": INTERCEPT_STRENGTH}
+    intercept, [slope] = fit_shares(labels, logits[:, None], **priors)
     if slope <= 0:
         return {}
     return {MALIGNANCY_INTERCEPT: intercept} | {name: float(slope) * share for name, share in shares.items()}

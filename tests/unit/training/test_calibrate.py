@@ -77,7 +77,7 @@ def test_it_is_the_regression_on_the_members_mean_logit_over_annotated_nodules(c
     found = calibrated(cpu, validation, *members)
     cases = validation.points[(validation.points["kind"] == "nodule") & validation.points["malignancy"].notna()]
     logits = 2.0 * middle_hu(cases, validation.volumes)[:, None] / 100
-    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=1.0, strength=10.0)
+    intercept, slopes = fit_shares(cases["malignancy"], logits, prior=1.0, strength=10.0, intercept_strength=20.0)
     assert found == {
         MALIGNANCY_INTERCEPT: pytest.approx(intercept, rel=1e-4),
         MALIGNANCY_SLOPE: pytest.approx(slopes[0], rel=1e-4),
@@ -94,10 +94,11 @@ def test_networks_and_measures_are_calibrated_together(cpu, validation):
     found = calibrate.calibrate_malignancy(trained, replace(validation, points=points), job, PLAN)
     cases = points[(points["kind"] == "nodule") & points["malignancy"].notna()]
     by_measures = measured.logits(measure_points(cases, validation, 1)) + 0.1
-    logits = 0.3 * middle_hu(cases, validation.volumes) / 100 + 0.7 * by_measures
-    intercept, [slope] = fit_shares(cases["malignancy"], logits[:, None], prior=1.0, strength=10.0)
+    logits = 0.2 * middle_hu(cases, validation.volumes) / 100 + 0.8 * by_measures
+    priors = {"prior": 1.0, "strength": 10.0, "intercept_strength": 20.0}
+    intercept, [slope] = fit_shares(cases["malignancy"], logits[:, None], **priors)
     names = MALIGNANCY_INTERCEPT, MALIGNANCY_SLOPE, MALIGNANCY_MEASURED
-    expected = dict(zip(names, (intercept, 0.3 * slope, 0.7 * slope), strict=True))
+    expected = dict(zip(names, (intercept, 0.2 * slope, 0.8 * slope), strict=True))
     assert found == pytest.approx(expected, rel=1e-4)
 
 
