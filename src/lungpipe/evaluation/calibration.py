@@ -117,7 +117,8 @@ def fit_penalised(
     """Return intercept and slopes (K,) of the logistic regression of labels (N,) on values (N, K), by Newton's method.
 
     Slopes have a Gaussian prior of mean `prior` and variance 1 / `strength` (a ridge, for a mean of 0); the intercept
-    has one of mean 0 and variance 1 / `intercept_strength`. Labels may be shares between 0 and 1. `cases` (N,) says how many cases each row stands for: 1 by default.
+    has one of mean 0 and variance 1 / `intercept_strength`. Labels may be shares between 0 and 1. `cases` (N,) says how
+    many cases each row stands for: 1 by default.
     """
     number = np.ones(len(label)) if cases is None else np.asarray(cases, dtype=np.float64)
     design = np.concatenate([np.ones((len(value), 1)), value], axis=1)

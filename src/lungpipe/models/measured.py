@@ -15,7 +15,7 @@ FloatArray = NDArray[np.float64]
 Finite = Annotated[float, Field(allow_inf_nan=False)]
 
 NETWORK_SHARE = 0.2
-"""Share of the networks' logit beside that of the measures (docs/decisions/0014)."""
+"""Share of the networks' logit beside that of the measures (docs/decisions/0016)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
