@@ -89,9 +89,10 @@ def score_cases(cases: pd.DataFrame) -> dict[str, FloatArray]:
     scores = {BASELINE: cases["diameter_mm"].to_numpy(dtype=np.float64)}
     if "malignancy" in cases:
         scores[NETWORK] = cases["malignancy"].to_numpy(dtype=np.float64)
-    for name in ("malignancy_expected", "high_malignancy"):
+    parts = {"malignancy_expected": NETWORK, "high_malignancy": NETWORK, "measured_logit": "no network"}
+    for name, kind in parts.items():
         if name in cases and cases[name].notna().all():
-            scores[f"network: {name}"] = cases[name].to_numpy(dtype=np.float64)
+            scores[f"{kind}: {name}"] = cases[name].to_numpy(dtype=np.float64)
     for name, columns in STACKS.items():
         if not {*columns} <= {*cases} or cases["subset"].nunique() < 2:
             continue

@@ -37,7 +37,8 @@ def rate_nodules(scorer: Scorer, stores: Mapping[str, Path], nodules: pd.DataFra
         expected, high = np.full((len(own), len(CHARACTERISTICS)), np.nan), np.full(len(own), np.nan)
         if scores.ratings is not None and scores.expected_ratings is not None:
             expected, high = scores.expected_ratings, scores.ratings[:, 0, HIGH_RATINGS].sum(axis=1)
+        columns |= {"high_malignancy": high, "measured_logit": scores.measured_logits}
         columns |= {f"{name}_expected": expected[:, place] for place, name in enumerate(CHARACTERISTICS)}
-        tables.append(RATED.conform(pd.DataFrame(columns | {"high_malignancy": high})))
+        tables.append(RATED.conform(pd.DataFrame(columns)))
     filled = [table for table in tables if len(table)] or tables
     return RATED.conform(pd.concat(filled, ignore_index=True))

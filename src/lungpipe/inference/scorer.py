@@ -49,12 +49,14 @@ class Scores:
     """Scores of N centres: the logit of being a nodule, and the calibrated probability of malignancy given a nodule.
 
     `ratings` (N, 9, 6) are the probabilities of the readers' ratings 1 to 6 of the nine CHARACTERISTICS, given a
-    nodule; None for a network that does not rate.
+    nodule; None for a network that does not rate. `measured_logits` (N,) are those of malignancy by measures
+    alone, NaN where nothing was measured; None stands for nowhere.
     """
 
     nodule_logits: FloatArray
     malignancy: FloatArray
     ratings: FloatArray | None = None
+    measured_logits: FloatArray | None = None
 
     def __len__(self) -> int:
         return len(self.nodule_logits)
@@ -131,7 +133,7 @@ class Scorer:
         linear = with_measures(self.card, heads["malignancy"], np.array(measured))
         malignancy = torch.from_numpy(linear).sigmoid().numpy()
         ratings = torch.from_numpy(heads["ratings"]).softmax(dim=-1).numpy() if "ratings" in heads else None
-        return Scores(heads["nodule"], malignancy, ratings)
+        return Scores(heads["nodule"], malignancy, ratings, np.array(measured))
 
     def _no_ratings(self) -> FloatArray | None:
         has_ratings = "ratings" in self.card.part.network.heads

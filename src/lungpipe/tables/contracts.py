@@ -143,6 +143,7 @@ RATED = Contract(
         "fold": Column("int64", "fold whose scorer, which never saw the nodule's patient, rated the nodule"),
         "malignancy": Column("float64", "calibrated probability of malignancy"),
         "high_malignancy": Column("float64", "probability that a reader rates malignancy 4 or 5", True),
+        "measured_logit": Column("float64", "logit of malignancy by measures alone; missing without measures", True),
         **{
             f"{name}_expected": Column("float64", f"expected rating of {name}, 1 to {highest}", True)
             for name, highest in CHARACTERISTICS.items()

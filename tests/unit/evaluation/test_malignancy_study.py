@@ -33,7 +33,9 @@ def build_tables(make_nodules, *, has_ratings=True):
     rated = pd.DataFrame({"nodule_id": nodules["nodule_id"], "fold": series["subset"]})
     rated["malignancy"] = (0.2 + 0.5 * is_malignant + rng.uniform(-0.2, 0.2, NUM)).clip(0, 1)
     value = 2 + 2 * is_malignant + rng.normal(0, 0.3, NUM) if has_ratings else np.full(NUM, np.nan)
-    rated = rated.assign(high_malignancy=value / 5, **{f"{name}_expected": value for name in CHARACTERISTICS})
+    rated = rated.assign(
+        high_malignancy=value / 5, measured_logit=value, **{f"{name}_expected": value for name in CHARACTERISTICS}
+    )
     measures = pd.DataFrame(rng.normal(size=(NUM, len(MEASURES.columns) - 1)), columns=list(MEASURES.columns)[1:])
     measures.insert(0, "nodule_id", nodules["nodule_id"])
     return MalignancyTables(series, nodules, RATINGS.conform(ratings), MEASURES.conform(measures), RATED.conform(rated))
@@ -63,6 +65,7 @@ def test_methods_are_compared_with_the_diameter_on_the_same_nodules(study):
         "network",
         "network: malignancy_expected",
         "network: high_malignancy",
+        "no network: measured_logit",
         "stack: measures",
         "stack: network + diameter",
         "stack: network + measures",
