@@ -42,6 +42,9 @@ def detect(
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Search everywhere, not only the lungs; for cropped scans.")
     ] = False,
+    detector_only: Annotated[
+        bool, typer.Option("--detector-only", help="Probabilities of the detector alone, without the model's scorer.")
+    ] = False,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop detections of a lower probability.")] = 0.0,
     device: Device = "auto",
     threads: Threads = None,
@@ -51,19 +54,22 @@ def detect(
 ) -> None:
     """Find nodules: centre, diameter and probability of each, by falling probability for each scan.
 
+    The probability is that of detector and scorer where the model has both.
+
     Exit code 1 where a scan of a dataset failed; the CSV then holds the others.
     """
     refuse_existing(out, is_forced=force)
 
     from lungpipe.evaluation.submission import write_submission
-    from lungpipe.patients.detect import Search, count_seen, detect_dataset, detect_scan, is_dataset, load_detector
+    from lungpipe.patients.detect import Search, count_seen, detect_dataset, detect_scan, is_dataset, load_stages
     from lungpipe.services.job import share_of_cores
     from lungpipe.shipped import require_shipped_model
 
     say = say_nothing if quiet else typer.echo
     num_threads = threads or share_of_cores(os.cpu_count() or 1)
     with refusing(ValueError):
-        detector = load_detector(model or require_shipped_model(), device, num_threads, key_file=key_file)
+        path = model or require_shipped_model()
+        detector = load_stages(path, device, num_threads, key_file=key_file, is_alone=detector_only)
         run = detect_dataset if is_dataset(source) else detect_scan
         search = Search(whole_volume, threshold, series, num_threads)
         found = run(detector, source, search, say=say, on_remark=warn)

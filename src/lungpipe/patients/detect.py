@@ -13,12 +13,14 @@ import pandas as pd
 from lungpipe.candidates import Detections
 from lungpipe.datasets.luna16 import list_scans
 from lungpipe.inference.detector import Detector
+from lungpipe.inference.scorer import Scorer
+from lungpipe.inference.two_stages import TwoStages
 from lungpipe.models import ModelCard, digest_of
 from lungpipe.models.hardware import name_hardware
-from lungpipe.models.stored import load_role
+from lungpipe.models.stored import has_role, load_role
 from lungpipe.preparation.in_memory import prepare_in_memory
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.settings.recipe import TrainedDetector
+from lungpipe.settings.recipe import TrainedDetector, TrainedScorer
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.time_left import time_left
 from lungpipe.volumes.manifest import STORE_SUFFIX
@@ -67,6 +69,22 @@ def load_detector(path: Path, device: str, num_threads: int, *, key_file: Path |
     return Detector(model, TrainedDetector.model_validate(model.card.settings).inference, hardware)
 
 
+def load_stages(
+    path: Path, device: str, num_threads: int, *, key_file: Path | None = None, is_alone: bool = False
+) -> Detector | TwoStages:
+    """Return the detector, and with it the scorer of a model's folder or bundle; `is_alone` leaves the scorer out.
+
+    Raises:
+        ValueError, FileNotFoundError: see `load_detector`.
+    """
+    detector = load_detector(path, device, num_threads, key_file=key_file)
+    if is_alone or not has_role(path, "scorer", key_file):
+        return detector
+    model = load_role(path, "scorer", key_file)
+    inference = TrainedScorer.model_validate(model.card.settings).inference
+    return TwoStages(detector, Scorer(model, inference, detector.hardware))
+
+
 def is_dataset(source: Path) -> bool:
     """Return whether a path is a folder with subset folders (subset0, subset1, ...)."""
     source = Path(source)
@@ -88,7 +106,7 @@ def list_dataset(root: Path) -> dict[str, Path]:
     return {scan.series_uid: scan.header_path for scan in scans}
 
 
-def detect_scan(detector: Detector, source: Path, search: Search, *, say: Say, on_remark: Say) -> Found:
+def detect_scan(detector: Detector | TwoStages, source: Path, search: Search, *, say: Say, on_remark: Say) -> Found:
     """Detect in one scan or store; `say` gets a line when it is done, `on_remark` each remark of the reader.
 
     Raises:
@@ -100,7 +118,7 @@ def detect_scan(detector: Detector, source: Path, search: Search, *, say: Say, o
     return Found(table, (volume.series_uid,), {})
 
 
-def detect_dataset(detector: Detector, root: Path, search: Search, *, say: Say, on_remark: Say) -> Found:
+def detect_dataset(detector: Detector | TwoStages, root: Path, search: Search, *, say: Say, on_remark: Say) -> Found:
     """Detect in every scan of a dataset's folder; a scan that fails is kept as its reason, and the others go on.
 
     Raises:
@@ -148,7 +166,7 @@ def count_seen(card: ModelCard, series_uids: tuple[str, ...]) -> int:
     return sum(digest_of(series_uid) in seen for series_uid in series_uids)
 
 
-def _detect(detector: Detector, volume: Volume, search: Search) -> Detections:
+def _detect(detector: Detector | TwoStages, volume: Volume, search: Search) -> Detections:
     margin_mm = PreprocessingSettings().lung_margin_mm
     found = detector.detect(volume, region="whole" if search.is_whole else None, margin_mm=margin_mm)
     return found.take(np.flatnonzero(found.scores >= search.threshold))

@@ -5,7 +5,7 @@ import shutil
 import numpy as np
 import pandas as pd
 import pytest
-from random_detector import SPACING_MM, write_random_detector
+from random_detector import SPACING_MM, write_random_detector, write_random_scorer
 from typer.testing import CliRunner
 
 from lungpipe.cli.main import app
@@ -56,6 +56,23 @@ def test_detections_do_not_depend_on_how_a_scan_comes(dataset, scan, store, mode
     pd.testing.assert_frame_equal(raw, stored)
     assert both["seriesuid"].nunique() == 2
     pd.testing.assert_frame_equal(raw, both[both["seriesuid"] == scan.series_uid].reset_index(drop=True))
+
+
+def test_a_model_with_a_scorer_gives_the_probability_of_both(store, model, tmp_path):
+    folder = tmp_path / "model"
+    folder.mkdir()
+    shutil.copy(model, folder / "detector.safetensors")
+    write_random_scorer(folder / "scorer.safetensors")
+    detect(store, tmp_path / "both.csv", folder)
+    detect(store, tmp_path / "alone.csv", folder, "--detector-only")
+    detect(store, tmp_path / "file.csv", model)
+    both, alone, file = (pd.read_csv(tmp_path / f"{name}.csv") for name in ("both", "alone", "file"))
+    pd.testing.assert_frame_equal(alone, file)
+    assert both["probability"].is_monotonic_decreasing
+    places = COLUMNS[1:4]
+    same = both.merge(alone, on=places)
+    assert len(same) == len(both) == len(alone)
+    assert (same["probability_x"] != same["probability_y"]).all()
 
 
 def test_evaluate_reads_what_was_detected(scan, store, model, tmp_path):
