@@ -26,6 +26,7 @@ SUMMARY = {
     "num_scans": 12,
     "num_nodules": 30,
     "cpm": 0.71,
+    "strata": {"subset": [{"name": "3", "cpm": 0.7}]},
     "cpm_ci95": [0.6, 0.8],
     "sensitivity": dict.fromkeys(RATES, 0.5),
     "sensitivity_ci95": {rate: [0.4, 0.6] for rate in RATES},
@@ -72,6 +73,7 @@ def test_the_folder_is_a_model_with_the_studys_figures_on_its_cards(models, tmp_
     loaded = load_folder(tmp_path / "out", device="cpu", threads=1)
     for card in loaded.cards:
         assert card.figures["cross_validated_cpm"] == 0.71
+        assert card.figures["cross_validated_cpm_fold3"] == 0.7
         assert card.figures["cross_validated_malignancy_auc"] == 0.93
         assert card.figures["cross_validated_whole_num_nodules"] == 10
     before, after = load_model(models["detector"]), load_model(tmp_path / "out" / "detector.safetensors")

@@ -16,6 +16,7 @@ slurm = ["cluster-plugin>=2"]
 viz = ["vtk>=1"]
 bundle = ["programs>=3"]
 docs = ["unused>=1"]
+notebooks = ["kernel>=1"]
 """
 
 
@@ -51,7 +52,7 @@ def test_only_the_gpu_environment_takes_the_cuda_build(environments: dict[str, l
 
 def test_only_development_brings_all_extras(environments: dict[str, list[str]]) -> None:
     extras = set(environments["dev.yaml"]) - set(environments["runtime.yaml"])
-    assert extras == {"pytest==9.2.0", "cluster-plugin>=2", "vtk>=1", "unused>=1", "programs>=3"}
+    assert extras == {"pytest==9.2.0", "cluster-plugin>=2", "vtk>=1", "unused>=1", "programs>=3", "kernel>=1"}
 
 
 def test_pins_are_found_however_a_name_is_spelt(tmp_path: Path) -> None:

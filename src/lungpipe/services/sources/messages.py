@@ -2,7 +2,6 @@
 
 import ast
 from collections import Counter
-from collections.abc import Iterator
 
 from lungpipe.services.sources.scopes import own_statements
 
@@ -59,7 +58,7 @@ def message_variables(function: ast.FunctionDef | ast.AsyncFunctionDef) -> froze
         return frozenset()  # most functions, found quickly
     texts = _text_variables(function)
     while texts:
-        read = set(_read_outside(function, texts))
+        read = _read_outside(function, texts)
         if not texts & read:
             break
         texts -= read
@@ -72,14 +71,18 @@ def message_parameters(function: ast.FunctionDef | ast.AsyncFunctionDef) -> dict
     Texts that callers pass for them, as in `_refuse(path, expected="a number")`, belong to the message. A parameter
     that is assigned to, or that an inner function has again, is none of them.
     """
+    nodes = list(ast.walk(function))
+    if not any(isinstance(node, ast.Raise | ast.Assert) or is_message(node) for node in nodes):
+        return {}  # most functions, found quickly
     named = function.args.posonlyargs + function.args.args
     places = {argument.arg: place for place, argument in enumerate(named)}
     places |= {argument.arg: _BY_NAME for argument in function.args.kwonlyargs}
-    inner = [node for node in ast.walk(function) if isinstance(node, ast.arg)]
-    stored = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and not _is_read(node)}
-    texts = {name for name in places if [node.arg for node in inner].count(name) == 1} - stored
-    texts -= set(_read_outside(function, frozenset(texts) | message_variables(function)))
-    said = {node.id for node in ast.walk(function) if isinstance(node, ast.Name) and _is_read(node)}
+    inner = Counter(node.arg for node in nodes if isinstance(node, ast.arg))
+    variables = [node for node in nodes if isinstance(node, ast.Name)]
+    stored = {node.id for node in variables if not _is_read(node)}
+    texts = {name for name in places if inner[name] == 1} - stored
+    texts -= _read_outside(function, frozenset(texts) | message_variables(function))
+    said = {node.id for node in variables if _is_read(node)}
     return {name: place for name, place in places.items() if name in texts & said}
 
 
@@ -139,20 +142,29 @@ def assigned_variable(node: ast.AST) -> str | None:
     return target.id if isinstance(target, ast.Name) else None
 
 
-def _read_outside(node: ast.AST, texts: frozenset[str]) -> Iterator[str]:
-    """Yield the variables that are read in a function, except in messages and their texts."""
-    if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load):
-        yield node.id
-    if assigned_variable(node) in texts:
-        return
-    dropped = message_arguments(node) if isinstance(node, ast.Raise) or is_message(node) else []
-    parts: list[ast.AST] = list(ast.iter_child_nodes(node))
-    if isinstance(node, ast.Raise) and dropped:
-        call = node.exc
-        parts = [call.func, *dropped, *([node.cause] if node.cause else [])] if isinstance(call, ast.Call) else parts
+def _read_outside(function: ast.AST, texts: frozenset[str]) -> set[str]:
+    """Return the variables that are read in a function, except in messages and their texts."""
+    read: set[str] = set()
+    waiting = [function]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, ast.Name):
+            if _is_read(node):
+                read.add(node.id)
+        elif assigned_variable(node) not in texts:
+            waiting += _parts_outside(node, texts)
+    return read
+
+
+def _parts_outside(node: ast.AST, texts: frozenset[str]) -> list[ast.AST]:
+    """Return the parts of a node, except texts that are passed as messages."""
     if isinstance(node, ast.Assert):
-        parts = [node.test]
-    for part in parts:
-        inner = part.value if isinstance(part, ast.keyword) else part
-        if not (inner in dropped and is_text(inner, texts)):
-            yield from _read_outside(inner, texts)
+        return [node.test]
+    if not isinstance(node, ast.Raise) and not is_message(node):
+        return list(ast.iter_child_nodes(node))
+    arguments = message_arguments(node)
+    parts: list[ast.AST] = list(ast.iter_child_nodes(node))
+    if isinstance(node, ast.Raise) and isinstance(node.exc, ast.Call):
+        parts = [node.exc.func, *arguments, *([node.cause] if node.cause else [])]
+    values = (part.value if isinstance(part, ast.keyword) else part for part in parts)
+    return [value for value in values if not (value in arguments and is_text(value, texts))]
