@@ -10,7 +10,7 @@ from PIL import Image, ImageDraw, ImageFont
 from lungpipe.geometry import Grid
 from lungpipe.prediction.paint import paint_nodules
 from lungpipe.prediction.result import NOTICE, Candidate, Prediction
-from lungpipe.reporting.views import PLANES, Colour, Plane, View, paint
+from lungpipe.reporting.views import PLANES, Colour, Plane, View, beside, paint
 from lungpipe.tables import replacing
 
 LUNG_COLOUR: Colour = (70, 150, 255)
@@ -76,7 +76,7 @@ def _picture(candidate: Candidate, layers: _Layers, scan_grid: Grid) -> Image.Im
         f"{candidate.diameter_mm:.1f} mm   {candidate.volume_mm3:.0f} mm3   "
         f"slice {candidate.slice_number} of {scan_grid.shape_zyx[0]}{side}"
     )
-    return _framed(_row([chest, _column([_row(zooms[:2]), zooms[2]])]), head)
+    return _framed(beside([chest, _column([beside(zooms[:2], _GAP), zooms[2]])], _GAP), head)
 
 
 def _overview(prediction: Prediction, layers: _Layers) -> Image.Image:
@@ -95,7 +95,7 @@ def _overview(prediction: Prediction, layers: _Layers) -> Image.Image:
         pictures.append(picture)
     count = len(prediction.candidates)
     found = f"{count} candidate{'' if count == 1 else 's'} of probability {prediction.threshold:g} or more"
-    return _framed(_row(pictures), f"{found}   (rings: projected onto these two planes)")
+    return _framed(beside(pictures, _GAP), f"{found}   (rings: projected onto these two planes)")
 
 
 def _reach_mm(candidate: Candidate) -> float:
@@ -139,19 +139,9 @@ def _nearest(grid: Grid, plane: Plane, index: NDArray[np.float64]) -> int:
     return int(np.clip(round(float(index[axis])), 0, grid.shape_zyx[axis] - 1))
 
 
-def _row(pictures: list[Image.Image]) -> Image.Image:
-    width = sum(picture.width for picture in pictures) + _GAP * (len(pictures) - 1)
-    joined = Image.new("RGB", (width, max(picture.height for picture in pictures)))
-    left = 0
-    for picture in pictures:
-        joined.paste(picture, (left, 0))
-        left += picture.width + _GAP
-    return joined
-
-
 def _column(pictures: list[Image.Image]) -> Image.Image:
     turned = [picture.transpose(Image.Transpose.TRANSPOSE) for picture in pictures]
-    return _row(turned).transpose(Image.Transpose.TRANSPOSE)
+    return beside(turned, _GAP).transpose(Image.Transpose.TRANSPOSE)
 
 
 def _framed(picture: Image.Image, head: str) -> Image.Image:

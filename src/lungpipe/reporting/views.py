@@ -85,3 +85,14 @@ def paint(picture: Image.Image, pixels: NDArray[np.bool_], colour: Colour) -> Im
     values = np.array(picture)
     values[pixels] = colour
     return Image.fromarray(values)
+
+
+def beside(pictures: list[Image.Image], gap: int) -> Image.Image:
+    """Return pictures of one height beside each other on black."""
+    width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
+    joined = Image.new("RGB", (width, max(picture.height for picture in pictures)))
+    left = 0
+    for picture in pictures:
+        joined.paste(picture, (left, 0))
+        left += picture.width + gap
+    return joined

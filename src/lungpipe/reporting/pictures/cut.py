@@ -74,17 +74,6 @@ def draw_circle(
     ImageDraw.Draw(picture).ellipse((x - reach, y - reach, x + reach, y + reach), outline=colour, width=2)
 
 
-def beside(pictures: list[Image.Image], gap: int = 4) -> Image.Image:
-    """Return pictures of one height beside each other on black."""
-    width = sum(picture.width for picture in pictures) + gap * (len(pictures) - 1)
-    joined = Image.new("RGB", (width, max(picture.height for picture in pictures)))
-    left = 0
-    for picture in pictures:
-        joined.paste(picture, (left, 0))
-        left += picture.width + gap
-    return joined
-
-
 def data_uri(picture: Image.Image) -> str:
     """Return a picture as a JPEG data URI; the same picture gives the same text."""
     stream = BytesIO()

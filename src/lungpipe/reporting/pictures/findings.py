@@ -14,8 +14,8 @@ from PIL import Image
 from lungpipe.geometry import window_around
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.examples import Example, Examples, Kind
-from lungpipe.reporting.pictures.cut import Cut, beside, data_uri, draw_circle, read_mask_on
-from lungpipe.reporting.views import PLANES, Colour, Plane, paint
+from lungpipe.reporting.pictures.cut import Cut, data_uri, draw_circle, read_mask_on
+from lungpipe.reporting.views import PLANES, Colour, Plane, beside, paint
 from lungpipe.volumes.store import open_volume
 
 FIELD_MM = 48.0
@@ -81,7 +81,7 @@ def draw_planes(example: Example, cut: Cut, mask: NDArray[np.bool_] | None) -> I
     """
     planes = [_draw_plane(plane, example, cut, mask) for plane in PLANES]
     height = max(picture.height for picture in planes)
-    return beside([_padded(picture, height) for picture in planes])
+    return beside([_padded(picture, height) for picture in planes], 4)
 
 
 def _draw(kind: Kind, example: Example, places: Places) -> Picture:

@@ -7,7 +7,8 @@ from PIL import Image
 from lungpipe.datasets.metaimage import read_voxels
 from lungpipe.datasets.metaimage_header import LABEL_TYPES, read_header
 from lungpipe.geometry import Grid, Window, sphere_mask
-from lungpipe.reporting.pictures.cut import Cut, beside, data_uri, draw_circle, read_mask_on
+from lungpipe.reporting.pictures.cut import Cut, data_uri, draw_circle, read_mask_on
+from lungpipe.reporting.views import beside
 from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.writer import write_volume
 
@@ -91,7 +92,7 @@ def write_mask(path, mask, grid):
 
 
 def test_pictures_stand_beside_each_other_and_become_the_same_text():
-    joined = beside([Image.new("RGB", (10, 8)), Image.new("RGB", (6, 8))])
+    joined = beside([Image.new("RGB", (10, 8)), Image.new("RGB", (6, 8))], 4)
     assert joined.size == (20, 8)
     assert data_uri(joined) == data_uri(joined.copy())
     assert data_uri(joined).startswith("data:image/jpeg;base64,/9j/")
