@@ -54,6 +54,7 @@ ALLOWED = {
     "score_candidates": NETWORKS,
     "select_candidates": TABLES,
     "study_malignancy": SETTINGS,
+    "take_candidates": TABLES,
     "train_detector": NETWORKS,
     "train_scorer": NETWORKS,
     "write_phantom": SETTINGS | {"scipy"},

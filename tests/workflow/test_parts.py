@@ -39,6 +39,24 @@ def test_given_candidates_are_scored_and_no_detector_is_trained(copy):
     assert report_of(copy, "given")["num_scans"] == 2
 
 
+def test_the_candidates_of_another_study_are_scored_by_another_scorer(copy):
+    delta = copy.delta("recipe: cnn3d\ncandidates_of: flagship\nfolds: [0]\ntracking: {is_enabled: false}\n")
+    answer = copy.snakemake(delta=delta)
+    assert {name for name in answer.names if name.endswith(" 0")} == {
+        "take_candidates 0",
+        "train_scorer 0",
+        "score_candidates 0",
+    }
+    taken, own = (copy.dataset / study / "fold0" for study in ("flagship", "cnn3d"))
+    for name in ("candidates", "mined"):
+        pd.testing.assert_frame_equal(*(pd.read_parquet(folder / f"{name}.parquet") for folder in (taken, own)))
+    scored, before = (pd.read_parquet(folder / "scored.parquet") for folder in (own, taken))
+    assert scored["candidate_id"].equals(before["candidate_id"])
+    assert not scored["probability"].equals(before["probability"])
+    missing = copy.delta("recipe: cnn3d\ncandidates_of: other\nfolds: [0]\n")
+    assert "other/fold0/candidates.parquet: expected the candidates of study 'other'" in copy.refuse(missing)
+
+
 def test_unchanged_scores_are_judged_and_no_scorer_is_trained(copy):
     answer = copy.snakemake(delta=with_recipe(copy, "unchanged", scorer={"kind": "unchanged"}))
     assert {name for name in answer.names if name.endswith(" 0")} == {

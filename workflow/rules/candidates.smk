@@ -1,4 +1,4 @@
-"""Detector to candidates: mined in training scans, detected in unseen scans; or given by the dataset."""
+"""Detector to candidates: mined in training scans, detected in unseen scans; or given by the dataset or another study."""
 
 if STUDY.detector.kind == "trained":
 
@@ -64,7 +64,30 @@ if STUDY.detector.kind == "trained":
             "../scripts/detect_candidates.py"
 
 
-if STUDY.detector.kind == "given":
+if STUDY.candidates_dir:
+
+    rule take_candidates:
+        input:
+            candidates=f"{STUDY.candidates_dir.as_posix()}/fold{{fold}}/candidates.parquet",
+            mined=f"{STUDY.candidates_dir.as_posix()}/fold{{fold}}/mined.parquet",
+            series=f"{D}/targets/series.parquet",
+        output:
+            candidates=f"{R}/fold{{fold}}/candidates.parquet",
+            mined=f"{R}/fold{{fold}}/mined.parquet",
+        log:
+            f"{R}/logs/take_candidates/fold{{fold}}.log",
+        benchmark:
+            f"{R}/benchmarks/take_candidates/fold{{fold}}.tsv"
+        conda:
+            "../../envs/runtime.yaml"
+        params:
+            run=f"{R}/tracking/run.json",
+            code=code_of("take_candidates"),
+            num_subsets=STUDY.dataset.num_subsets,
+        script:
+            "../scripts/take_candidates.py"
+
+elif STUDY.detector.kind == "given":
 
     rule select_candidates:
         input:

@@ -8,6 +8,7 @@ from snakemake.exceptions import WorkflowError
 from snakemake.logging import logger
 
 from lungpipe.datasets.annotations import DatasetError, find_candidates
+from lungpipe.datasets.given import require_candidates_of
 from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.claims import ClaimError, claim_study, clear_locks
@@ -27,7 +28,9 @@ try:
     HAS_MASKS = STUDY.detector.kind == "trained" and STUDY.detector.sampling.mask == "annotated"
     if HAS_MASKS:
         RAW.require_masks()
-    if STUDY.detector.kind == "given":
+    if STUDY.candidates_dir:
+        require_candidates_of(STUDY.candidates_dir, STUDY.folds)
+    elif STUDY.detector.kind == "given":
         RAW.require_candidates()
     WEIGHTS = weights_files(STUDY)
 except (SettingsError, DatasetError) as error:

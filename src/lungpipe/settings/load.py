@@ -38,6 +38,8 @@ def load_study(config: Mapping[str, Any], recipes_dir: Path) -> StudySettings:
         _expand_paths(dataset, ("root", "lidc_xml", "lidc_annotations", "whole_scan_tables"))
         if isinstance(whole_scans := dataset.get("whole_scans"), dict):
             _expand_paths(whole_scans, tuple(whole_scans))
+    if merged.get("candidates_of") is not None:
+        recipe = recipe | {"detector": {"kind": "given"}}
     parts = scaled(recipe, _read_scale(merged.get("scale")))
     try:
         study = StudySettings.model_validate(merged | parts)

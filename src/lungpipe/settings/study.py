@@ -172,6 +172,8 @@ class ConfigSettings(Settings):
     """folds to run; fold k is evaluated on subset k and validated on subset k+1"""
     recipe: str = Field(default="flagship", pattern=FOLDER_NAME)
     """name of the file in recipes/ with detector, scorer and patient"""
+    candidates_of: str | None = Field(default=None, pattern=FOLDER_NAME)
+    """another study of the dataset, whose candidates are scored; null: the candidates of the recipe's own detector"""
     dataset: DatasetSettings = DatasetSettings()
     """the scans"""
     preprocessing: PreprocessingSettings = PreprocessingSettings()
@@ -195,6 +197,12 @@ class ConfigSettings(Settings):
         return self
 
     @model_validator(mode="after")
+    def _candidates_are_of_another_study(self) -> "ConfigSettings":
+        if self.candidates_of == self.study_name:
+            raise ValueError(f"candidates_of: expected another study than this, found {self.study_name!r}")
+        return self
+
+    @model_validator(mode="after")
     def _folds_exist(self) -> "ConfigSettings":
         wrong = [fold for fold in self.folds if not 0 <= fold < self.dataset.num_subsets]
         if wrong or not self.folds or len(set(self.folds)) != len(self.folds):
@@ -208,6 +216,11 @@ class ConfigSettings(Settings):
     def dataset_dir(self) -> Path:
         """Folder of everything that depends on the dataset and its preprocessing alone."""
         return Path(self.results_dir) / self.dataset.name
+
+    @property
+    def candidates_dir(self) -> Path | None:
+        """Folder of the study whose candidates are scored; None where the recipe's own are."""
+        return None if self.candidates_of is None else self.dataset_dir / self.candidates_of
 
     @property
     def study_name(self) -> str:

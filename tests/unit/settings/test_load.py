@@ -55,9 +55,23 @@ def test_the_scale_of_a_part_that_is_not_trained_changes_nothing(recipes):
     assert study.detector == GivenCandidates()
 
 
+def test_a_study_that_scores_the_candidates_of_another_trains_no_detector(recipes):
+    config = {"name": "narrow", "candidates_of": "flagship", "scale": {"detector": {"num_steps": 3}}}
+    study = load_study(config, recipes)
+    assert study.detector == GivenCandidates()
+    assert study.candidates_dir == study.dataset_dir / "flagship"
+    assert study.scorer == load_study({}, recipes).scorer
+    assert load_study({}, recipes).candidates_dir is None
+
+
 @pytest.mark.parametrize(
     ("config", "expected"),
     [
+        (
+            {"candidates_of": "flagship"},
+            "config: candidates_of: expected another study than this, found 'flagship'",
+        ),
+        ({"candidates_of": "../flagship", "name": "a"}, "config: candidates_of: "),
         ({"sede": 1}, "config: unknown key 'sede'"),
         ({"scale": {"detector": {"channels": [4]}}}, "config: unknown key 'scale.detector.channels'"),
         ({"scale": {"scorer": {"num_steps": 0}}}, "config: scale.scorer.num_steps: expected greater than .*, found 0"),
