@@ -70,12 +70,14 @@ WINDOWS = ((-1000, 400), (-160, 240))
 SCORES = ScoreObjectiveSettings()
 
 
-def make_detector(network: UNetSettings | SliceUNetSettings | CenterNetSettings) -> TrainedDetector:
+def make_detector(
+    network: UNetSettings | SliceUNetSettings | CenterNetSettings, patch_size_vox: int = 16
+) -> TrainedDetector:
     is_center = isinstance(network, CenterNetSettings)
     objective = CenterObjectiveSettings() if is_center else MaskObjectiveSettings()
     return TrainedDetector(
         network=network,
-        sampling=DetectorSampling(patch_size_vox=16, max_offset_vox=4),
+        sampling=DetectorSampling(patch_size_vox=patch_size_vox, max_offset_vox=4),
         training=DetectorTraining(**SCHEDULE, objective=objective),
         inference=DetectorInference(),
     )
@@ -96,11 +98,11 @@ def make_scorer(
 
 
 PARTS = {
-    "unet": make_detector(UNetSettings(channels=(4, 6, 8))),
+    "unet": make_detector(UNetSettings(channels=(4, 6, 8)), patch_size_vox=24),
     "unet_full_resolution": make_detector(UNetSettings(channels=(3, 4), stem_stride=1, is_residual=False)),
-    "unet_stride_4": make_detector(UNetSettings(channels=(4, 6), stem_stride=4, windows_hu=WINDOWS)),
+    "unet_stride_4": make_detector(UNetSettings(channels=(4, 6), stem_stride=4, windows_hu=WINDOWS), patch_size_vox=24),
     "slice_unet": make_detector(SliceUNetSettings(channels=(4, 6), windows_hu=WINDOWS)),
-    "center_net": make_detector(CenterNetSettings(channels=(6, 8))),
+    "center_net": make_detector(CenterNetSettings(channels=(6, 8)), patch_size_vox=24),
     "center_net_adding": make_detector(CenterNetSettings(channels=(6, 8), output_stride=2, skips="add")),
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
     "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),

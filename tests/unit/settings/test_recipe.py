@@ -105,6 +105,10 @@ def with_small_networks(content):
     ("edit", "expected"),
     [
         (put("detector", "sampling", "patch_size_vox", value=36), "detector.sampling.patch_size_vox: .* 8, found 36"),
+        (
+            put("detector", "sampling", "patch_size_vox", value=16),
+            "detector.sampling.patch_size_vox: expected at least 3 times the network's total stride 8, found 16",
+        ),
         (put("detector", "inference", "tile_size_vox", value=92), "detector.inference.tile_size_vox: .* 8, found 92"),
         (put("detector", "inference", "halo_vox", value=12), "detector.inference.halo_vox: expected a mul.* found 12"),
         (
@@ -123,6 +127,19 @@ def with_small_networks(content):
             "detector.training.objective center: expected .*, found network unet without diameter, heatmap, offset",
         ),
         (put("scorer", "sampling", "patch_size_vox", value=16), "scorer.sampling.patch_size_vox: expected at least 17"),
+        (
+            both(
+                put("scorer", "network", value={"kind": "cnn3d"}), put("scorer", "sampling", "patch_size_vox", value=8)
+            ),
+            "scorer.sampling.patch_size_vox: expected at least 12 for the network cnn3d, found 8",
+        ),
+        (
+            both(
+                put("scorer", "network", value={"kind": "block_cnn", "channels": [4, 4, 4]}),
+                put("scorer", "sampling", "patch_size_vox", value=8),
+            ),
+            "scorer.sampling.patch_size_vox: expected at least 12 for the network block_cnn, found 8",
+        ),
         (
             both(put("detector", value={"kind": "given"}), put("scorer", value={"kind": "unchanged"})),
             "scorer: expected a trained scorer for given candidates",

@@ -5,7 +5,7 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
-from lungpipe.settings.recipe.networks import CenterNetSettings, SliceUNetSettings, UNetSettings
+from lungpipe.settings.recipe.networks import SMALLEST_FEATURES_VOX, CenterNetSettings, SliceUNetSettings, UNetSettings
 from lungpipe.settings.recipe.training import TrainingSettings
 
 DetectorNetwork = Annotated[UNetSettings | CenterNetSettings | SliceUNetSettings, Field(discriminator="kind")]
@@ -169,6 +169,9 @@ class TrainedDetector(Settings):
         for name, side in sides.items():
             if side % stride:
                 raise ValueError(f"{name}: expected a multiple of the network's total stride {stride}, found {side}")
+        if sampling.patch_size_vox < SMALLEST_FEATURES_VOX * stride:
+            expected = f"at least {SMALLEST_FEATURES_VOX} times the network's total stride {stride}"
+            raise ValueError(f"sampling.patch_size_vox: expected {expected}, found {sampling.patch_size_vox}")
         if 2 * inference.halo_vox >= inference.tile_size_vox:
             found = f"{inference.halo_vox} for tiles of {inference.tile_size_vox}"
             raise ValueError(f"inference.halo_vox: expected less than half of tile_size_vox, found {found}")

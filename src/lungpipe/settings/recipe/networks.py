@@ -8,6 +8,9 @@ from lungpipe.settings.base import Fraction, PositiveInt, Settings
 
 Normalisation = Literal["zero_one", "zero_centre", "byte"]
 Channels = tuple[PositiveInt, ...]
+SMALLEST_FEATURES_VOX = 3
+"""Smallest side of the features of a 3D convolution. On features of two voxels along z, the gradient of the weights in
+bfloat16 on a CPU (torch 2.13) is computed from memory that nobody wrote: no error, wrong weights."""
 
 
 class NetworkSettings(Settings):
@@ -134,8 +137,8 @@ class Cnn3dSettings(NetworkSettings):
 
     @property
     def smallest_patch_vox(self) -> int:
-        """Smallest patch side that leaves a voxel after three poolings, voxels."""
-        return 8
+        """Smallest patch side for which the third convolution has features of three voxels, voxels."""
+        return 4 * SMALLEST_FEATURES_VOX
 
 
 class RatingNetSettings(NetworkSettings):
@@ -186,5 +189,5 @@ class BlockCnnSettings(NetworkSettings):
 
     @property
     def smallest_patch_vox(self) -> int:
-        """Smallest patch side that leaves a voxel after all poolings, voxels."""
-        return int(2 ** len(self.channels))
+        """Smallest patch side for which the last block has features of three voxels, voxels."""
+        return int(SMALLEST_FEATURES_VOX * 2 ** (len(self.channels) - 1))
