@@ -15,7 +15,7 @@ if STUDY.detector.kind == "trained":
             f"{R}/benchmarks/mine_candidates/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: FOLD_THREADS
+        threads: fold_threads
         resources:
             gpu=GPUS,
         params:
@@ -45,7 +45,7 @@ if STUDY.detector.kind == "trained":
             f"{R}/benchmarks/detect_candidates/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: FOLD_THREADS
+        threads: fold_threads
         resources:
             gpu=GPUS,
         params:

@@ -13,7 +13,7 @@ from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.claims import ClaimError, claim_study, clear_locks
 from lungpipe.services.commands import shown_path
-from lungpipe.services.job import grant_cores
+from lungpipe.services.job import grant_cores, threads_of_folds
 from lungpipe.services.leftovers import remove_leftovers
 from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.services.tracking.errors import TrackingError
@@ -49,11 +49,12 @@ SUBSETS = list(range(STUDY.dataset.num_subsets))
 # GPUs of a network job, for a cluster and for `--resources gpu=1` on one machine
 GPUS = 0 if STUDY.compute.device == "cpu" else 1
 
-# folds share the granted cores: several with a thread each are faster than one after the other with all. With a limit of
-# GPUs the folds wait for each other anyway
-FOLD_THREADS = STUDY.compute.num_threads
+# folds share the granted cores; with a limit of GPUs the folds wait for each other anyway
+FOLD_CORES = (STUDY.compute.num_threads,) * len(STUDY.folds)
 if workflow.resource_settings.cores and "gpu" not in workflow.global_resources:
-    FOLD_THREADS = min(FOLD_THREADS, max(1, workflow.resource_settings.cores // len(STUDY.folds)))
+    FOLD_CORES = threads_of_folds(
+        len(STUDY.folds), workflow.resource_settings.cores, STUDY.compute.num_threads
+    )
 
 # settings of the preprocessing that change no volume: machines, memory, and the handling of failures
 SURROUNDINGS = {"is_failure_fatal", "scheduler_address", "worker_memory_gib"}
@@ -101,6 +102,11 @@ def notebook_names():
     """The notebooks that fit the study; the demo needs a detector and a scorer that the study trains."""
     is_trained = STUDY.detector.kind == STUDY.scorer.kind == "trained"
     return ["demo", "model_evaluation"] if is_trained else ["model_evaluation"]
+
+
+def fold_threads(wildcards):
+    """The cores that a job of a fold reserves."""
+    return dict(zip(STUDY.folds, FOLD_CORES, strict=True)).get(int(wildcards.fold), 1)
 
 
 def learned(part):

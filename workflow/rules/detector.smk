@@ -19,7 +19,7 @@ if STUDY.detector.kind == "trained":
             f"{R}/benchmarks/train_detector/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: FOLD_THREADS
+        threads: fold_threads
         resources:
             gpu=GPUS,
         params:

@@ -15,7 +15,7 @@ if STUDY.scorer.kind == "trained":
             f"{R}/benchmarks/rate_nodules/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: FOLD_THREADS
+        threads: fold_threads
         resources:
             gpu=GPUS,
         params:

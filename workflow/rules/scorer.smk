@@ -21,7 +21,7 @@ if STUDY.scorer.kind == "trained":
             f"{R}/benchmarks/train_scorer/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: FOLD_THREADS
+        threads: fold_threads
         resources:
             gpu=GPUS,
         params:
@@ -57,7 +57,7 @@ if STUDY.scorer.kind == "trained":
             f"{R}/benchmarks/score_candidates/fold{{fold}}.tsv"
         conda:
             "../../envs/runtime.yaml"
-        threads: FOLD_THREADS
+        threads: fold_threads
         resources:
             gpu=GPUS,
         params:

@@ -8,7 +8,15 @@ from types import SimpleNamespace
 import pytest
 
 from lungpipe.reporting.computed import read_computed
-from lungpipe.services.job import GRANTED_CORES, RAN_SUFFIX, RAN_TAG, grant_cores, open_job, share_of_cores
+from lungpipe.services.job import (
+    GRANTED_CORES,
+    RAN_SUFFIX,
+    RAN_TAG,
+    grant_cores,
+    open_job,
+    share_of_cores,
+    threads_of_folds,
+)
 from lungpipe.services.provenance import environment
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import pending_records, read_begin, read_lines
@@ -217,3 +225,21 @@ def test_jobs_hear_of_the_cores_that_the_workflow_was_granted(monkeypatch, grant
     monkeypatch.setenv(GRANTED_CORES, "before")
     grant_cores(granted)
     assert share_of_cores(4 if granted != 8 else 2) == share
+
+
+@pytest.mark.parametrize(
+    ("num_folds", "cores", "most", "expected"),
+    [
+        (3, 2, 4, (1, 1, 2)),
+        (3, 8, 4, (2, 3, 3)),
+        (3, 1, 4, (1, 1, 1)),
+        (3, 64, 4, (4, 4, 4)),
+        (10, 8, 4, (1,) * 8 + (4, 4)),
+        (10, 4, 1, (1,) * 10),
+        (2, 2, 4, (1, 1)),
+        (4, 2, 4, (1, 1, 1, 1)),
+        (1, 2, 4, (2,)),
+    ],
+)
+def test_folds_share_the_cores_and_the_last_round_uses_all(num_folds, cores, most, expected):
+    assert threads_of_folds(num_folds, cores, most) == expected
