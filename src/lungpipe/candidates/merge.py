@@ -2,17 +2,21 @@
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from lungpipe.candidates.detections import Detections
 from lungpipe.tables import CANDIDATES, CENTER_COLUMNS
 
 
-def merge_detections(detections: Detections, merge_distance_mm: float, max_per_scan: int) -> Detections:
+def merge_detections(
+    detections: Detections, merge_distance_mm: float, max_per_scan: int, merge_overlap: float | None = None
+) -> Detections:
     """Return the detections by falling score, without those near a stronger one.
 
     A detection is dropped if its centre is nearer to a stronger one than `merge_distance_mm` or the stronger one's
     radius. This is non-maximum suppression by distance: nodules are balls, so a centre inside a stronger ball is the
-    same nodule.
+    same nodule. With `merge_overlap`, it is also dropped if its box and that of a stronger one overlap by at least that
+    much (see `overlaps`): volumetric non-maximum suppression, as of boxes in images.
     """
     # equal scores are ordered by place and size, so that the result does not depend on the order of the input
     z, y, x = detections.centers_zyx_mm.T
@@ -23,9 +27,26 @@ def merge_detections(detections: Detections, merge_distance_mm: float, max_per_s
             break
         distance = np.linalg.norm(ranked.centers_zyx_mm[kept] - ranked.centers_zyx_mm[row], axis=1)
         reach = np.maximum(merge_distance_mm, ranked.diameters_mm[kept] / 2.0)
-        if not np.any(distance < reach):
+        is_same = np.any(distance < reach)
+        if merge_overlap is not None and not is_same:
+            is_same = np.any(overlaps(ranked, np.asarray(kept, dtype=np.intp), row) >= merge_overlap)
+        if not is_same:
             kept.append(row)
     return ranked.take(np.asarray(kept, dtype=np.intp))
+
+
+def overlaps(detections: Detections, rows: NDArray[np.intp], row: int) -> NDArray[np.float64]:
+    """Return intersection over union of the box of detection `row` with those of `rows`; NaN for unknown diameters.
+
+    The box of a detection is the cube around its ball, its sides along the axes of the world.
+    """
+    center, diameter = detections.centers_zyx_mm[row], detections.diameters_mm[row]
+    others = detections.diameters_mm[rows]
+    apart = np.abs(detections.centers_zyx_mm[rows] - center)
+    # the overlap of two intervals is at most the shorter one
+    shared = np.minimum((others[:, None] + diameter) / 2.0 - apart, np.minimum(others, diameter)[:, None])
+    common = np.clip(shared, 0.0, None).prod(axis=1)
+    return np.asarray(common / (others**3 + diameter**3 - common), dtype=np.float64)
 
 
 def keep_all(detections: Detections) -> Detections:

@@ -61,7 +61,12 @@ class Detector:
 
 def merging(inference: DetectorInference) -> Callable[[Detections], Detections]:
     """Return the function that merges detections by these settings (see `merge_detections`)."""
-    return partial(merge_detections, merge_distance_mm=inference.merge_distance_mm, max_per_scan=inference.max_per_scan)
+    return partial(
+        merge_detections,
+        merge_distance_mm=inference.merge_distance_mm,
+        max_per_scan=inference.max_per_scan,
+        merge_overlap=inference.merge_overlap,
+    )
 
 
 def trained_heads(part: TrainedDetector | TrainedScorer) -> frozenset[str]:

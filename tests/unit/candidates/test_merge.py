@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from lungpipe.candidates import Detections, merge_detections, to_table
+from lungpipe.candidates.merge import overlaps
 from lungpipe.tables import CANDIDATES
 
 
@@ -33,6 +34,38 @@ def kept_x(detections, distance=5.0, most=100):
 def test_weaker_detections_near_stronger_ones_are_dropped(rows, expected):
     assert kept_x(on_a_line(*rows)) == expected
     assert kept_x(on_a_line(*reversed(rows))) == expected
+
+
+@pytest.mark.parametrize(
+    ("rows", "overlap", "expected"),
+    [
+        # cubes of 10 mm that share 10 x 10 x 4 mm: 400 of 1600
+        ([(0, 10, 0.9), (6, 10, 0.5)], 0.25, [0]),
+        ([(0, 10, 0.9), (6, 10, 0.5)], 0.26, [0, 6]),
+        # a cube of 10 mm that shares 4 mm of its depth with one of 20 mm: 400 of 8600
+        ([(0, 20, 0.9), (11, 10, 0.5)], 0.046, [0]),
+        ([(0, 20, 0.9), (11, 10, 0.5)], 0.047, [0, 11]),
+        # the weaker one inside
+        ([(0, 4, 0.9), (5.1, 20, 0.5)], 0.008, [0]),
+        ([(0, 10, 0.9), (10, 10, 0.5)], 0.001, [0, 10]),
+        ([(0, 10, 0.9), (6, np.nan, 0.5)], 0.001, [0, 6]),
+    ],
+)
+def test_boxes_that_overlap_a_stronger_one_are_dropped(rows, overlap, expected):
+    assert merge_detections(on_a_line(*rows), 5.0, 100, overlap).centers_zyx_mm[:, 2].tolist() == expected
+    assert kept_x(on_a_line(*rows)) == [rows[0][0], rows[1][0]]
+
+
+def test_overlaps_are_those_of_monai():
+    boxes = pytest.importorskip("monai.data.box_utils")
+    random = np.random.default_rng(5)
+    found = Detections(random.uniform(0, 30, (40, 3)), random.uniform(3, 20, 40), random.permutation(40) / 40.0)
+    sides = found.diameters_mm[:, None] / 2
+    corners = np.hstack([found.centers_zyx_mm - sides, found.centers_zyx_mm + sides])
+    expected = boxes.box_iou(corners, corners)
+    assert (expected > 0).sum() > 100
+    for row in range(len(found)):
+        np.testing.assert_allclose(overlaps(found, np.arange(len(found)), row), expected[row], rtol=1e-5, atol=1e-7)
 
 
 def test_the_strongest_are_kept():

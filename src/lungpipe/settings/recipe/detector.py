@@ -138,6 +138,8 @@ class DetectorInference(Settings):
     """from the network's output to candidates"""
     merge_distance_mm: float = Field(default=5.0, ge=0)
     """a candidate nearer than this (or than the radius) to a stronger candidate is merged into the stronger one, mm"""
+    merge_overlap: Fraction | None = None
+    """also merge candidates whose boxes have at least this intersection over union with a stronger one's; null: none"""
     max_per_scan: PositiveInt = 100
     """only the strongest candidates of a scan are kept (the official evaluation counts at most 100)"""
 
