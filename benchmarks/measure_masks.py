@@ -1,4 +1,4 @@
-"""Dice of a detector's masks with annotated nodule masks, on the test subset of its fold.
+"""Dice of a detector's masks with annotated nodule masks, on the test subset of its fold; beside it, that of balls.
 
     python benchmarks/measure_masks.py results/luna16_crops_whole/flagship 7 MASKS_FOLDER
 
@@ -34,7 +34,7 @@ def main() -> None:
     detector = Detector(model, part.inference, choose_hardware(ComputeSettings(), 2))
     stores = locate_stores([given.study.parent / f"volumes/subset{given.fold}/manifest.json"])
     model.card.refuse_seen(stores)
-    dices, ratios, num_nodules = [], [], 0
+    dices, ratios, balls, num_nodules = [], [], [], 0
     for series_uid, path in stores.items():
         file = given.masks / f"{series_uid}.mhd"
         if not file.is_file():
@@ -46,10 +46,26 @@ def main() -> None:
         num_nodules += 1
         found = mask_of_hit(detector.detect(volume, region="whole"), truth, volume)
         if found is not None:
-            dices.append(2 * (found & truth).sum() / (found.sum() + truth.sum()))
+            dices.append(dice(found, truth))
+            balls.append(dice(ball_like(truth), truth))
             ratios.append(found.sum() / truth.sum())
     print(f"fold {given.fold}: {len(dices)} of {num_nodules} nodules hit")
     print(f"Dice: mean {np.mean(dices):.3f}, median {np.median(dices):.3f}; volumes: {np.median(ratios):.2f} x, median")
+    print(f"Dice of a ball with the true volume and centre: mean {np.mean(balls):.3f}, median {np.median(balls):.3f}")
+
+
+def dice(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    """Return 2 |A and B| / (|A| + |B|)."""
+    return float(2 * (one & other).sum() / (one.sum() + other.sum()))
+
+
+def ball_like(truth: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Return the ball (mask, zyx) with the volume and the centre of a mask: what a perfect ball would reach."""
+    voxels = np.indices(truth.shape)
+    center = np.argwhere(truth).mean(axis=0)
+    distance = np.linalg.norm(voxels - center[:, None, None, None], axis=0)
+    # as many voxels as the mask has, nearest first
+    return np.asarray(distance <= np.sort(distance, axis=None)[truth.sum() - 1], dtype=np.bool_)
 
 
 def mask_of_hit(found: Detections, truth: NDArray[np.bool_], volume: StoredVolume) -> NDArray[np.bool_] | None:
