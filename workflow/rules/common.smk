@@ -259,19 +259,29 @@ def release():
 
 
 def send_left():
-    """Send the records of a killed run if no job is left: Snakemake then calls no handler."""
+    """Send the records of a killed run if no job is left: Snakemake then calls no handler.
+
+    A living run of the study sends its records itself. It is named once more, below Snakemake's advice to remove locks.
+    """
     is_run = workflow.is_main_process and workflow.executor_plugin is not None
-    if is_run and not workflow.dryrun and not workflow.touch:
-        if message := TRACKING.send_left():
-            logger.error(message)
+    if not is_run or workflow.dryrun or workflow.touch:
+        return
+    if OTHER_RUNS and not CLAIMS:
+        logger.error("\n".join(OTHER_RUNS))
+    elif message := TRACKING.send_left():
+        logger.error(message)
 
 
 TRACKING = TrackingSession(STUDY)
 CLAIMS = []
 # a killed run leaves Snakemake's locks: they are removed unless a run lives in this folder
 LIVING = clear_locks() if workflow.is_main_process else []
-for one in LIVING:
-    if one.study == str(Path(R).absolute()):
-        logger.warning(f"{R}: expected no other run of this study, found {one.describe()}")
+OTHER_RUNS = [
+    f"{R}: expected no other run of this study, found {one.describe()}"
+    for one in LIVING
+    if one.study == str(Path(R).absolute())
+]
+for one in OTHER_RUNS:
+    logger.warning(one)
 atexit.register(release)
 atexit.register(send_left)

@@ -4,6 +4,7 @@ These modules import rooms inside their commands, so that `lungpipe --help` star
 what that command uses.
 """
 
+import inspect
 from typing import Annotated
 
 import typer
@@ -29,7 +30,7 @@ app = typer.Typer(
     name="lungpipe",
     help="Lung nodules in CT: find nodules, prepare scans, download LUNA16, evaluate submissions by official rules.",
     epilog="Exit codes: 0 done, 1 unexpected error or scans that failed, 2 bad input or wrong command line, "
-    "3 a scan that must not be judged, 130 interrupted.",
+    "3 a scan that was refused, 130 interrupted.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -47,6 +48,15 @@ phantom.register(app)
 ratings.register(app)
 fetch.register(app)
 bundle.register(app)
+
+
+def _join_lines(text: str) -> str:
+    """Return a docstring with a line for each paragraph: the help then breaks lines where the terminal ends."""
+    return "\n\n".join(" ".join(paragraph.split("\n")) for paragraph in inspect.cleandoc(text).split("\n\n"))
+
+
+for command in app.registered_commands:
+    command.help = _join_lines(command.help or getattr(command.callback, "__doc__", None) or "")
 
 
 def _print_version(is_asked: bool) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from lungpipe.prediction.model import LoadedModel
 
 REFUSED = 3
-"""Exit code for a scan that can be read and must not be judged."""
+"""Exit code for a scan that can be read and is refused for its content."""
 
 
 def register(app: typer.Typer) -> None:
@@ -59,8 +59,8 @@ def predict(
 ) -> None:
     """Find nodules and write candidates.csv, result.json, masks and pictures. Research use only, not a medical device.
 
-    Exit codes: 0 done; 1 at least one scan of many was refused or failed; 2 bad input; 3 a scan that must not be judged
-    (slices too thick or too few, no lungs). A scan that is refused leaves no output.
+    Exit codes: 0 done; 1 at least one scan of many was refused or failed; 2 bad input; 3 a scan that was refused
+    (slices too thick or too few, no lungs). A refused scan leaves no output.
     """
     from lungpipe.delivery.many import Search
     from lungpipe.delivery.outputs import Wanted, check_output

@@ -53,7 +53,7 @@ def render(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
 ) -> None:
-    """Draw lungs and nodules in three dimensions. Needs the extra viz (pip install -e '.[viz]').
+    """Draw lungs and nodules in three dimensions. Needs the extra viz.
 
     Nodules are spheres of their diameter. Their colour is the malignancy: blue 0, yellow 1/2, red 1, grey unknown.
     """

@@ -1,11 +1,13 @@
 """The command line as a whole: version, help, exit codes, completion."""
 
 import os
+import re
 import subprocess
 import sys
 from importlib.metadata import version
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 import lungpipe
@@ -36,6 +38,16 @@ def test_every_command_explains_itself_by_the_short_option(command):
 
 def test_help_lists_the_exit_codes():
     assert "2 bad input or wrong command line" in " ".join(CliRunner().invoke(app, ["--help"]).output.split())
+
+
+def test_help_prints_every_word_and_breaks_lines_only_where_the_terminal_ends():
+    # words in brackets are taken for markup, and left out
+    for command in typer.main.get_command(app).commands.values():
+        texts = [command.help, *(option.help or "" for option in command.params)]
+        assert not re.search(r"\[[a-z]+\]", " ".join(texts)), command.name
+        printed = CliRunner().invoke(app, [command.name, "--help"], env={"COLUMNS": "1000"}).output
+        for paragraph in command.help.split("\n\n"):
+            assert paragraph in printed
 
 
 @pytest.mark.parametrize("command", [["no-such-command"], ["evaluate"], ["prepare", "--no-such-option"]])
