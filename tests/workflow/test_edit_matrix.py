@@ -9,6 +9,14 @@ from edit_matrix import PAGE, ROOT, read_edits, write_page
 FOLLOWS = "Input files updated by another job"
 REPEATED = {"nothing": set(), "training": {"train"}, "preparation and training": {"prepare", "train"}}
 EDITS = read_edits()
+SILENT = [edit for edit in EDITS if not edit.reruns]
+"""Edits that rerun nothing, one by one or all together."""
+
+
+def one_by_one() -> list:
+    """All edits. A plan of each silent one is slow: the quick test plans them together."""
+    marks = {True: pytest.mark.slow, False: ()}
+    return [pytest.param(edit, id=f"{edit.area}: {edit.what}", marks=marks[edit in SILENT]) for edit in EDITS]
 
 
 @pytest.fixture(scope="module")
@@ -44,7 +52,7 @@ def with_followers(jobs, names: set[str]) -> set[str]:
         found |= more
 
 
-@pytest.mark.parametrize("edit", EDITS, ids=[f"{edit.area}: {edit.what}" for edit in EDITS])
+@pytest.mark.parametrize("edit", one_by_one())
 def test_an_edit_reruns_what_needs_it(study, jobs, edit):
     edit.apply(study.folder)
     answer = study.plan(delta=study.delta(edit.settings) if edit.settings else None)
@@ -54,6 +62,16 @@ def test_an_edit_reruns_what_needs_it(study, jobs, edit):
     repeated = {job.rule.partition("_")[0] for job in answer.jobs} & {"prepare", "train"}
     assert repeated == REPEATED[edit.repeats]
     assert ("Nothing to be done" in answer.text) == (not edit.reruns)
+
+
+def test_edits_that_rerun_nothing_rerun_nothing_together(study):
+    assert len(SILENT) > 20
+    for edit in SILENT:
+        assert edit.settings is None
+        edit.apply(study.folder)
+    answer = study.plan()
+    assert {job.name: job.reason for job in answer.jobs} == {}
+    assert "Nothing to be done" in answer.text
 
 
 def test_every_edit_of_code_can_be_made(tmp_path):

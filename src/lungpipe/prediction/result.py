@@ -1,7 +1,7 @@
 """The result of a prediction: candidates, the scan's geometry, and masks on the scan's own grid."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Literal
 
 import numpy as np
@@ -74,9 +74,9 @@ class Prediction:
 
     series_uid: str
     scan_grid: Grid
-    volume: MemoryVolume
+    volume: MemoryVolume = field(repr=False)
     candidates: tuple[Candidate, ...]
-    masks: tuple[MaskCrop, ...]
+    masks: tuple[MaskCrop, ...] = field(repr=False)
     patient: PatientSummary
     threshold: float
     lungs_ml: Mapping[Side, float] | None

@@ -89,6 +89,11 @@ def test_every_candidate_is_in_the_nodule_mask_where_it_says(found):
         assert candidate.first_slice <= candidate.slice_number <= candidate.last_slice
 
 
+def test_a_prediction_is_shown_without_its_voxels(found):
+    assert "candidates=(Candidate(" in repr(found)
+    assert "array(" not in repr(found)
+
+
 def test_the_volume_is_that_of_the_mask(found):
     for candidate, crop in zip(found.candidates, found.masks, strict=True):
         assert candidate.volume_mm3 == crop.mask.sum() * 8.0

@@ -1,6 +1,7 @@
 """Fingerprints of the real package, the environment, the commit and files."""
 
 import ast
+import gc
 import hashlib
 import platform
 import re
@@ -130,6 +131,29 @@ def test_the_fingerprints_of_all_scripts_take_no_longer_than_parsing_the_package
     done = subprocess.run([sys.executable, "-c", TIMES, str(SCRIPTS)], check=True, capture_output=True, text=True)
     ours, parsing = zip(*(map(float, line.split()) for line in done.stdout.splitlines()), strict=True)
     assert min(ours) <= 6 * min(parsing)
+
+
+def test_the_garbage_collector_rests_while_sources_are_read_and_then_goes_on() -> None:
+    runs: list[str] = []
+
+    def note(phase: str, _: dict[str, int]) -> None:
+        runs.append(phase)
+
+    source_tree.cache_clear()
+    gc.callbacks.append(note)
+    try:
+        script_fingerprint(SCRIPTS / "train_detector.py")
+    finally:
+        gc.callbacks.remove(note)
+    assert runs == []
+    assert gc.isenabled()
+    with pytest.raises(ModuleNotFoundError):
+        fingerprint("lungpipe.cellar")
+    assert gc.isenabled()
+    gc.disable()
+    fingerprint("lungpipe.tables.io")
+    assert not gc.isenabled()
+    gc.enable()
 
 
 def test_a_fingerprint_imports_nothing_of_what_it_reads() -> None:
