@@ -7,7 +7,7 @@ from contextlib import contextmanager
 
 import typer
 
-from lungpipe.time_left import SHORTEST_SECONDS, time_left
+from lungpipe.time_left import SHORTEST_SECONDS, SPEED_PERIOD_S, time_left
 
 
 class Watch:
@@ -50,7 +50,8 @@ def _bar() -> "Iterator[Watch]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console, period = Console(stderr=True), SPEED_PERIOD_S
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=period) as progress:
         task = progress.add_task("", total=None)
 
         class Bar(Watch):

@@ -15,7 +15,7 @@ from lungpipe.services.provenance import environment, file_digest
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
 from lungpipe.tables.atomic import write_json
-from lungpipe.time_left import time_left
+from lungpipe.time_left import SPEED_PERIOD_S, time_left
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -207,6 +207,7 @@ def _progress(name: str) -> "Iterator[Progress | None]":
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+    console, period = Console(stderr=True), SPEED_PERIOD_S
+    with Progress(*columns, console=console, transient=True, speed_estimate_period=period) as progress:
         progress.add_task(name, total=None, visible=False)
         yield progress

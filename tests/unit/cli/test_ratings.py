@@ -38,6 +38,7 @@ def all_ratings(shared, tmp_path_factory):
     return pd.read_csv(out), said
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_every_nodule_of_luna16_is_rated_by_three_or_four_readers(all_ratings):
     table, said = all_ratings
@@ -50,6 +51,7 @@ def test_every_nodule_of_luna16_is_rated_by_three_or_four_readers(all_ratings):
     assert set(counts["malignancy_ratings"]) == {3, 4}
 
 
+@pytest.mark.slow
 @pytest.mark.real_data
 def test_malignancy_agrees_with_the_expected_ratings_and_their_order(all_ratings, shared):
     table, _ = all_ratings
@@ -107,13 +109,21 @@ def test_the_union_of_outlines_is_the_published_mask_to_the_voxel(one_scan, shar
 
 
 @pytest.mark.real_data
-def test_a_scan_places_its_nodules_as_the_excluded_findings_do(one_scan, all_ratings):
-    table, _ = all_ratings
-    by_scan = pd.read_csv(one_scan / "ratings.csv")
+def test_a_scan_places_its_nodules_as_the_excluded_findings_do(one_scan, shared):
+    out, excluded = one_scan / "by_exclusions.csv", shared / "luna16/annotations_excluded.csv"
+    annotations = one_scan / "annotations.csv"
+    readings = shared / "dicom/LIDC-IDRI-0012"
+    said = run(readings, "--annotations", annotations, "--excluded", excluded, "--out", out)
+    assert "9 of 9 annotated nodules rated" in said
+    by_scan, others = pd.read_csv(one_scan / "ratings.csv"), pd.read_csv(out)
     assert set(by_scan.pop("position_source")) == {"scan"}
-    others = table[table["seriesuid"] == SERIES].reset_index(drop=True).drop(columns="position_source")
+    assert set(others.pop("position_source")) == {"exclusions"}
     assert len(by_scan) == 9
     columns = [name for name in by_scan if name.endswith("_ratings")]
+    assert len(columns) == 9
+    counts = by_scan[columns].map(lambda text: len(text.split(";")))
+    assert (counts.nunique(axis=1) == 1).all()
+    assert set(counts["malignancy_ratings"]) <= {3, 4}
     pd.testing.assert_frame_equal(by_scan[columns], others[columns])
 
 

@@ -68,6 +68,18 @@ def test_progress_is_counted_where_there_is_a_terminal(rule, monkeypatch):
         assert bar.completed == 7
 
 
+def test_the_bar_of_a_training_that_advances_once_in_minutes_has_the_time_left(rule, monkeypatch):
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    now = [100.0]
+    with open_job(rule, fold=3) as job:
+        monkeypatch.setattr(job._progress, "get_time", lambda: now[0])
+        job.expect(800)
+        for step in (100, 200, 300):
+            now[0] += 120
+            job.log(step, {"loss": 1.0})
+        assert job._progress.tasks[0].time_remaining == 600
+
+
 def test_the_log_of_a_training_has_the_time_left(rule, monkeypatch):
     now = [100.0]
     monkeypatch.setattr("lungpipe.services.job.time.monotonic", lambda: now[0])
