@@ -3,8 +3,8 @@
 SHORTEST_SECONDS = 2.0
 """Less is not worth a word."""
 SPEED_PERIOD_S = 3600.0
-"""A bar's time left is that of the last hour's speed. By default it is that of half a minute, within which a training on
-a slow machine advances once or not at all: the bar would show no time."""
+"""A bar's time left follows from the speed of the last hour. By default it follows from the last half minute, in which
+a training on a slow machine advances once or not at all: the bar would show no time."""
 
 
 def time_left(seconds: float, num_done: int, num_parts: int) -> str:

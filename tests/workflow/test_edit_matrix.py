@@ -9,8 +9,8 @@ from edit_matrix import PAGE, ROOT, read_edits, write_page
 FOLLOWS = "Input files updated by another job"
 REPEATED = {"nothing": set(), "training": {"train"}, "preparation and training": {"prepare", "train"}}
 EDITS = read_edits()
-SILENT = [edit for edit in EDITS if not edit.reruns]
-"""Edits that rerun nothing, one by one or all together."""
+SILENT = [edit for edit in EDITS if not edit.reruns and not edit.data]
+"""Edits of code that rerun nothing, one by one or all together."""
 
 
 def one_by_one() -> list:
