@@ -21,7 +21,8 @@ help:  ## show this list
 run: $(VENV)/.installed-run  ## install, then run the default study (ARGS="--configfile studies/luna16.yaml" for another)
 	snakemake --cores $(CORES) $(ARGS)
 
-ui: export MLFLOW_SERVER_ENABLE_JOB_EXECUTION = false  # the pages need no job runner, which takes 2 GB
+# the pages need no job runner, which takes 2 GB. No words behind the value: make keeps the blanks before them
+ui: export MLFLOW_SERVER_ENABLE_JOB_EXECUTION = false
 ui: $(VENV)/.installed-run  ## show the runs of all studies at http://127.0.0.1:5000 (STORE=sqlite:///other/mlflow.db)
 	mlflow ui --workers 1 --backend-store-uri $(STORE)
 

@@ -111,7 +111,11 @@ def _split(arguments: str) -> list[str]:
 def _fields(node: ast.ClassDef) -> list[str]:
     """Return the head of a class and its fields; ast.unparse keeps annotations and defaults."""
     bases = ", ".join(ast.unparse(base) for base in node.bases)
-    fields = [f"    {ast.unparse(each)}" for each in node.body if isinstance(each, ast.AnnAssign)]
+    # how a field is shown is no default
+    lines = [
+        ast.unparse(each).removesuffix(" = field(repr=False)") for each in node.body if isinstance(each, ast.AnnAssign)
+    ]
+    fields = [f"    {line}" for line in lines]
     return [f"class {node.name}{f'({bases})' if bases else ''}{':' if fields else ''}", *fields]
 
 
