@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from lungpipe.evaluation.before_scorer import figures_before, marks_before
 from lungpipe.evaluation.cutoffs import choose_fold_cuts
 from lungpipe.evaluation.evaluate import Evaluation, evaluate, write_evaluation
 from lungpipe.evaluation.labels import hit_malignancy
@@ -27,7 +28,8 @@ def evaluate_study(
     """Evaluate all folds together. Every scan of their test subsets counts, also a scan that could not be prepared.
 
     The summary is that of `evaluate`, plus `folds`, `nodule_auc`, `malignancy` (of hit nodules, at thresholds that were
-    chosen on each fold's validation subset) and `patients`. Figures that are not defined (one class only) are None.
+    chosen on each fold's validation subset), `patients`, and `before_scorer` (the detector's ranking alone). Figures
+    that are not defined (one class only) are None.
     """
     evaluated = tables.of_subsets(folds)
     subset_of = {row.series_uid: str(row.subset) for row in evaluated.series.itertuples()}
@@ -47,6 +49,13 @@ def evaluate_study(
     evaluation.summary["warnings"] += warnings
     evaluation.summary.update(
         plain({"folds": folds, "nodule_auc": ranked, "malignancy": malignancy, "patients": patients})
+    )
+    before = marks_before(evaluated.scored)
+    series_uids = evaluated.series["series_uid"].tolist()
+    evaluation.summary["before_scorer"] = (
+        None
+        if before is None or evaluation.summary["cpm"] is None
+        else figures_before(evaluation, before, evaluated.exclusions, series_uids)
     )
     return evaluation
 
@@ -105,6 +114,7 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
         "cpm": summary["cpm"],
         "cpm_low": summary["cpm_ci95"][0],
         "cpm_high": summary["cpm_ci95"][1],
+        "cpm_before_scorer": _nested(summary, "before_scorer", "cpm"),
         "sensitivity_max": summary["sensitivity_max"],
         "num_scans": summary["num_scans"],
         "nodule_auc": summary["nodule_auc"]["auc"],

@@ -49,14 +49,25 @@ class Table:
 
 
 def sensitivity_table(summary: Summary) -> Table:
-    """Return the sensitivities at the seven official rates and their mean, with intervals."""
-    rows = [
-        (rate, number(value), interval(summary["sensitivity_ci95"][rate]))
-        for rate, value in summary["sensitivity"].items()
-    ]
-    rows.append(("CPM (mean)", number(summary["cpm"]), interval(summary["cpm_ci95"])))
+    """Return the sensitivities at the official rates and their mean, with intervals, beside those of the detector."""
+    rows, headings = _sensitivities(summary), ("FP per scan", "Sensitivity", "95 % interval")
+    if before := summary.get("before_scorer"):
+        alone = _sensitivities(before)
+        rows = [(*row, *other[1:]) for row, other in zip(rows, alone, strict=True)]
+        gain = before["gain_of_scorer"]
+        between = f"{number(gain['low'])} to {number(gain['high'])}"
+        rows.append(("CPM, gain of the scorer", number(gain["difference"]), between, "", ""))
+        headings = (*headings, "Detector alone", "95 % interval")
     caption = f"Sensitivity ({summary['bootstrap']['num_samples']} bootstrap samples over scans)"
-    return Table(caption, ("FP per scan", "Sensitivity", "95 % interval"), tuple(rows))
+    return Table(caption, headings, tuple(rows))
+
+
+def _sensitivities(figures: Summary) -> list[tuple[str, ...]]:
+    rows = [
+        (rate, number(value), interval(figures["sensitivity_ci95"][rate]))
+        for rate, value in figures["sensitivity"].items()
+    ]
+    return [*rows, ("CPM (mean)", number(figures["cpm"]), interval(figures["cpm_ci95"]))]
 
 
 def counts_table(summary: Summary) -> Table:

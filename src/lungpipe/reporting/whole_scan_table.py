@@ -1,5 +1,7 @@
 """The table of whole scans beside a dataset of crops, without identifiers."""
 
+from typing import Any
+
 import pandas as pd
 
 from lungpipe.evaluation.whole_scans import COUNTED_PROBABILITY, FP_COUNTS
@@ -13,12 +15,15 @@ def whole_scans_table(scans: pd.DataFrame) -> Table | None:
     p = f"p {COUNTED_PROBABILITY:g}"
     counted = [f"Found at {count} false positive{'' if count == 1 else 's'}" for count in FP_COUNTS]
     headings = ("Scan", "Fold", "Nodules", "Found", f"Found from {p}", f"False positives from {p}", *counted)
-    names = [
-        *("fold", "num_nodules", "num_hits", "num_hits_probable", "num_false_positives_probable"),
-        *(f"hits_at_{count}_fp" for count in FP_COUNTS),
-    ]
+    names = ["fold", "num_nodules", "num_hits", "num_hits_probable", "num_false_positives_probable"]
     rows = tuple(
-        (str(place), *(str(int(row[name])) for name in names))
+        (str(place), *(str(int(row[name])) for name in names), *(_at(row, count) for count in FP_COUNTS))
         for place, row in enumerate(scans.to_dict("records"), start=1)
     )
     return Table(f"Whole scans beside the crops (n = {len(rows)})", headings, rows)
+
+
+def _at(row: dict[str, Any], count: int) -> str:
+    """Return the hits at a number of false positives, with those of the detector alone where they are known."""
+    hits, alone = int(row[f"hits_at_{count}_fp"]), row[f"before_scorer_hits_at_{count}_fp"]
+    return str(hits) if pd.isna(alone) else f"{hits} (detector alone: {int(alone)})"

@@ -1,5 +1,7 @@
 """Whole scans beside crops are evaluated apart, each by the fold that tests its subset."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 
@@ -38,8 +40,6 @@ def test_each_scan_is_evaluated_by_the_fold_of_its_subset_alone(study):
     # the first nodule's candidate of 0.9 and the second's of 0.8; a mark of another fold does not count
     stranger = study.scored.iloc[:1].assign(candidate_id="x", fold=2, center_x_mm=500.0, probability=0.99)
     scored = pd.concat([study.scored, stranger], ignore_index=True)
-    from dataclasses import replace
-
     table = whole_scan_table(replace(study, scored=scored), ["1.2.2", "1.2.0", "1.2.1"], folds=[0, 2])
     assert table["series_uid"].tolist() == ["1.2.0", "1.2.2"]
     assert table["fold"].tolist() == [0, 2]
@@ -49,9 +49,21 @@ def test_each_scan_is_evaluated_by_the_fold_of_its_subset_alone(study):
     assert (figures["whole_num_scans"], figures["whole_num_nodules"], figures["whole_hits_at_0_fp"]) == (2, 4, 4)
 
 
+def test_hits_are_also_counted_as_the_detector_ranks_them(study):
+    # a false positive of the first scan that the detector finds more probable than both nodules, and the scorer less
+    other = study.scored.iloc[:1].assign(candidate_id="x", center_x_mm=500.0, probability=0.1, detector_score=0.95)
+    table = whole_scan_table(replace(study, scored=pd.concat([study.scored, other], ignore_index=True)), ["1.2.0"], [0])
+    assert (table["hits_at_0_fp"].item(), table["before_scorer_hits_at_0_fp"].item()) == (2, 0)
+    assert table["before_scorer_hits_at_1_fp"].item() == 2
+    given = study.scored.assign(detector_score=np.nan)
+    table = whole_scan_table(replace(study, scored=given), ["1.2.0"], [0])
+    assert (table["hits_at_0_fp"].item(), table["before_scorer_hits_at_0_fp"].isna().item()) == (2, True)
+    assert "whole_before_scorer_hits_at_0_fp" not in whole_scan_figures(table)
+
+
 def test_a_study_without_whole_scans_has_an_empty_table(study):
     table = whole_scan_table(study, [], folds=[0, 2])
-    assert (len(table), len(table.columns)) == (0, 12)
+    assert (len(table), len(table.columns)) == (0, 17)
     assert whole_scan_figures(table) == {}
 
 
