@@ -50,7 +50,8 @@ class Table:
 
 def sensitivity_table(summary: Summary) -> Table:
     """Return the sensitivities at the official rates and their mean, with intervals, beside those of the detector."""
-    rows, headings = _sensitivities(summary), ("FP per scan", "Sensitivity", "95 % interval")
+    rows = _sensitivities(summary)
+    headings: tuple[str, ...] = ("FP per scan", "Sensitivity", "95 % interval")
     if before := summary.get("before_scorer"):
         alone = _sensitivities(before)
         rows = [(*row, *other[1:]) for row, other in zip(rows, alone, strict=True)]

@@ -6,6 +6,7 @@ from lungpipe.reporting.page_tables import (
     lungs_table,
     malignancy_by_diameter,
     ranking_table,
+    sensitivity_table,
     strata_tables,
 )
 
@@ -18,6 +19,23 @@ def test_ranking_puts_the_baseline_last_and_only_what_there_is():
     assert [row[0] for row in nodules.rows] == ["model", "baseline: diameter only"]
     assert [row[0].split(":")[0] for row in patients.rows] == ["model", "model", "baseline"]
     assert ranking_table(None, "Nodules") is None
+
+
+def test_sensitivities_stand_beside_those_of_the_detector_alone_and_the_gain():
+    figures = {"sensitivity": {"1": 0.9}, "sensitivity_ci95": {"1": [0.8, 1.0]}, "cpm": 0.7, "cpm_ci95": [0.6, 0.8]}
+    summary = figures | {"bootstrap": {"num_samples": 50}}
+    assert sensitivity_table(summary).rows == (
+        ("1", "0.900", "0.800 to 1.000"),
+        ("CPM (mean)", "0.700", "0.600 to 0.800"),
+    )
+    gain = {"difference": 0.2, "low": 0.1, "high": 0.3, "p_value": 0.04}
+    before = figures | {"cpm": 0.5, "gain_of_scorer": gain}
+    table = sensitivity_table(summary | {"before_scorer": before})
+    assert table.headings == ("FP per scan", "Sensitivity", "95 % interval", "Detector alone", "95 % interval")
+    assert table.rows[1:] == (
+        ("CPM (mean)", "0.700", "0.600 to 0.800", "0.500", "0.600 to 0.800"),
+        ("CPM, gain of the scorer", "0.200", "0.100 to 0.300", "", ""),
+    )
 
 
 def test_strata_have_a_column_for_each_of_the_seven_rates(stored):
