@@ -33,12 +33,12 @@ rule all:
 
 rule final_model:
     input:
-        [f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES],
+        lambda wildcards: final_files([f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES]),
 
 
 rule final_bundle:
     input:
-        f"{MODEL_FOLDER}.lungpipe",
+        lambda wildcards: final_files([f"{MODEL_FOLDER}.lungpipe"]),
 
 
 rule notebooks:

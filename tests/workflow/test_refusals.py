@@ -73,3 +73,9 @@ def test_a_wrong_word_on_the_command_line_is_one_line(fresh, arguments, message)
     assert "Traceback" not in text
     assert text.count(message) == 1
     assert not (fresh.folder / "results").exists()
+
+
+def test_a_model_for_other_scans_needs_a_detector(fresh):
+    text = fresh.snakemake("final_model", delta=fresh.delta("recipe: cnn3d"), expect=1).text
+    assert "expected a study that trains a detector, found recipe 'cnn3d'" in text
+    assert not (fresh.folder / "results").exists()

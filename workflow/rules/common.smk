@@ -230,6 +230,16 @@ def histories(role):
     return [f"{R}/fold{fold}/{role}_history.parquet" for fold in STUDY.folds if is_trained]
 
 
+def final_files(files):
+    """The files of a model of all series; an error for a study without a detector, which no scan can be searched with."""
+    if STUDY.detector.kind == "trained":
+        return files
+    own = "the candidates of another study" if STUDY.candidates_of else f"recipe {STUDY.recipe!r}"
+    raise WorkflowError(
+        f"a model for other scans: expected a study that trains a detector, found {own}"
+    )
+
+
 def begin_run():
     """Claim the study, remove what killed jobs left, and open the runs that jobs log to.
 
