@@ -21,8 +21,9 @@ help:  ## show this list
 run: $(VENV)/.installed-run  ## install, then run the default study (ARGS="--configfile studies/luna16.yaml" for another)
 	snakemake --cores $(CORES) $(ARGS)
 
-# the pages need no job runner, which takes 2 GB. No words behind the value: make keeps the blanks before them
+# the pages need no job runner, which takes 2 GB. No words behind a value: make keeps the blanks before them
 ui: export MLFLOW_SERVER_ENABLE_JOB_EXECUTION = false
+ui: export MLFLOW_DISABLE_TELEMETRY = true
 ui: $(VENV)/.installed-run  ## show the runs of all studies at http://127.0.0.1:5000 (STORE=sqlite:///other/mlflow.db)
 	mlflow ui --workers 1 --backend-store-uri $(STORE)
 

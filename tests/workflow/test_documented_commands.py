@@ -149,15 +149,15 @@ def test_make_has_the_target(command):
     assert done.returncode == 0, done.stderr
 
 
-def test_make_ui_starts_mlflow_with_one_worker_and_no_job_runner(tmp_path):
+def test_make_ui_starts_mlflow_with_one_worker_no_job_runner_and_no_usage_data(tmp_path):
     program = tmp_path / "mlflow"
-    program.write_text("""#!/bin/sh\nprintf '[%s]' "$MLFLOW_SERVER_ENABLE_JOB_EXECUTION" "$@"\n""")
+    program.write_text("""#!/bin/sh\nprintf '[%s]' "$MLFLOW_SERVER_ENABLE_JOB_EXECUTION" "$MLFLOW_DISABLE_TELEMETRY" "$@"\n""")
     program.chmod(0o755)
     # as if it were installed in another environment
     command = ["make", "--silent", "ui", f"VENV={tmp_path}", f"--old-file={tmp_path}/.installed-run"]
     variables = os.environ | {"PATH": f"{tmp_path}:{os.environ['PATH']}"}
     done = subprocess.run(command, cwd=ROOT, env=variables, capture_output=True, text=True, check=True)
-    assert done.stdout == "[false][ui][--workers][1][--backend-store-uri][sqlite:///results/mlflow.db]"
+    assert done.stdout == "[false][true][ui][--workers][1][--backend-store-uri][sqlite:///results/mlflow.db]"
 
 
 @pytest.mark.parametrize("command", documented("mlflow", "dask"))
