@@ -5,8 +5,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import pandas as pd
-from matplotlib.figure import Figure
 
 from lungpipe.evaluation.bootstrap import bootstrap_froc, interval
 from lungpipe.evaluation.evaluate import BAND_RATES
@@ -15,14 +13,12 @@ from lungpipe.evaluation.stored_matches import read_matches, without_exclusions
 from lungpipe.evaluation.strata import only_scans
 from lungpipe.reporting.charts.diameter import LEGEND_TITLE, draw_by_diameter
 from lungpipe.reporting.charts.froc import FrocLine, draw_froc_lines
-from lungpipe.reporting.charts.ranking import Score, draw_calibration, draw_roc
-from lungpipe.reporting.charts.svg import WIDE_INCH, Chart, legend_below, new_figure, to_svg
+from lungpipe.reporting.charts.questions import draw_malignancy, draw_nodules, draw_patients
+from lungpipe.reporting.charts.svg import WIDE_INCH, Chart, Drawn, legend_below, new_figure, to_svg
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.style import BLUE, INK, LINE_STYLES, VERMILION
 from lungpipe.reporting.training_figure import Histories, draw_legend, draw_metric, shown_metrics
 from lungpipe.reporting.wording import counted, label_rule
-
-DIAMETER_LOOK: dict[str, Any] = {"colour": VERMILION, "dashes": "--"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,15 +37,12 @@ def draw_charts(inputs: ChartInputs) -> list[Chart]:
         _froc(stored),
         *_folds(stored),
         *_diameters(stored.summary),
-        *_nodules(stored),
-        *_malignancy(stored, label_rule(inputs.malignancy_rule)),
-        *_patients(stored.patients, label_rule(inputs.malignancy_rule)),
+        *draw_nodules(stored),
+        *draw_malignancy(stored, label_rule(inputs.malignancy_rule)),
+        *draw_patients(stored.patients, label_rule(inputs.malignancy_rule)),
         *_training(inputs.histories),
     ]
     return [Chart(name, section, caption, to_svg(figure, name)) for name, section, caption, figure in charts]
-
-
-Drawn = tuple[str, str, str, Figure]
 
 
 def _froc(stored: StoredEvaluation) -> Drawn:
@@ -114,50 +107,6 @@ def _diameters(summary: dict[str, Any]) -> Iterator[Drawn]:
         yield "diameter", "groups", caption, figure
 
 
-def _nodules(stored: StoredEvaluation) -> Iterator[Drawn]:
-    marks = stored.matches[(stored.matches["kind"] == "mark") & stored.matches["fate"].isin(["hit", "false_positive"])]
-    labels = (marks["fate"] == "hit").to_numpy(dtype=np.float64)
-    if not 0 < labels.sum() < len(labels):
-        return
-    n = f"n = {counted(int(labels.sum()), 'hit')} and {counted(int((labels == 0).sum()), 'false positive')}"
-    scores = [Score("model", marks["probability"]), Score("diameter alone", marks["diameter_mm"], **DIAMETER_LOOK)]
-    yield "nodule-roc", "ranking", f"Nodule or not, over the candidates. {n}.", _roc(labels, scores)
-    figure, axes = new_figure()
-    draw_calibration(axes, labels, marks["probability"], share="share of hits")
-    caption = (
-        f"Calibration of the nodule probability. {n}. Each point is a bin of probability with its number of "
-        "candidates and 95 % interval. On the dotted line, probabilities are shares."
-    )
-    yield "nodule-calibration", "ranking", caption, figure
-
-
-def _malignancy(stored: StoredEvaluation, rule: str) -> Iterator[Drawn]:
-    known = stored.hits[stored.hits["malignancy_label"].notna() & stored.hits["malignancy"].notna()]
-    labels = known["malignancy_label"].to_numpy(dtype=np.float64)
-    if not 0 < labels.sum() < len(labels):
-        return
-    n = f"n = {counted(len(labels), 'hit nodule')} with a label, {int(labels.sum())} of them malignant ({rule})"
-    scores = [Score("model", known["malignancy"]), Score("diameter alone", known["diameter_mm"], **DIAMETER_LOOK)]
-    yield "malignancy-roc", "malignancy", f"Malignant nodule or not. {n}.", _roc(labels, scores)
-    figure, axes = new_figure()
-    draw_calibration(axes, labels, known["malignancy"], share="share of malignant nodules")
-    caption = (
-        f"Calibration of the malignancy of nodules. {n}. Each point is a bin of probability with its number of nodules "
-        "and 95 % interval."
-    )
-    yield "malignancy-calibration", "malignancy", caption, figure
-
-
-def _patients(patients: pd.DataFrame, rule: str) -> Iterator[Drawn]:
-    known = patients[patients["is_malignant"].notna() & patients["malignancy"].notna()]
-    labels = known["is_malignant"].to_numpy(dtype=np.float64)
-    if not 0 < labels.sum() < len(labels):
-        return
-    scores = [Score("model", known["malignancy"]), Score("diameter alone", known["diameter_max_mm"], **DIAMETER_LOOK)]
-    n = f"n = {counted(len(labels), 'patient')}, {int(labels.sum())} with a malignant nodule ({rule})"
-    yield "patient-roc", "malignancy", f"Malignant patient or not. {n}.", _roc(labels, scores)
-
-
 def _training(histories: Histories) -> Iterator[Drawn]:
     """Yield a chart for every network and metric, a line per fold, and the legend of all."""
     folds = sorted({fold for by_fold in histories.values() for fold in by_fold})
@@ -170,10 +119,3 @@ def _training(histories: Histories) -> Iterator[Drawn]:
             caption = f"{network.capitalize()}: {axes.get_title(loc='left')}. n = {counted(len(by_fold), 'fold')}."
             axes.set_title("")
             yield f"training-{network}-{metric.replace('_', '-')}", f"training-{network}", caption, figure
-
-
-def _roc(labels: np.ndarray, scores: list[Score]) -> Figure:
-    figure, axes = new_figure()
-    draw_roc(axes, labels, scores)
-    legend_below(axes, num_columns=1)
-    return figure

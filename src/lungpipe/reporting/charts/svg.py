@@ -24,6 +24,8 @@ VARIABLES = {
     SKY: "--sky",
 }
 """The page's CSS variable of every colour."""
+Drawn = tuple[str, str, str, Figure]
+"""Name, section, caption and figure of a chart."""
 CHART_INCH = (4.2, 3.4)
 WIDE_INCH = (5.4, 3.7)
 
