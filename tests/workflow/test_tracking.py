@@ -70,6 +70,12 @@ def test_the_study_carries_its_final_figures_settings_and_origin(runs):
     assert len(study.data.tags["lungpipe.data_sha256"]) == 64
 
 
+def test_the_report_of_a_first_run_links_to_the_studys_run(finished, runs):
+    study = parent(runs, "flagship").info
+    page = (finished.recipe / "report.html").read_text()
+    assert f'href="http://127.0.0.1:5000/#/experiments/{study.experiment_id}/runs/{study.run_id}"' in page
+
+
 def test_the_dataset_carries_its_accounting(runs):
     metrics = parent(runs, "volumes").data.metrics
     assert (metrics["num_expected"], metrics["num_prepared"]) == (8.0, 8.0)

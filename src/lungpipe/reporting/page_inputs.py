@@ -21,8 +21,8 @@ class Origin:
 
     `software` has versions and commit, `written` the time of the report, `machine` that of the report's job,
     `computed` what each job computed with, `jobs` the time and memory of every job (`read_benchmarks`), `command` the
-    commands that make the study again, `tracking` the page of its runs in MLflow (`url`, and `serve`: the command that
-    shows a local store, or None); None where nothing was tracked.
+    commands that make the study again, `tracking` the addresses of its runs in MLflow (`study`, `studies`, `trainings`,
+    and `serve`: the command that shows a local store, or None); None where nothing was tracked.
     """
 
     software: Mapping[str, str]

@@ -13,6 +13,8 @@ from lungpipe.reporting.page import render_page, write_page
 from lungpipe.reporting.page_inputs import PageInputs
 from lungpipe.settings.difference import portable_settings
 
+MLFLOW = "http://127.0.0.1:5000/#/experiments"
+
 
 class Reader(HTMLParser):
     """Collects tags with their attributes, and the text a person sees, and refuses tags that do not close."""
@@ -212,13 +214,19 @@ def test_the_origin_has_date_machine_command_and_link(page_parts):
         page_parts["origin"],
         machine={"cores": "2 cores", "memory": "8 GiB"},
         command="git checkout 0123abc\nsnakemake --cores 8\n",
-        tracking={"url": "http://127.0.0.1:5000/#/experiments/1", "serve": "make ui"},
+        tracking={
+            "study": f"{MLFLOW}/1/runs/a",
+            "studies": f"{MLFLOW}/1/b",
+            "trainings": f"{MLFLOW}/1/c",
+            "serve": "make ui",
+        },
     )
     _, page = read(page_parts, origin=origin)
     assert "Report written 2026-11-28 07:30 UTC on 2 cores, 8 GiB." in page.text
     assert "git checkout 0123abc snakemake --cores 8" in page.text
-    assert ("a", {"href": "http://127.0.0.1:5000/#/experiments/1"}) in page.tags
-    assert "after make ui" in page.text
+    links = [attributes["href"] for tag, attributes in page.tags if tag == "a"]
+    assert links[-3:] == [f"{MLFLOW}/1/runs/a", f"{MLFLOW}/1/c", f"{MLFLOW}/1/b"]
+    assert "make ui starts its pages" in page.text
     assert "has no runs in MLflow" in read(page_parts)[1].text
 
 

@@ -8,7 +8,7 @@ from lungpipe.tables.atomic import write_json
 
 CURRENT = "run.json"
 EXPERIMENT = "experiment.json"
-"""Files in a tracking folder: the content of `CurrentRun`, and where its runs were sent."""
+"""Files in a tracking folder: the content of `CurrentRun`, and the parent run in MLflow: store, experiment and run."""
 
 
 @dataclass(frozen=True, slots=True)

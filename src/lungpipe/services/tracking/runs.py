@@ -43,9 +43,9 @@ class Runs:
             self._parents[plan.digest] = experiment, run_id
         return self._parents[plan.digest]
 
-    def experiments(self) -> dict[str, str]:
-        """Return the experiment's id of every plan whose run was found or created, by the plan's digest."""
-        return {digest: experiment for digest, (experiment, _) in self._parents.items()}
+    def parents(self) -> dict[str, tuple[str, str]]:
+        """Return the ids of experiment and run of every plan whose run was found or created, by the plan's digest."""
+        return dict(self._parents)
 
     def reopen(self, plan: RunPlan, begin: Begin) -> str:
         """Set the parent run running again, with the tags that its record begins with; return its id."""

@@ -6,6 +6,7 @@ then sends what is left and ends, too.
 """
 
 import fcntl
+import json
 import logging
 import os
 import select
@@ -81,14 +82,20 @@ def serve(uri: str, location: str | None, since: int, folders: Sequence[Path]) -
     complaints: list[str] = []
     while not _is_closed(SECONDS_AFTER_ERROR if complaints else SECONDS_BETWEEN_PASSES):
         complaints = passes.run()
+        # a report that is written in the same run of the workflow has the link to the study's run
+        _note_parents(folders, uri, passes)
     deadline = time.monotonic() + SECONDS_FOR_THE_DYING
     complaints = passes.run(is_last=True)
     while not complaints and _are_alive(outboxes) and time.monotonic() < deadline:
         time.sleep(0.2)
         complaints = passes.run(is_last=True)
-    for folder in folders:
-        note_experiment(folder, uri, passes.experiments())
+    _note_parents(folders, uri, passes)
     return complaints + passes.lost
+
+
+def _note_parents(folders: Sequence[Path], uri: str, passes: "_Passes") -> None:
+    for folder in folders:
+        note_parent(folder, uri, passes.parents())
 
 
 class _Passes:
@@ -102,8 +109,8 @@ class _Passes:
     def lost(self) -> list[str]:
         return self._sender.lost if self._sender else []
 
-    def experiments(self) -> Mapping[str, str]:
-        return self._sender.experiments() if self._sender else {}
+    def parents(self) -> Mapping[str, tuple[str, str]]:
+        return self._sender.parents() if self._sender else {}
 
     def run(self, *, is_last: bool = False) -> list[str]:
         try:
@@ -117,11 +124,17 @@ class _Passes:
             return [f"{type(error).__name__}: {' '.join(str(error).split())[:300]}"]
 
 
-def note_experiment(folder: Path, uri: str, experiments: Mapping[str, str]) -> None:
-    """Write the tracking store and the experiment's id beside the folder's records, for the link to its pages."""
+def note_parent(folder: Path, uri: str, parents: Mapping[str, tuple[str, str]]) -> None:
+    """Write the tracking store, and the ids of experiment and parent run, beside a folder's records, for links.
+
+    `parents` has experiment and run by the plan's digest. A file that says the same is kept.
+    """
     plan = CurrentRun.read(folder / CURRENT).plan if (folder / CURRENT).is_file() else None
-    if plan is not None and plan in experiments:
-        write_json(folder / EXPERIMENT, {"uri": uri, "experiment": experiments[plan]})
+    if plan is None or plan not in parents:
+        return
+    place = dict(zip(("experiment", "run"), parents[plan], strict=True)) | {"uri": uri}
+    if not (folder / EXPERIMENT).is_file() or json.loads((folder / EXPERIMENT).read_text(encoding="utf-8")) != place:
+        write_json(folder / EXPERIMENT, place)
 
 
 def _is_closed(seconds: float) -> bool:

@@ -59,9 +59,9 @@ class RecordSender:
         self.lost: list[str] = []
         """What a record named and no file was there for, one message each."""
 
-    def experiments(self) -> dict[str, str]:
-        """Return the id of the experiment of every parent run to which something was sent, by the plan's digest."""
-        return self._runs.experiments()
+    def parents(self) -> dict[str, tuple[str, str]]:
+        """Return experiment and id of every parent run to which something was sent, by the plan's digest."""
+        return self._runs.parents()
 
     def send(self, path: Path, *, is_last_pass: bool = False) -> None:
         """Send what a record holds beyond what was sent; a record that is over is removed.

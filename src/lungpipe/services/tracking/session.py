@@ -74,12 +74,12 @@ class TrackingSession:
         return self._wait()
 
     def link(self) -> str | None:
-        """Return where the study's runs are shown, in one line for the user; None if nothing was sent."""
+        """Return where the study's run is shown, in one line for the user; None if nothing was sent."""
         runs = find_runs(self.folders[1]) if self._settings.tracking.is_enabled else None
         if runs is None:
             return None
-        before = f"{runs['serve']}, then " if runs["serve"] else ""
-        return f"runs in MLflow: {before}{runs['url']}"
+        before = f"{runs.serve}, then " if runs.serve else ""
+        return f"run in MLflow: {before}{runs.study}"
 
     def send_left(self) -> str | None:
         """Send the records that an earlier run of the workflow left, if this run had no jobs and was not opened.

@@ -10,8 +10,8 @@ from typing import Any
 
 VIEW_TAG = "mlflow.sharedViewState."
 NOTE_TAG = "mlflow.note.content"
-STUDIES = "studies"
-"""Key of the view that the link of a run opens."""
+STUDIES, TRAININGS = "studies", "trainings"
+"""Keys of views that reports link to."""
 STUDY_TAG = "lungpipe.study"
 """Tag of a nested run: the name of its study, or `volumes`."""
 PARAMS = ("params.`recipe`", "params.`seed`")
@@ -41,7 +41,7 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     views = {
         STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "malignancy_auc"], PARAMS),
         "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
-        "trainings": _view(
+        TRAININGS: _view(
             "Trainings",
             "tags.`lungpipe.stage` LIKE 'train_%'",
             ["score", "training_loss", "validation_loss"],
@@ -51,6 +51,11 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     tags = {f"{VIEW_TAG}{key}": json.dumps(view | dict.fromkeys(_TIMES, time_ms)) for key, view in views.items()}
     links = ", ".join(f"[{view['name']}]({view_link(experiment, key)})" for key, view in views.items())
     return tags | {NOTE_TAG: f"Compare: {links}"}
+
+
+def run_link(experiment: str, run_id: str) -> str:
+    """Return the address of a run behind that of the server."""
+    return f"#/experiments/{experiment}/runs/{run_id}"
 
 
 def view_link(experiment: str, key: str = STUDIES) -> str:

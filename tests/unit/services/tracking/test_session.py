@@ -13,10 +13,9 @@ from waiting import wait_until
 from lungpipe.services.tracking.current import CURRENT, CurrentRun
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.records import Begin, Record, pending_records
-from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES, note_experiment
+from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES, note_parent
 from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.services.tracking.store import connect
-from lungpipe.services.tracking.views import view_link
 from lungpipe.settings.difference import SETTINGS_FILE, settings_text
 
 RECIPES = Path(__file__).parents[4] / "recipes"
@@ -64,15 +63,15 @@ def test_dataset_and_study_have_a_run_each_that_ends_as_the_workflow_did(setting
         ("https://mlflow.example/", "https://mlflow.example"),
     ],
 )
-def test_the_link_opens_the_runs_of_the_experiment(settings, uri, start):
+def test_the_link_opens_the_studys_run(settings, uri, start):
     session = TrackingSession(settings)
     assert session.link() is None
     folder = settings.study_dir / "tracking"
     CurrentRun("0123456789abcdef", "abc").write(folder / CURRENT)
-    note_experiment(folder, uri, {"another plan": "8"})
+    note_parent(folder, uri, {"another plan": ("8", "b")})
     assert session.link() is None
-    note_experiment(folder, uri, {"0123456789abcdef": "7"})
-    assert session.link() == f"runs in MLflow: {start}/{view_link('7')}"
+    note_parent(folder, uri, {"0123456789abcdef": ("7", "a")})
+    assert session.link() == f"run in MLflow: {start}/#/experiments/7/runs/a"
 
 
 def test_the_note_says_what_another_study_of_the_dataset_does_differently(settings):
