@@ -39,6 +39,7 @@ if STUDY.detector.kind == "trained":
             series=f"{D}/targets/series.parquet",
         output:
             candidates=f"{R}/fold{{fold}}/candidates.parquet",
+            masks=f"{R}/fold{{fold}}/candidate_masks.parquet",
         log:
             f"{R}/logs/detect_candidates/fold{{fold}}.log",
         benchmark:

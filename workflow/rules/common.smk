@@ -240,6 +240,12 @@ def final_files(files):
     )
 
 
+def candidate_masks():
+    """The masks of the candidates of all folds; none if the dataset gives the candidates."""
+    is_trained = STUDY.detector.kind == "trained"
+    return [f"{R}/fold{fold}/candidate_masks.parquet" for fold in STUDY.folds if is_trained]
+
+
 def begin_run():
     """Claim the study, remove what killed jobs left, and open the runs that jobs log to.
 

@@ -57,6 +57,7 @@ rule draw_figures:
         scorer=histories("scorer"),
         manifests=manifests(STUDY.folds),
         masks=[file for fold in STUDY.folds for file in RAW.mask_files(fold)],
+        candidate_masks=candidate_masks(),
     output:
         froc=report(f"{R}/figures/froc.png", caption="../report/froc.rst", category="Evaluation"),
         training=report(

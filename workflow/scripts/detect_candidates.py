@@ -7,7 +7,7 @@ from lungpipe.models import choose_hardware, describe_hardware, load_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import DetectorInference
-from lungpipe.tables import CANDIDATES, SERIES, read_table, write_table
+from lungpipe.tables import CANDIDATE_MASKS, CANDIDATES, SERIES, read_table, write_table
 from lungpipe.volumes.collection import locate_stores
 
 fold, params = int(snakemake.wildcards.fold), snakemake.params
@@ -21,6 +21,7 @@ with open_job(snakemake, fold=fold) as job:
     detector.card.expect_split(split)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     job.expect(len(stores))
-    candidates = detect_series(detector, stores, fold=fold, margin_mm=params.margin_mm, on_done=job.advance)
+    candidates, masks = detect_series(detector, stores, fold=fold, margin_mm=params.margin_mm, on_done=job.advance)
     write_table(candidates, Path(snakemake.output.candidates), CANDIDATES)
+    write_table(masks, Path(snakemake.output.masks), CANDIDATE_MASKS)
     job.log(0, {"num_scans": len(stores), "num_candidates": len(candidates)})

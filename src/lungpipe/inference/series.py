@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from lungpipe.candidates import to_table
+from lungpipe.candidates.mask_table import join_mask_tables, to_mask_table
 from lungpipe.inference.detector import Detector
 from lungpipe.models.card import ModelCard, digest_of
 from lungpipe.tables import CANDIDATES
@@ -21,15 +22,23 @@ OnDone = Callable[[str], None]
 
 def detect_series(
     detector: Detector, stores: Mapping[str, Path], *, fold: int, margin_mm: float, on_done: OnDone
-) -> pd.DataFrame:
-    """Return the candidates (CANDIDATES contract) of series that the detector never saw.
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the candidates of series that the detector never saw, and their masks.
+
+    The tables have the contracts CANDIDATES and CANDIDATE_MASKS; the latter is empty for a detector without masks.
 
     Raises:
         LeakError: the detector is another fold's, or was trained or validated on one of the series.
     """
     detector.card.expect_fold(fold)
     detector.card.refuse_seen(stores)
-    return _detect_all(detector, stores, fold=fold, margin_mm=margin_mm, on_done=on_done)
+    tables, masks = [], []
+    for series_uid, path in sorted(stores.items()):
+        found = detector.detect(open_volume(path, series_uid), margin_mm=margin_mm)
+        tables.append(to_table(found, series_uid, fold))
+        masks.append(to_mask_table(tables[-1], found.mask_crops))
+        on_done(f"{series_uid}: {len(found)} candidates")
+    return join_candidates(tables), join_mask_tables(masks)
 
 
 def mine_series(

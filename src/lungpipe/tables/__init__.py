@@ -4,6 +4,7 @@ from lungpipe.tables.atomic import WriteError, naming, replacing, write_bytes, w
 from lungpipe.tables.characteristics import CHARACTERISTICS, MAX_RATING, RATING_COLUMNS, parse_ratings
 from lungpipe.tables.columns import Column, Contract, ContractError, Limits
 from lungpipe.tables.contracts import (
+    CANDIDATE_MASKS,
     CANDIDATES,
     CENTER_COLUMNS,
     EXCLUSIONS,
@@ -27,6 +28,7 @@ from lungpipe.tables.regular import IrregularFileError, require_regular
 
 __all__ = [
     "CANDIDATES",
+    "CANDIDATE_MASKS",
     "CENTER_COLUMNS",
     "CHARACTERISTICS",
     "EXCLUSIONS",

@@ -123,6 +123,22 @@ CANDIDATES = Contract(
     ("candidate_id",),
 )
 
+CANDIDATE_MASKS = Contract(
+    "candidate_masks",
+    {
+        "candidate_id": Column("string", "candidate, as in the table of candidates"),
+        "series_uid": _SERIES,
+        **_CENTER,
+        **{
+            f"start_{axis}_vox": Column("int64", f"first voxel of the box along {axis}, in the volume")
+            for axis in "zyx"
+        },
+        **{f"size_{axis}_vox": Column("int64", f"voxels of the box along {axis}", limits=POSITIVE) for axis in "zyx"},
+        "mask": Column("string", "bits of the box in the order z, y, x, packed, deflated, base64"),
+    },
+    ("candidate_id",),
+)
+
 SCORED = Contract(
     "scored",
     {

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from lungpipe.candidates.mask_table import find_mask
 from lungpipe.datasets.leaks import LeakError
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.series import (
@@ -15,7 +16,8 @@ from lungpipe.inference.series import (
     mine_series,
     validation_candidates,
 )
-from lungpipe.tables import CANDIDATES, ContractError
+from lungpipe.tables import CANDIDATES, CENTER_COLUMNS, ContractError
+from lungpipe.volumes.store import open_volume
 
 
 @pytest.fixture
@@ -38,7 +40,7 @@ def detector(models, cpu):
 
 def test_series_are_searched_in_order_and_told_about(detector, stores, said):
     unseen = {uid: stores[uid] for uid in ("1.4", "1.3")}
-    table = detect_series(detector, unseen, fold=2, margin_mm=2.0, on_done=said.append)
+    table, masks = detect_series(detector, unseen, fold=2, margin_mm=2.0, on_done=said.append)
     counts = table.groupby("series_uid").size()
     assert list(table["series_uid"].unique()) == ["1.3", "1.4"]
     assert said == [f"{uid}: {counts[uid]} candidates" for uid in ("1.3", "1.4")]
@@ -47,6 +49,15 @@ def test_series_are_searched_in_order_and_told_about(detector, stores, said):
     first = table[table["series_uid"] == "1.3"]
     assert first["candidate_id"].tolist() == [f"1.3#c{rank}" for rank in range(len(first))]
     assert first["detector_score"].is_monotonic_decreasing
+    # the voxels of a lump are those of its diameter
+    assert masks["candidate_id"].tolist() == table["candidate_id"].tolist()
+    grid = open_volume(stores["1.3"], "1.3").grid
+    for row in first.to_dict("records"):
+        crop = find_mask(masks, "1.3", tuple(row[name] for name in CENTER_COLUMNS))
+        assert crop.mask.sum() * grid.voxel_volume_mm3 == pytest.approx(np.pi / 6 * row["diameter_mm"] ** 3)
+        inside = grid.to_index([row[name] for name in CENTER_COLUMNS]) - crop.start_zyx_vox
+        assert (inside >= 0).all()
+        assert (inside <= np.subtract(crop.mask.shape, 1)).all()
 
 
 @pytest.mark.parametrize("seen", ["1.1", "1.2"])
@@ -90,8 +101,8 @@ def test_candidates_of_several_folds_are_joined_and_refused_twice():
 
 def test_nothing_found_is_a_valid_table(detector, write_store, said):
     lungless = write_store("1.3", np.full((8, 8, 8), -850), lungs=np.zeros((8, 8, 8)))
-    table = detect_series(detector, {"1.3": lungless}, fold=2, margin_mm=2.0, on_done=said.append)
-    assert len(table) == 0
+    table, masks = detect_series(detector, {"1.3": lungless}, fold=2, margin_mm=2.0, on_done=said.append)
+    assert len(table) == len(masks) == 0
     assert table.equals(CANDIDATES.conform(table))
     assert said == ["1.3: 0 candidates"]
 

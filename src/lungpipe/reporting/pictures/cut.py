@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
+from lungpipe.candidates import MaskCrop
 from lungpipe.datasets.nodule_masks import read_nodule_mask
 from lungpipe.geometry import Grid, Window
 from lungpipe.reporting.views import PLANES, WINDOW_HU, Colour, Plane, View
@@ -56,6 +57,17 @@ def read_mask_on(path: Path, grid: Grid) -> NDArray[np.bool_]:
     found = np.zeros(grid.shape_zyx, dtype=bool)
     z, y, x = index[is_in].T
     found[is_in] = mask[z, y, x] > 0
+    return found
+
+
+def crop_in(window: Window, crop: MaskCrop) -> NDArray[np.bool_]:
+    """Return a mask crop in a window of the same volume (bool, zyx); False outside the crop."""
+    found = np.zeros(window.shape_zyx, dtype=bool)
+    shift = np.subtract(crop.start_zyx_vox, window.start_zyx_vox)
+    low, high = np.clip(shift, 0, window.shape_zyx), np.clip(shift + crop.mask.shape, 0, window.shape_zyx)
+    z, y, x = (slice(int(a), int(b)) for a, b in zip(low, high, strict=True))
+    own_z, own_y, own_x = (slice(int(a), int(b)) for a, b in zip(low - shift, high - shift, strict=True))
+    found[z, y, x] = crop.mask[own_z, own_y, own_x]
     return found
 
 

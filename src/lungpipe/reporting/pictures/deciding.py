@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lungpipe.geometry import Window
@@ -36,8 +37,16 @@ def draw_deciding(patients: pd.DataFrame, places: Places, limit: int = MAX_PATIE
     return {"num_all": len(decided), "shown": shown}
 
 
-def draw_slice(cut: Cut, center_zyx_mm: tuple[float, float, float], diameter_mm: float) -> Image.Image:
-    """Return an axial slice with the lungs outlined in blue, and a yellow frame and circle around the candidate."""
+def draw_slice(
+    cut: Cut,
+    center_zyx_mm: tuple[float, float, float],
+    diameter_mm: float,
+    candidate: NDArray[np.bool_] | None = None,
+) -> Image.Image:
+    """Return an axial slice with the lungs outlined in blue, and a yellow frame around the candidate.
+
+    The outline of the candidate's mask (bool, zyx, on the cut's grid) is yellow; without a mask its circle is.
+    """
     extent = max(size * step for size, step in zip(cut.grid.shape_zyx[1:], cut.grid.spacing_zyx_mm[1:], strict=True))
     view = cut.view("axial", center_zyx_mm, SLICE_PIXELS / extent)
     picture = paint(view.picture(cut.hu, cut.grid), view.outline(cut.lungs, cut.grid), LUNGS)
@@ -45,6 +54,8 @@ def draw_slice(cut: Cut, center_zyx_mm: tuple[float, float, float], diameter_mm:
     x, y = view.place(cut.grid.to_index(center_zyx_mm), cut.grid)
     reach = (radius + _MARGIN_MM) * view.scale
     ImageDraw.Draw(picture).rectangle((x - reach, y - reach, x + reach, y + reach), outline=CANDIDATE, width=2)
+    if candidate is not None:
+        return paint(picture, view.outline(candidate, cut.grid), CANDIDATE)
     draw_circle(picture, view, cut.grid, center_zyx_mm=center_zyx_mm, diameter_mm=diameter_mm, colour=CANDIDATE)
     return picture
 
@@ -58,9 +69,10 @@ def _draw(row: pd.Series, places: Places) -> Picture:
     z, y, x = (float(row[f"decided_{name}"]) for name in CENTER_COLUMNS)
     slices, rows, columns = volume.grid.shape_zyx
     index = int(np.clip(round(float(volume.grid.to_index((z, y, x))[0])), 0, slices - 1))
-    cut = Cut.read(volume, Window((index, 0, 0), (1, rows, columns)))
-    diameter = float(row["decided_diameter_mm"])
-    return Picture(data_uri(draw_slice(cut, (z, y, x), diameter)), (*_facts(row), f"slice {index + 1} of {slices}"))
+    window = Window((index, 0, 0), (1, rows, columns))
+    mask = places.candidate_in(window, series_uid, (z, y, x))
+    drawn = draw_slice(Cut.read(volume, window), (z, y, x), float(row["decided_diameter_mm"]), mask)
+    return Picture(data_uri(drawn), (*_facts(row), f"slice {index + 1} of {slices}"))
 
 
 def _facts(row: pd.Series) -> tuple[str, ...]:

@@ -1,7 +1,7 @@
 """Hits, misses and false positives in three planes, with the outlines of annotation, candidate and mask."""
 
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from math import isfinite
 from pathlib import Path
 from typing import Any
@@ -11,11 +11,13 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from lungpipe.geometry import window_around
+from lungpipe.candidates.mask_table import find_mask, join_mask_tables
+from lungpipe.geometry import Window, window_around
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.examples import Example, Examples, Kind
-from lungpipe.reporting.pictures.cut import Cut, data_uri, draw_circle, read_mask_on
+from lungpipe.reporting.pictures.cut import Cut, Point, crop_in, data_uri, draw_circle, read_mask_on
 from lungpipe.reporting.views import PLANES, Colour, Plane, beside, paint
+from lungpipe.tables import CANDIDATE_MASKS
 from lungpipe.volumes.store import open_volume
 
 FIELD_MM = 48.0
@@ -27,29 +29,58 @@ MASK: Colour = (225, 120, 190)
 
 @dataclass(frozen=True, slots=True)
 class Places:
-    """What pictures are made from: the store and the nodule mask of each series, and the patient's row on the page."""
+    """What pictures are made from: store and nodule mask of each series, candidates' masks, the patient's row.
+
+    `masks` are nodule masks of the dataset. `candidate_masks` has the contract CANDIDATE_MASKS; empty without masks.
+    `patient_of` is the row of each series' patient on the page.
+    """
 
     stores: Mapping[str, Path]
     masks: Mapping[str, Path]
     patient_of: Mapping[str, int]
     subset_of: Mapping[str, int]
+    candidate_masks: pd.DataFrame = field(default_factory=CANDIDATE_MASKS.empty)
 
     @classmethod
     def of(
-        cls, stored: StoredEvaluation, series: pd.DataFrame, stores: Mapping[str, Path], masks: Iterable[Path]
+        cls,
+        stored: StoredEvaluation,
+        series: pd.DataFrame,
+        stores: Mapping[str, Path],
+        masks: Iterable[Path],
+        *,
+        candidate_masks: Sequence[pd.DataFrame] = (),
     ) -> "Places":
-        """Return the places of an evaluation's scans: `series` is the table SERIES, `masks` are headers of masks."""
+        """Return the places of an evaluation's scans.
+
+        `series` is the table SERIES, `masks` are headers of the dataset's masks, `candidate_masks` the tables
+        CANDIDATE_MASKS of all folds.
+        """
         patients = zip(stored.patients["patient_id"], stored.patients["fold"], strict=True)
         row_of = {patient: row for row, patient in enumerate(patients, start=1)}
         # a patient may have scans in the subsets of two folds, and then has a row for each
         owners = zip(series["series_uid"], series["patient_id"], series["subset"], strict=True)
         known = {uid: row_of[patient, subset] for uid, patient, subset in owners if (patient, subset) in row_of}
-        return cls(stores, {path.stem: path for path in masks if path.suffix == ".mhd"}, known, stored.subset_of)
+        headers = {path.stem: path for path in masks if path.suffix == ".mhd"}
+        return cls(stores, headers, known, stored.subset_of, join_mask_tables(candidate_masks))
 
     def name(self, series_uid: str) -> str:
         """Return the place of a scan without its identifier: `fold 3, patient 7`."""
         number = self.patient_of.get(series_uid)
         return f"fold {self.subset_of[series_uid]}" + (f", patient {number}" if number is not None else "")
+
+    def candidate_in(self, window: Window, series_uid: str, center_zyx_mm: Point) -> NDArray[np.bool_] | None:
+        """Return the mask of a candidate in a window of its volume; None for a candidate without a mask."""
+        crop = find_mask(self.candidate_masks, series_uid, center_zyx_mm)
+        return None if crop is None else crop_in(window, crop)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Outlines:
+    """Masks in a part of a volume (bool, zyx): of the dataset's nodules, and of the candidate; None where unknown."""
+
+    dataset: NDArray[np.bool_] | None = None
+    candidate: NDArray[np.bool_] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,12 +105,13 @@ def draw_gallery(examples: Examples, places: Places) -> dict[str, Any]:
     }
 
 
-def draw_planes(example: Example, cut: Cut, mask: NDArray[np.bool_] | None) -> Image.Image:
+def draw_planes(example: Example, cut: Cut, outlines: Outlines) -> Image.Image:
     """Return the axial, coronal and sagittal plane through a finding beside each other.
 
-    Blue circle: annotation; yellow circle: candidate; pink outline: the dataset's nodule mask on the cut's grid.
+    Blue circle: annotation. Yellow: outline of the candidate's mask, or the circle of a candidate without a mask. Pink
+    outline: the dataset's nodule mask.
     """
-    planes = [_draw_plane(plane, example, cut, mask) for plane in PLANES]
+    planes = [_draw_plane(plane, example, cut, outlines) for plane in PLANES]
     height = max(picture.height for picture in planes)
     return beside([_padded(picture, height) for picture in planes], 4)
 
@@ -92,23 +124,30 @@ def _draw(kind: Kind, example: Example, places: Places) -> Picture:
     volume = open_volume(store, example.series_uid)
     index = volume.grid.to_index(example.center_zyx_mm)
     z, y, x = (max(1, round(FIELD_MM / step)) for step in volume.grid.spacing_zyx_mm)
-    cut = Cut.read(volume, window_around(index, (z, y, x)))
+    window = window_around(index, (z, y, x))
+    cut = Cut.read(volume, window)
     path = places.masks.get(example.series_uid)
-    mask = None if path is None else read_mask_on(path, cut.grid)
+    outlines = Outlines(
+        None if path is None else read_mask_on(path, cut.grid),
+        places.candidate_in(window, example.series_uid, example.mark_center_zyx_mm or example.center_zyx_mm),
+    )
     place = f"{name}, slice {round(float(index[0])) + 1} of {volume.grid.shape_zyx[0]}"
-    return Picture(data_uri(draw_planes(example, cut, mask)), (*_facts(kind, example), place))
+    return Picture(data_uri(draw_planes(example, cut, outlines)), (*_facts(kind, example), place))
 
 
-def _draw_plane(plane: Plane, example: Example, cut: Cut, mask: NDArray[np.bool_] | None) -> Image.Image:
+def _draw_plane(plane: Plane, example: Example, cut: Cut, outlines: Outlines) -> Image.Image:
     view = cut.view(plane, example.center_zyx_mm, PIXELS_PER_MM)
     picture = view.picture(cut.hu, cut.grid)
-    if mask is not None:
-        picture = paint(picture, view.outline(mask, cut.grid), MASK)
+    for mask, colour in ((outlines.dataset, MASK), (outlines.candidate, CANDIDATE)):
+        if mask is not None:
+            picture = paint(picture, view.outline(mask, cut.grid), colour)
     is_candidate = example.mark_center_zyx_mm is None and example.probability is not None
     spheres = [(example.center_zyx_mm, example.diameter_mm, CANDIDATE if is_candidate else ANNOTATION)]
     if example.mark_center_zyx_mm is not None:
         spheres.append((example.mark_center_zyx_mm, example.mark_diameter_mm, CANDIDATE))
     for center, diameter, colour in spheres:
+        if colour == CANDIDATE and outlines.candidate is not None:
+            continue
         draw_circle(picture, view, cut.grid, center_zyx_mm=center, diameter_mm=diameter, colour=colour)
     return picture
 

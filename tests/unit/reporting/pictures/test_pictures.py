@@ -5,13 +5,17 @@ from dataclasses import replace
 from io import BytesIO
 
 import numpy as np
+import pandas as pd
 import pytest
 from PIL import Image
 
+from lungpipe.candidates import MaskCrop
+from lungpipe.candidates.mask_table import to_mask_table
 from lungpipe.reporting.examples import Example, Examples, pick_examples
 from lungpipe.reporting.pictures.cut import Cut
 from lungpipe.reporting.pictures.deciding import draw_deciding, draw_slice
-from lungpipe.reporting.pictures.findings import ANNOTATION, CANDIDATE, MASK, draw_gallery, draw_planes
+from lungpipe.reporting.pictures.findings import ANNOTATION, CANDIDATE, MASK, Outlines, draw_gallery, draw_planes
+from lungpipe.tables import CENTER_COLUMNS
 
 
 def picture_of(entry):
@@ -56,11 +60,11 @@ def test_a_hit_has_both_circles_and_the_outline_of_the_mask(figure_inputs):
     cut = blank_cut(hit.center_zyx_mm)
     mask = np.zeros(cut.hu.shape, bool)
     mask[20:28, 20:28, 30:38] = True
-    drawn = draw_planes(hit, cut, mask)
+    drawn = draw_planes(hit, cut, Outlines(mask))
     assert num_pixels(drawn, ANNOTATION) > 100
     assert num_pixels(drawn, CANDIDATE) > 100
     assert num_pixels(drawn, MASK) > 100
-    plain = draw_planes(replace(hit, mark_center_zyx_mm=None, probability=None), cut, None)
+    plain = draw_planes(replace(hit, mark_center_zyx_mm=None, probability=None), cut, Outlines())
     assert num_pixels(plain, CANDIDATE) == num_pixels(plain, MASK) == 0
     assert num_pixels(plain, ANNOTATION) > 100
 
@@ -75,8 +79,38 @@ def blank_cut(center_zyx_mm):
 
 
 def test_a_given_candidate_without_a_diameter_has_no_circle():
-    drawn = draw_planes(Example("a", (0.0, 0.0, 0.0), float("nan"), 0.5), blank_cut((0.0, 0.0, 0.0)), None)
+    drawn = draw_planes(Example("a", (0.0, 0.0, 0.0), float("nan"), 0.5), blank_cut((0.0, 0.0, 0.0)), Outlines())
     assert num_pixels(drawn, CANDIDATE) == 0
+
+
+def test_a_candidates_mask_is_outlined_instead_of_its_sphere(figure_inputs):
+    # a candidate of 5 mm with a mask of 6 x 12 x 6 mm (zyx), in its volume of voxels of 1 mm
+    example = pick_examples(figure_inputs.stored.matches, 1)[2].shown[0]
+    assert example.diameter_mm == 5.0
+    center = dict(zip(CENTER_COLUMNS, example.center_zyx_mm, strict=True))
+    candidate = pd.DataFrame([{"candidate_id": "a", "series_uid": example.series_uid, **center}])
+    masks = to_mask_table(candidate, [MaskCrop((18, 44, 12), np.ones((6, 12, 6), dtype=bool))])
+    places = replace(figure_inputs.places, candidate_masks=masks)
+    drawn = picture_of(draw_gallery(Examples("false_positives", (example,), 2), places)["shown"][0])
+    is_yellow = np.linalg.norm(np.asarray(drawn).astype(float) - CANDIDATE, axis=-1) < 60
+    # 4 pixels a mm: 12 mm by 6 mm in the axial plane, 6 mm by 6 mm in the coronal plane
+    for left, size in ((0, (48, 24)), (196, (24, 24))):
+        rows, columns = np.nonzero(is_yellow[:, left : left + 192])
+        assert (np.ptp(rows) + 1, np.ptp(columns) + 1) == (pytest.approx(size[0], abs=2), pytest.approx(size[1], abs=2))
+
+
+def test_the_deciding_slice_outlines_the_mask():
+    cut = blank_cut((0.0, 0.0, 0.0))
+    mask = np.zeros(cut.hu.shape, dtype=bool)
+    mask[:, 16:32, 21:27] = True
+    plain, drawn = (draw_slice(cut, (0.0, 0.0, 0.0), 4.0, each) for each in (None, mask))
+    frame = draw_slice(cut, (0.0, 0.0, 0.0), 4.0, np.zeros_like(mask))
+    rows, columns = np.nonzero((np.asarray(drawn) != np.asarray(frame)).any(axis=-1))
+    assert np.ptp(rows) + 1 == pytest.approx(16 * 320 / 48, abs=2)
+    assert np.ptp(columns) + 1 == pytest.approx(6 * 320 / 48, abs=2)
+    # without a mask, a circle of 4 mm
+    rows, columns = np.nonzero((np.asarray(plain) != np.asarray(frame)).any(axis=-1))
+    assert np.ptp(rows) + 1 == pytest.approx(4 * 320 / 48, abs=2)
 
 
 def test_a_kind_without_findings_is_empty(figure_inputs):
