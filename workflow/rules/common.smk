@@ -242,8 +242,18 @@ def final_files(files):
 
 def candidate_masks():
     """The masks of the candidates of all folds; none if the dataset gives the candidates."""
-    is_trained = STUDY.detector.kind == "trained"
-    return [f"{R}/fold{fold}/candidate_masks.parquet" for fold in STUDY.folds if is_trained]
+    if STUDY.detector.kind == "trained":
+        return [f"{R}/fold{fold}/candidate_masks.parquet" for fold in STUDY.folds]
+    # those of the study whose candidates are scored, if it has any
+    folders = [STUDY.candidates_dir / f"fold{fold}" for fold in STUDY.folds if STUDY.candidates_dir]
+    paths = [folder / "candidate_masks.parquet" for folder in folders]
+    return [path.as_posix() for path in paths if path.is_file()]
+
+
+def viewer_listing():
+    """The list of viewer pages, if `snakemake write_viewers` has made any: the report then links to them."""
+    listing = Path(R) / "viewer" / "pages.json"
+    return [listing.as_posix()] if listing.is_file() else []
 
 
 def begin_run():

@@ -93,6 +93,7 @@ rule write_report:
         series=f"{D}/targets/series.parquet",
         charts=f"{R}/figures/charts.json",
         pictures=f"{R}/figures/pictures.json",
+        viewers=viewer_listing(),
     output:
         page=report(f"{R}/report.html", caption="../report/page.rst", category="Report"),
         settings=f"{R}/settings.yaml",
@@ -111,3 +112,28 @@ rule write_report:
         study=STUDY.model_dump(mode="json", exclude={"tracking", "results_dir"}),
     script:
         "../scripts/write_report.py"
+
+
+rule write_viewers:
+    input:
+        evaluation=f"{R}/evaluation/evaluation.json",
+        digests=f"{R}/evaluation/digests.json",
+        scored=expand(f"{R}/fold{{fold}}/scored.parquet", fold=STUDY.folds),
+        series=f"{D}/targets/series.parquet",
+        manifests=manifests(STUDY.folds),
+        candidate_masks=candidate_masks(),
+    output:
+        listing=f"{R}/viewer/pages.json",
+    log:
+        f"{R}/logs/write_viewers.log",
+    benchmark:
+        f"{R}/benchmarks/write_viewers.tsv"
+    conda:
+        "../../envs/runtime.yaml"
+    threads: STUDY.compute.num_threads
+    params:
+        run=f"{R}/tracking/run.json",
+        code=code_of("write_viewers"),
+        page=file_digest((PACKAGE_DIR / "viewer" / "page").glob("*.*")),
+    script:
+        "../scripts/write_viewers.py"

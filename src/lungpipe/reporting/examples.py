@@ -25,6 +25,13 @@ class Example:
     mark_center_zyx_mm: tuple[float, float, float] | None = None
     mark_diameter_mm: float = float("nan")
 
+    @property
+    def candidate(self) -> tuple[tuple[float, float, float], float]:
+        """Centre and diameter of the candidate; those of the annotation for a nodule that was missed."""
+        if self.mark_center_zyx_mm is None:
+            return self.center_zyx_mm, self.diameter_mm
+        return self.mark_center_zyx_mm, self.mark_diameter_mm
+
 
 @dataclass(frozen=True, slots=True)
 class Examples:

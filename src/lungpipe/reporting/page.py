@@ -18,6 +18,7 @@ from lungpipe.reporting.page_inputs import PageInputs
 from lungpipe.reporting.paired import pair, paired_table
 from lungpipe.reporting.patient_table import patients_table
 from lungpipe.reporting.stage_times import stages_table
+from lungpipe.reporting.viewer_pages import FOLDER, page_name
 from lungpipe.reporting.whole_scan_table import whole_scans_table
 from lungpipe.reporting.wording import interval, label_rule, number, without_identifiers
 from lungpipe.settings.difference import portable_settings, settings_text
@@ -82,6 +83,7 @@ def render_page(inputs: PageInputs) -> str:
         charts=_charts(inputs),
         galleries=[(*GALLERIES[each["kind"]], each) for each in inputs.pictures["findings"]],
         slices=inputs.pictures["patients"],
+        viewers={scan: f"{FOLDER}/{page_name(scan)}" for scan in inputs.viewers},
         sliced={each["number"] for each in inputs.pictures["patients"]["shown"]},
         tables=_tables(inputs),
         patients=patients_table(inputs.stored.patients, inputs.stored.matches, inputs.series),

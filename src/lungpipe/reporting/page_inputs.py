@@ -12,6 +12,7 @@ from lungpipe.evaluation.reference import COMMAND
 from lungpipe.evaluation.whole_scans import read_whole_scans
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.other_studies import OtherStudy
+from lungpipe.reporting.viewer_pages import read_listing
 from lungpipe.tables import SERIES, read_table
 
 
@@ -41,7 +42,8 @@ class PageInputs:
     `stored` is the evaluation, `study` the settings as plain data, `accounting` the table of prepared scans, `series`
     the table SERIES, `whole_scans` the table of whole scans beside crops, `charts` and `pictures` the content of
     charts.json and pictures.json, `command` the command that evaluates the submission again, `others` other studies of
-    the dataset by name. The page names no patient and no series.
+    the dataset by name, `viewers` the scans that have a viewer page (rows of series.csv, from 1). The page names no
+    patient and no series.
     """
 
     stored: StoredEvaluation
@@ -54,12 +56,16 @@ class PageInputs:
     command: str
     origin: Origin
     others: Mapping[str, OtherStudy] = field(default_factory=dict)
+    viewers: frozenset[int] = frozenset()
 
     @classmethod
     def read(
         cls, paths: Mapping[str, str], study: Mapping[str, Any], origin: Origin, others: Mapping[str, OtherStudy]
     ) -> "PageInputs":
-        """Read the files of these names: evaluation (its folder is read), accounting, series, charts, pictures."""
+        """Read the files of these names: evaluation (its folder is read), accounting, series, charts, pictures.
+
+        `viewers` is the listing of the viewer pages, where a study has them.
+        """
         evaluated = Path(paths["evaluation"]).parent
         charts, pictures = (
             json.loads(Path(paths[name]).read_text(encoding="utf-8")) for name in ("charts", "pictures")
@@ -75,4 +81,5 @@ class PageInputs:
             command=(evaluated / COMMAND).read_text(encoding="utf-8"),
             origin=origin,
             others=others,
+            viewers=read_listing(Path(paths["viewers"])) if paths.get("viewers") else frozenset(),
         )

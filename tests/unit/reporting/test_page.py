@@ -209,6 +209,18 @@ def test_galleries_say_how_many_there_are_and_patients_link_to_their_slices(draw
     assert [link for link in links if link.startswith("#slice-")] == ["#slice-1", "#slice-2"]
 
 
+def test_findings_link_to_the_viewer_pages_that_exist(drawn_parts):
+    def links(page):
+        return [a["href"] for tag, a in page.tags if tag == "a" and a["href"].startswith("viewer/")]
+
+    assert links(read(drawn_parts)[1]) == []
+    # the second scan has a hit, a false positive and the slice of its patient
+    [patient, hit, mistake] = links(read(drawn_parts, viewers=frozenset({2}))[1])
+    # its voxel (10, 20, 40)
+    assert hit == "viewer/scan-2.html#10.00,-30.00,-90.00"
+    assert patient == mistake != hit
+
+
 def test_the_origin_has_date_machine_command_and_link(page_parts):
     origin = replace(
         page_parts["origin"],

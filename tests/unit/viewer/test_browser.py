@@ -29,6 +29,25 @@ def test_the_most_probable_candidate_is_shown_first(balls):
     assert balls.get_attribute("#candidates tr.selected", "data-number") == "1"
 
 
+def test_the_address_may_name_a_candidate_or_a_place(open_page, ball_page):
+    z, y, x = ball_center("head")
+    with open_page(f"{ball_page.as_uri()}#{x:.2f},{y:.2f},{z:.2f}") as seen:
+        assert place(seen.page) == pytest.approx([x, y, z], abs=0.01)
+        assert seen.page.get_attribute("#candidates tr.selected", "data-number") == "3"
+        slide(seen.page, 0.9)
+        assert numbers(seen.page) == []
+        # a candidate below the threshold is shown
+        z, y, x = ball_center("back")
+        seen.page.evaluate(f"location.hash = '{x:.2f},{y:.2f},{z:.2f}'")
+        seen.page.wait_for_selector("#candidates tr.selected[data-number='2']")
+        assert numbers(seen.page) == [1, 2]
+        assert seen.page.input_value("#threshold") == "0.6"
+        # no candidate is there
+        seen.page.evaluate(f"location.hash = '{x - 8:.2f},{y:.2f},{z:.2f}'")
+        seen.page.wait_for_function(f"Math.abs(Number(document.querySelector('#place').dataset.x) - {x - 8}) < 0.01")
+        assert hu(seen.page) == TISSUE_HU
+
+
 def test_a_click_moves_by_the_size_of_its_pixels(balls):
     scale = balls.evaluate("lungpipe.planes.views[0].mmPerPixel")
     box = balls.locator(".pane[data-plane=axial]").bounding_box()

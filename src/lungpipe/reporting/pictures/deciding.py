@@ -62,17 +62,18 @@ def draw_slice(
 
 def _draw(row: pd.Series, places: Places) -> Picture:
     series_uid = str(row["decided_series_uid"])
-    store = places.stores.get(series_uid)
-    if store is None:
-        return Picture(None, _facts(row))
-    volume = open_volume(store, series_uid)
+    store, scan = places.stores.get(series_uid), places.scan_of(series_uid)
     z, y, x = (float(row[f"decided_{name}"]) for name in CENTER_COLUMNS)
+    if store is None:
+        return Picture(None, _facts(row), scan, (z, y, x))
+    volume = open_volume(store, series_uid)
     slices, rows, columns = volume.grid.shape_zyx
     index = int(np.clip(round(float(volume.grid.to_index((z, y, x))[0])), 0, slices - 1))
     window = Window((index, 0, 0), (1, rows, columns))
-    mask = places.candidate_in(window, series_uid, (z, y, x))
-    drawn = draw_slice(Cut.read(volume, window), (z, y, x), float(row["decided_diameter_mm"]), mask)
-    return Picture(data_uri(drawn), (*_facts(row), f"slice {index + 1} of {slices}"))
+    diameter_mm = float(row["decided_diameter_mm"])
+    mask = places.candidate_in(window, volume, (z, y, x), diameter_mm)
+    drawn = draw_slice(Cut.read(volume, window), (z, y, x), diameter_mm, mask)
+    return Picture(data_uri(drawn), (*_facts(row), f"slice {index + 1} of {slices}"), scan, (z, y, x))
 
 
 def _facts(row: pd.Series) -> tuple[str, ...]:

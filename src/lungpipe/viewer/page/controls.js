@@ -78,6 +78,7 @@ function showState(viewer) {
     const name = button.dataset.toggle;
     button.setAttribute("aria-pressed", String(state.layers[name] ?? state[name]));
   }
+  find("#threshold").value = state.threshold;
   find("#threshold-value").textContent = state.threshold.toFixed(2);
   const count = scene.candidates.length;
   find("#count").textContent = `${state.shown.length} of ${count} candidate${count === 1 ? "" : "s"}`;

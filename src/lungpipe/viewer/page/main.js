@@ -1,5 +1,11 @@
 // Unpack the voxels and start the page.
 
+// The end of the address may name a place: #x,y,z in LPS mm.
+function followAddress(viewer) {
+  const numbers = location.hash.slice(1).split(",").map(Number);
+  if (numbers.length === 3 && numbers.every(Number.isFinite)) viewer.goTo(numbers);
+}
+
 async function start() {
   const scene = JSON.parse(find("#scene").textContent);
   if (!document.createElement("canvas").getContext("webgl2")) throw new Error("expected a browser with WebGL 2, found none");
@@ -10,6 +16,8 @@ async function start() {
   });
   const viewer = new Viewer(scene, voxels);
   addControls(viewer);
+  followAddress(viewer);
+  addEventListener("hashchange", () => followAddress(viewer));
   viewer.redraw();
   window.lungpipe = viewer;
   find("#loading").hidden = true;

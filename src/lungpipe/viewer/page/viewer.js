@@ -72,6 +72,17 @@ class Viewer {
     this.moveTo(candidate.index);
   }
 
+  // Show a place in the world (x, y, z, LPS mm), and select the candidate whose centre it is.
+  goTo(world) {
+    const isThere = (one) => Math.hypot(...one.center_xyz_mm.map((value, axis) => value - world[axis])) < 0.1;
+    const candidate = this.candidates.find(isThere);
+    if (!candidate) return this.moveTo(this.geometry.toIndex(world));
+    if (candidate.probability !== null && candidate.probability < this.state.threshold) {
+      this.setThreshold(candidate.probability);
+    }
+    return this.select(candidate);
+  }
+
   selectNext(step) {
     const { shown, selected } = this.state;
     if (!shown.length) return;
