@@ -13,7 +13,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 
 .DEFAULT_GOAL := help
-.PHONY: help run ui test test-all test-gpu docs bench generate golden ship lint clean distclean
+.PHONY: help run ui test test-all test-gpu pictures docs bench generate golden ship lint clean distclean
 
 help:  ## show this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*##/\t/' | expand -t 12
@@ -35,6 +35,9 @@ test-all: $(VENV)/.installed-test  ## the tests that take minutes, too
 
 test-gpu: $(VENV)/.installed-test  ## the tests that need a CUDA device
 	pytest -m gpu $(ARGS)
+
+pictures: $(VENV)/.installed-test  ## draw the pictures of docs/ again, from the studies in results/ that docs/site/draw_pictures.py names
+	PYTHONPATH=tests/support python docs/site/draw_pictures.py
 
 docs: export NO_MKDOCS_2_WARNING = 1
 docs: $(VENV)/.installed-test  ## build the documentation site into build/site; a warning is an error

@@ -78,46 +78,39 @@ def serve(uri: str, location: str | None, since: int, folders: Sequence[Path]) -
     An error of any kind ends one pass and is returned if it is the last; the next pass tries again.
     """
     outboxes = [folder / "outbox" for folder in folders]
-    passes = _Passes(uri, location, since, outboxes)
+    passes = _Passes(uri, location, since, folders)
     complaints: list[str] = []
     while not _is_closed(SECONDS_AFTER_ERROR if complaints else SECONDS_BETWEEN_PASSES):
         complaints = passes.run()
-        # a report that is written in the same run of the workflow has the link to the study's run
-        _note_parents(folders, uri, passes)
     deadline = time.monotonic() + SECONDS_FOR_THE_DYING
     complaints = passes.run(is_last=True)
     while not complaints and _are_alive(outboxes) and time.monotonic() < deadline:
         time.sleep(0.2)
         complaints = passes.run(is_last=True)
-    _note_parents(folders, uri, passes)
     return complaints + passes.lost
-
-
-def _note_parents(folders: Sequence[Path], uri: str, passes: "_Passes") -> None:
-    for folder in folders:
-        note_parent(folder, uri, passes.parents())
 
 
 class _Passes:
     """Passes over the records; the store is created, or connected to, by the first pass that can."""
 
-    def __init__(self, uri: str, location: str | None, since: int, outboxes: Sequence[Path]) -> None:
-        self._uri, self._location, self._since, self._outboxes = uri, location, since, outboxes
+    def __init__(self, uri: str, location: str | None, since: int, folders: Sequence[Path]) -> None:
+        self._uri, self._location, self._since, self._folders = uri, location, since, folders
         self._sender: RecordSender | None = None
 
     @property
     def lost(self) -> list[str]:
         return self._sender.lost if self._sender else []
 
-    def parents(self) -> Mapping[str, tuple[str, str]]:
-        return self._sender.parents() if self._sender else {}
-
     def run(self, *, is_last: bool = False) -> list[str]:
         try:
             if self._sender is None:
                 ensure_store(self._uri)
                 self._sender = RecordSender(connect(self._uri), self._uri, self._location, self._since)
-            return send_all(self._sender, self._outboxes, is_last_pass=is_last)
+            complaints = send_all(self._sender, [each / "outbox" for each in self._folders], is_last_pass=is_last)
+            # in every pass: the report of the same run of the workflow links to the study's run
+            for folder in self._folders:
+                note_parent(folder, self._uri, self._sender.parents())
+            return complaints
         except Exception as error:
             # a full disk or a locked store may be over at the next pass; the error of the last pass is reported
             _logger.warning("a pass ended early", exc_info=True)

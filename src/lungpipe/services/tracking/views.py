@@ -65,17 +65,19 @@ def view_link(experiment: str, key: str = STUDIES) -> str:
 
 def run_note(note: str, run_id: str, metrics: Mapping[str, float], files: Iterable[str]) -> str:
     """Return the description of a study's run: figures, pictures (png among `files`; the FROC curve first), `note`."""
-    rows = [_row(title, names, metrics) for title, names in _HEADLINE.items() if names[0] in metrics]
-    table = ["| figure | value | 95 % interval |", "|---|---|---|", *rows, ""] if rows else []
+    # a list: MLflow's pages set the columns of a table without a gap
+    figures = [_line(title, names, metrics) for title, names in _HEADLINE.items() if names[0] in metrics]
+    if figures:
+        figures.append("")
     shown = sorted((name for name in files if name.endswith(".png")), key=lambda name: name != _FIRST_PICTURE)
     pictures = [f"![{name}](get-artifact?path={name}&run_uuid={run_id})" for name in shown]
-    return "\n".join([*table, *(f"{picture}\n" for picture in pictures), note])
+    return "\n".join([*figures, *(f"{picture}\n" for picture in pictures), note])
 
 
-def _row(title: str, names: Sequence[str], metrics: Mapping[str, float]) -> str:
+def _line(title: str, names: Sequence[str], metrics: Mapping[str, float]) -> str:
     value, *bounds = (metrics.get(name) for name in names)
     interval = " to ".join(f"{bound:.3f}" for bound in bounds if bound is not None)
-    return f"| {title} | {value:.3f} | {interval} |"
+    return f"- {title}: **{value:.3f}**" + (f" (95 % interval {interval})" if interval else "")
 
 
 def _view(name: str, runs: str, metrics: Sequence[str], others: Sequence[str]) -> dict[str, Any]:

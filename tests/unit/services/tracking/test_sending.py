@@ -62,8 +62,8 @@ def test_pages_show_figures_and_pictures_first_and_the_study_of_a_stage(study, t
     assert study.send() == []
     run = study.parent()
     lines = run.data.tags["mlflow.note.content"].splitlines()
-    assert lines[2] == "| CPM | 0.750 |  |"
-    assert lines[4] == f"![froc.png](get-artifact?path=froc.png&run_uuid={run.info.run_id})"
+    assert lines[0] == "- CPM: **0.750**"
+    assert lines[2] == f"![froc.png](get-artifact?path=froc.png&run_uuid={run.info.run_id})"
     assert lines[-1] == study.plan.note
     assert study.nested()["evaluate_study"].data.tags["lungpipe.study"] == "flagship"
     # the next run of the workflow evaluates nothing again

@@ -49,10 +49,8 @@ def test_a_run_shows_figures_then_pictures_then_its_note():
     metrics = {"cpm": 0.8418, "cpm_low": 0.7301, "cpm_high": 0.9351, "malignancy_auc": 0.6308}
     note = run_note("Recipe `flagship`", "abc", metrics, ["candidates.png", "config.yaml", "froc.png"])
     assert note.splitlines() == [
-        "| figure | value | 95 % interval |",
-        "|---|---|---|",
-        "| CPM | 0.842 | 0.730 to 0.935 |",
-        "| AUC, malignant or not, nodules | 0.631 |  |",
+        "- CPM: **0.842** (95 % interval 0.730 to 0.935)",
+        "- AUC, malignant or not, nodules: **0.631**",
         "",
         "![froc.png](get-artifact?path=froc.png&run_uuid=abc)",
         "",
