@@ -96,11 +96,11 @@ def draw_mlflow() -> None:
     links = find_runs(STUDY / "tracking")
     if links is None:
         raise SystemExit(f"{STUDY}: expected runs in MLflow, found none")
-    experiment = links.studies.split("/experiments/")[1].split("/")[0]
+    experiment = links["studies"].split("/experiments/")[1].split("/")[0]
     with serve_mlflow() as server, open_browser() as browser:
         for key in ("studies", "folds"):
             shoot(browser, f"{server}/{view_link(experiment, key)}", f"mlflow_{key}.png", height=600)
-        run = "#" + links.study.split("#")[1]
+        run = "#" + links["study"].split("#")[1]
         shoot(browser, f"{server}/{run}", "mlflow_study.png", height=1000)
 
 

@@ -1,4 +1,3 @@
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -17,7 +16,6 @@ from lungpipe.tables import check_digests
 with open_job(snakemake) as job:
     check_digests(Path(snakemake.input.evaluation).parent, STUDY_FILES)
     folder = Path(snakemake.output.page).parent
-    runs = find_runs(folder / "tracking", is_store_named=False)
     origin = Origin(
         software={"commit": job.commit, **environment()},
         written=f"{datetime.now(UTC):%Y-%m-%d %H:%M} UTC",
@@ -25,7 +23,7 @@ with open_job(snakemake) as job:
         computed=read_computed(folder / "logs", RAN_SUFFIX),
         jobs=read_benchmarks([folder.parent / "benchmarks", folder / "benchmarks"], aside=snakemake.rule),
         command=study_command(job.commit, **snakemake.params.command),
-        tracking=asdict(runs) if runs else None,
+        tracking=find_runs(folder / "tracking", is_store_named=False),
     )
     inputs = PageInputs.read(snakemake.input, snakemake.params.study, origin, read_other_studies(folder))
     for path in write_report(inputs, folder):

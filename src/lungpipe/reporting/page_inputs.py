@@ -32,7 +32,7 @@ class Origin:
     computed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
     jobs: pd.DataFrame = field(default_factory=pd.DataFrame)
     command: str = ""
-    tracking: Mapping[str, str | None] | None = None
+    tracking: Mapping[str, object] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,8 +1,8 @@
 """Where the runs of a study are shown."""
 
 import json
-from dataclasses import dataclass
 from pathlib import Path
+from typing import TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 from lungpipe.services.tracking.current import EXPERIMENT
@@ -13,8 +13,7 @@ DEFAULT_STORE = "sqlite:///results/mlflow.db"
 LOCAL_SERVER = "http://127.0.0.1:5000"
 
 
-@dataclass(frozen=True, slots=True)
-class RunLinks:
+class RunLinks(TypedDict):
     """Where MLflow shows the runs of a study.
 
     `study` is the address of the study's run, with figures, pictures and the runs of all steps; `studies` and
@@ -41,7 +40,8 @@ def find_runs(folder: Path, *, is_store_named: bool = True) -> RunLinks | None:
     experiment, run = place["experiment"], place.get("run")
     studies, trainings = (f"{server}/{view_link(experiment, key)}" for key in (STUDIES, TRAININGS))
     # a folder of an earlier version does not name the run
-    return RunLinks(f"{server}/{run_link(experiment, run)}" if run else studies, studies, trainings, serve)
+    study = f"{server}/{run_link(experiment, run)}" if run else studies
+    return {"study": study, "studies": studies, "trainings": trainings, "serve": serve}
 
 
 def _server(uri: str, *, is_store_named: bool) -> tuple[str, str | None]:

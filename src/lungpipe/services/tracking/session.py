@@ -78,8 +78,8 @@ class TrackingSession:
         runs = find_runs(self.folders[1]) if self._settings.tracking.is_enabled else None
         if runs is None:
             return None
-        before = f"{runs.serve}, then " if runs.serve else ""
-        return f"run in MLflow: {before}{runs.study}"
+        before = f"{runs['serve']}, then " if runs["serve"] else ""
+        return f"run in MLflow: {before}{runs['study']}"
 
     def send_left(self) -> str | None:
         """Send the records that an earlier run of the workflow left, if this run had no jobs and was not opened.

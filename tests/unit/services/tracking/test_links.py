@@ -27,21 +27,21 @@ def test_the_default_store_is_shown_by_make_ui(folder):
 
 def test_a_folder_that_does_not_name_the_run_links_to_the_list_of_studies(folder):
     runs = find_runs(folder("sqlite:///results/mlflow.db"))
-    assert runs.study == runs.studies
+    assert runs["study"] == runs["studies"]
 
 
 def test_another_store_is_named_only_where_that_is_asked_for(folder):
-    assert find_runs(folder("sqlite:////private/place/a.db")).serve == "make ui STORE=sqlite:////private/place/a.db"
+    assert find_runs(folder("sqlite:////private/place/a.db"))["serve"] == "make ui STORE=sqlite:////private/place/a.db"
     assert (
-        find_runs(folder("sqlite:////private/place/a.db"), is_store_named=False).serve
+        find_runs(folder("sqlite:////private/place/a.db"), is_store_named=False)["serve"]
         == "make ui STORE=<the study's store>"
     )
 
 
 def test_a_server_is_linked_without_its_user(folder):
     runs = find_runs(folder("https://me@mlflow.example/base/", run="f00"))
-    assert runs.study == "https://mlflow.example/base/#/experiments/3/runs/f00"
-    assert runs.serve is None
+    assert runs["study"] == "https://mlflow.example/base/#/experiments/3/runs/f00"
+    assert runs["serve"] is None
 
 
 def test_a_study_without_runs_has_no_links(tmp_path):
