@@ -57,6 +57,7 @@ ALLOWED = {
     "take_candidates": TABLES,
     "train_detector": NETWORKS,
     "train_scorer": NETWORKS,
+    "write_viewers": READ | {"jinja2", "matplotlib"},
     "write_phantom": SETTINGS | {"scipy"},
     "write_report": SETTINGS | {"jinja2"},
 }

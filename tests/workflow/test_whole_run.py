@@ -21,6 +21,7 @@ PER_FOLD = (
     "scorer_history.parquet",
     "scorer_points.parquet",
     "candidates.parquet",
+    "candidate_masks.parquet",
     "scored.parquet",
     "validation.parquet",
 )

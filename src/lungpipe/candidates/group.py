@@ -51,6 +51,26 @@ def group_voxels(
     )
 
 
+def own_lump(crop: MaskCrop, grid: Grid, center_zyx_mm: NDArray[np.float64], diameter_mm: float) -> MaskCrop | None:
+    """Return the lump of a detection's mask crop that is nearest to its centre (zyx, LPS mm); None where there is none.
+
+    A lump is a group of connected voxels. A lump farther from the centre than the radius (at least 1 voxel) belongs to
+    something else. `grid` is that of the volume. The result has the box of `crop`.
+    """
+    from scipy import ndimage
+
+    voxels = np.argwhere(crop.mask)
+    if not len(voxels):
+        return None
+    offset = (voxels - (grid.to_index(center_zyx_mm) - crop.start_zyx_vox)) * np.asarray(grid.spacing_zyx_mm)
+    distance_mm = np.linalg.norm(offset, axis=1)
+    nearest = int(np.argmin(distance_mm))
+    if not distance_mm[nearest] <= max(diameter_mm / 2.0, *grid.spacing_zyx_mm):
+        return None
+    labels, _ = ndimage.label(crop.mask, structure=NEIGHBOURS)
+    return MaskCrop(crop.start_zyx_vox, labels == labels[tuple(voxels[nearest])])
+
+
 def _crop(
     labels: NDArray[np.int32], label: int, box: tuple[slice, slice, slice], start_zyx_vox: tuple[int, int, int]
 ) -> MaskCrop:

@@ -13,21 +13,26 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from lungpipe.candidates.detections import MaskCrop
+from lungpipe.candidates.group import own_lump
+from lungpipe.geometry import Grid
 from lungpipe.tables import CANDIDATE_MASKS, CENTER_COLUMNS
 
 START_COLUMNS = ("start_z_vox", "start_y_vox", "start_x_vox")
 SIZE_COLUMNS = ("size_z_vox", "size_y_vox", "size_x_vox")
 
 
-def to_mask_table(candidates: pd.DataFrame, crops: Sequence[MaskCrop] | None) -> pd.DataFrame:
+def to_mask_table(candidates: pd.DataFrame, crops: Sequence[MaskCrop] | None, grid: Grid) -> pd.DataFrame:
     """Return the masks of one scan's candidates (CANDIDATES contract) under the CANDIDATE_MASKS contract.
 
-    `crops` has a crop for every row, or is None for a detector without masks. A crop without a voxel has no row.
+    `crops` has a crop of the volume of `grid` for every row, or is None for a detector without masks. A candidate's
+    mask is the lump at its centre (see `own_lump`); a candidate without one has no row.
     """
     if crops is None:
         return CANDIDATE_MASKS.empty()
-    owners = zip(candidates.to_dict("records"), crops, strict=True)
-    rows = [_row(owner, tight) for owner, crop in owners if (tight := tightened(crop)) is not None]
+    centers = candidates[list(CENTER_COLUMNS)].to_numpy()
+    owners = zip(candidates.to_dict("records"), crops, centers, candidates["diameter_mm"], strict=True)
+    lumps = [(owner, own_lump(crop, grid, center, float(size_mm))) for owner, crop, center, size_mm in owners]
+    rows = [_row(owner, tightened(lump)) for owner, lump in lumps if lump is not None]
     return CANDIDATE_MASKS.conform(pd.DataFrame(rows)) if rows else CANDIDATE_MASKS.empty()
 
 
@@ -58,11 +63,9 @@ def find_mask(masks: pd.DataFrame, series_uid: str, center_zyx_mm: tuple[float, 
     return MaskCrop((start_z, start_y, start_x), mask)
 
 
-def tightened(crop: MaskCrop) -> MaskCrop | None:
-    """Return a crop whose box is that of its voxels; None without a voxel."""
+def tightened(crop: MaskCrop) -> MaskCrop:
+    """Return a crop with at least one voxel in the box of its voxels."""
     voxels = np.argwhere(crop.mask)
-    if not len(voxels):
-        return None
     low, high = voxels.min(axis=0), voxels.max(axis=0) + 1
     z, y, x = (int(start) for start in np.add(crop.start_zyx_vox, low))
     return MaskCrop((z, y, x), crop.mask[tuple(slice(int(a), int(b)) for a, b in zip(low, high, strict=True))])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from lungpipe.candidates.mask_table import find_mask
 from lungpipe.geometry import Grid
 from lungpipe.prediction.privacy import digest_of_name
 from lungpipe.reporting.examples import pick_examples
@@ -56,7 +57,7 @@ def scene_of_series(study: ShownStudy, series_uid: str) -> Scene:
     rows = own.sort_values("probability", ascending=False, kind="stable").head(MAX_MARKS).to_dict("records")
     numbers = np.zeros(volume.grid.shape_zyx, dtype=np.uint16)
     for number, row in enumerate(rows, start=1):
-        crop = study.places.mask_of(volume, _center(row), float(str(row["diameter_mm"])))
+        crop = find_mask(study.places.candidate_masks, series_uid, _center(row))
         if crop is not None:
             z, y, x = (slice(at, at + size) for at, size in zip(crop.start_zyx_vox, crop.mask.shape, strict=True))
             part = numbers[z, y, x]

@@ -34,9 +34,10 @@ def detect_series(
     detector.card.refuse_seen(stores)
     tables, masks = [], []
     for series_uid, path in sorted(stores.items()):
-        found = detector.detect(open_volume(path, series_uid), margin_mm=margin_mm)
+        volume = open_volume(path, series_uid)
+        found = detector.detect(volume, margin_mm=margin_mm)
         tables.append(to_table(found, series_uid, fold))
-        masks.append(to_mask_table(tables[-1], found.mask_crops))
+        masks.append(to_mask_table(tables[-1], found.mask_crops, volume.grid))
         on_done(f"{series_uid}: {len(found)} candidates")
     return join_candidates(tables), join_mask_tables(masks)
 

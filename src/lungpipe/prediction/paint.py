@@ -5,12 +5,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from lungpipe.candidates import MaskCrop
+from lungpipe.candidates.group import own_lump
 from lungpipe.geometry import Grid, sphere_mask
-
-_NEIGHBOURS = np.ones((3, 3, 3), dtype=bool)
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,19 +20,10 @@ class NoduleMask:
 
 
 def mask_of(crop: MaskCrop | None, grid: Grid, center_zyx_mm: NDArray[np.float64], diameter_mm: float) -> NoduleMask:
-    """Return a candidate's mask: the part of the network's mask that is nearest to the centre (zyx mm), or a ball.
-
-    A part is a lump of connected voxels. Parts farther from the centre than the radius (at least 1 voxel) belong to
-    something else; the mask is then a ball of the diameter.
-    """
-    if crop is not None and crop.mask.any():
-        voxels = np.argwhere(crop.mask)
-        offset = (voxels - (grid.to_index(center_zyx_mm) - crop.start_zyx_vox)) * np.asarray(grid.spacing_zyx_mm)
-        distance_mm = np.linalg.norm(offset, axis=1)
-        nearest = int(np.argmin(distance_mm))
-        if distance_mm[nearest] <= max(diameter_mm / 2.0, *grid.spacing_zyx_mm):
-            labels, _ = ndimage.label(crop.mask, structure=_NEIGHBOURS)
-            return NoduleMask(MaskCrop(crop.start_zyx_vox, labels == labels[tuple(voxels[nearest])]), True)
+    """Return a candidate's mask: the lump of the network's mask at the centre (zyx mm, see `own_lump`), or a ball."""
+    lump = None if crop is None else own_lump(crop, grid, center_zyx_mm, diameter_mm)
+    if lump is not None:
+        return NoduleMask(lump, True)
     return NoduleMask(_ball(grid, center_zyx_mm, diameter_mm), False)
 
 

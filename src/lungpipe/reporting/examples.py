@@ -26,11 +26,9 @@ class Example:
     mark_diameter_mm: float = float("nan")
 
     @property
-    def candidate(self) -> tuple[tuple[float, float, float], float]:
-        """Centre and diameter of the candidate; those of the annotation for a nodule that was missed."""
-        if self.mark_center_zyx_mm is None:
-            return self.center_zyx_mm, self.diameter_mm
-        return self.mark_center_zyx_mm, self.mark_diameter_mm
+    def candidate_zyx_mm(self) -> tuple[float, float, float]:
+        """Centre of the candidate; that of the annotation for a nodule that was missed."""
+        return self.mark_center_zyx_mm or self.center_zyx_mm
 
 
 @dataclass(frozen=True, slots=True)

@@ -60,11 +60,11 @@ class PageInputs:
 
     @classmethod
     def read(
-        cls, paths: Mapping[str, str], study: Mapping[str, Any], origin: Origin, others: Mapping[str, OtherStudy]
+        cls, paths: Mapping[str, Any], study: Mapping[str, Any], origin: Origin, others: Mapping[str, OtherStudy]
     ) -> "PageInputs":
         """Read the files of these names: evaluation (its folder is read), accounting, series, charts, pictures.
 
-        `viewers` is the listing of the viewer pages, where a study has them.
+        `viewers` is a list with the listing of the viewer pages, empty where a study has none.
         """
         evaluated = Path(paths["evaluation"]).parent
         charts, pictures = (
@@ -81,5 +81,5 @@ class PageInputs:
             command=(evaluated / COMMAND).read_text(encoding="utf-8"),
             origin=origin,
             others=others,
-            viewers=read_listing(Path(paths["viewers"])) if paths.get("viewers") else frozenset(),
+            viewers=frozenset().union(*(read_listing(Path(listing)) for listing in paths["viewers"])),
         )

@@ -5,28 +5,33 @@ import pandas as pd
 import pytest
 
 from lungpipe.candidates import Detections, MaskCrop, to_table
-from lungpipe.candidates.mask_table import find_mask, join_mask_tables, tightened, to_mask_table
+from lungpipe.candidates.mask_table import find_mask, join_mask_tables, to_mask_table
+from lungpipe.candidates.mask_table import tightened as tight
 from lungpipe.geometry import Grid, sphere_mask
 from lungpipe.tables import CANDIDATE_MASKS, ContractError, write_table
 
-CENTERS = np.array([[1.0, 2.0, 3.0], [-40.25, 7.5, 0.1], [5.0, 5.0, 5.0]])
+GRID = Grid((90, 90, 90), (1.0, 1.0, 1.0), (-7.5, 3.25, 0.1))
 
 
 def ball(diameter_mm, start=(4, 5, 6)):
-    grid = Grid((60, 60, 60), (1.0, 1.0, 1.0), (0.0, 0.0, 0.0))
-    return MaskCrop(start, sphere_mask(grid, (30.0, 30.0, 30.0), diameter_mm))
+    """A ball in the middle of a crop of 61 voxels a side that starts there."""
+    return MaskCrop(start, sphere_mask(Grid((61,) * 3, (1.0,) * 3, (0.0,) * 3), (30.0, 30.0, 30.0), diameter_mm))
+
+
+def centers(crops):
+    """The middles of the crops in the world."""
+    return GRID.to_world([np.add(crop.start_zyx_vox, 30) for crop in crops])
 
 
 def table_of(crops, series_uid="1.2"):
     count = len(crops)
-    found = Detections(CENTERS[:count], np.full(count, 6.0), np.linspace(0.9, 0.1, count))
-    candidates = to_table(found, series_uid, 0)
-    return to_mask_table(candidates, crops)
+    found = Detections(centers(crops), np.full(count, 6.0), np.linspace(0.9, 0.1, count))
+    return to_mask_table(to_table(found, series_uid, 0), crops, GRID)
 
 
 def test_a_mask_is_read_back_at_its_voxels():
-    masks = table_of([ball(6.0), ball(11.5, start=(-2, 0, 9))])
-    found = find_mask(masks, "1.2", tuple(CENTERS[1]))
+    crops = [ball(6.0), ball(11.5, start=(-2, 0, 9))]
+    found = find_mask(table_of(crops), "1.2", tuple(centers(crops)[1]))
     # a ball of 11.5 mm around voxel 30: voxels 25 to 35
     assert found.start_zyx_vox == (23, 25, 34)
     assert found.mask.shape == (11, 11, 11)
@@ -34,17 +39,27 @@ def test_a_mask_is_read_back_at_its_voxels():
 
 
 def test_another_series_or_place_has_no_mask():
-    masks = table_of([ball(6.0)])
-    assert find_mask(masks, "1.3", tuple(CENTERS[0])) is None
-    assert find_mask(masks, "1.2", tuple(CENTERS[1])) is None
-    assert find_mask(CANDIDATE_MASKS.empty(), "1.2", tuple(CENTERS[0])) is None
+    masks, center = table_of([ball(6.0)]), centers([ball(6.0)])[0]
+    assert find_mask(masks, "1.2", tuple(center)) is not None
+    assert find_mask(masks, "1.3", tuple(center)) is None
+    assert find_mask(masks, "1.2", tuple(center + 0.01)) is None
+    assert find_mask(CANDIDATE_MASKS.empty(), "1.2", tuple(center)) is None
 
 
 def test_an_empty_crop_has_no_row_and_a_detector_without_masks_an_empty_table():
-    empty = MaskCrop((0, 0, 0), np.zeros((4, 4, 4), dtype=bool))
-    assert tightened(empty) is None
+    empty = MaskCrop((0, 0, 0), np.zeros((61, 61, 61), dtype=bool))
     assert table_of([ball(6.0), empty])["candidate_id"].tolist() == ["1.2#c0"]
-    assert to_mask_table(to_table(Detections.empty(), "1.2", 0), None).equals(CANDIDATE_MASKS.empty())
+    assert to_mask_table(to_table(Detections.empty(), "1.2", 0), None, GRID).equals(CANDIDATE_MASKS.empty())
+
+
+def test_only_the_lump_at_the_centre_is_kept():
+    crop = ball(6.0)
+    crop.mask[2:6, 2:6, 2:6] = True
+    both = ball(6.0)
+    np.testing.assert_array_equal(find_mask(table_of([crop]), "1.2", tuple(centers([crop])[0])).mask, tight(both).mask)
+    # without the ball, the other lump is farther away than the radius
+    crop.mask[20:] = False
+    assert len(table_of([crop])) == 0
 
 
 @pytest.mark.parametrize(("diameter_mm", "most"), [(6.0, 150), (30.0, 2000)])
@@ -71,4 +86,4 @@ def test_tables_are_joined_and_a_candidate_twice_is_refused():
 def test_a_damaged_mask_is_named(text, found):
     masks: pd.DataFrame = table_of([ball(6.0)]).assign(mask=text)
     with pytest.raises(ValueError, match=f"candidate 1.2#c0: .*{found}"):
-        find_mask(masks, "1.2", tuple(CENTERS[0]))
+        find_mask(masks, "1.2", tuple(centers([ball(6.0)])[0]))

@@ -50,7 +50,7 @@ def study(tmp_path):
     ]
     scored = SCORED.conform(pd.DataFrame(rows))
     # the mask of the less probable candidate: 2 x 3 x 3 voxels
-    masks = to_mask_table(scored[:1], [MaskCrop((4, 4, 5), np.ones((2, 3, 3), dtype=bool))])
+    masks = to_mask_table(scored[:1], [MaskCrop((4, 4, 5), np.ones((2, 3, 3), dtype=bool))], GRID)
     places = Places(stores, {}, {}, dict.fromkeys(UIDS, 0), masks)
     matches = scored.assign(kind="mark", fate="false_positive", row=range(len(scored)), partner_row=-1)
     return ShownStudy(matches[matches["series_uid"] != UIDS[2]], scored, places)

@@ -70,9 +70,8 @@ def _draw(row: pd.Series, places: Places) -> Picture:
     slices, rows, columns = volume.grid.shape_zyx
     index = int(np.clip(round(float(volume.grid.to_index((z, y, x))[0])), 0, slices - 1))
     window = Window((index, 0, 0), (1, rows, columns))
-    diameter_mm = float(row["decided_diameter_mm"])
-    mask = places.candidate_in(window, volume, (z, y, x), diameter_mm)
-    drawn = draw_slice(Cut.read(volume, window), (z, y, x), diameter_mm, mask)
+    mask = places.candidate_in(window, series_uid, (z, y, x))
+    drawn = draw_slice(Cut.read(volume, window), (z, y, x), float(row["decided_diameter_mm"]), mask)
     return Picture(data_uri(drawn), (*_facts(row), f"slice {index + 1} of {slices}"), scan, (z, y, x))
 
 

@@ -11,16 +11,14 @@ import pandas as pd
 from numpy.typing import NDArray
 from PIL import Image
 
-from lungpipe.candidates import MaskCrop
 from lungpipe.candidates.mask_table import find_mask, join_mask_tables
 from lungpipe.geometry import Window, window_around
-from lungpipe.prediction.paint import mask_of
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.examples import Example, Examples, Kind
 from lungpipe.reporting.pictures.cut import Cut, Point, crop_in, data_uri, draw_circle, read_mask_on
 from lungpipe.reporting.views import PLANES, Colour, Plane, beside, paint
 from lungpipe.tables import CANDIDATE_MASKS
-from lungpipe.volumes.store import StoredVolume, open_volume
+from lungpipe.volumes.store import open_volume
 
 FIELD_MM = 48.0
 PIXELS_PER_MM = 4.0
@@ -75,19 +73,9 @@ class Places:
         """Return the row of a scan in evaluation/series.csv, from 1 below the headings."""
         return list(self.subset_of).index(series_uid) + 1
 
-    def mask_of(self, volume: StoredVolume, center_zyx_mm: Point, diameter_mm: float) -> MaskCrop | None:
-        """Return the mask of a candidate as `lungpipe predict` shows it; None for a candidate without a mask."""
-        crop = find_mask(self.candidate_masks, volume.series_uid, center_zyx_mm)
-        if crop is None:
-            return None
-        chosen = mask_of(crop, volume.grid, np.asarray(center_zyx_mm), diameter_mm)
-        return chosen.crop if chosen.is_of_network else None
-
-    def candidate_in(
-        self, window: Window, volume: StoredVolume, center_zyx_mm: Point, diameter_mm: float
-    ) -> NDArray[np.bool_] | None:
+    def candidate_in(self, window: Window, series_uid: str, center_zyx_mm: Point) -> NDArray[np.bool_] | None:
         """Return the mask of a candidate in a window of its volume; None for a candidate without a mask."""
-        crop = self.mask_of(volume, center_zyx_mm, diameter_mm)
+        crop = find_mask(self.candidate_masks, series_uid, center_zyx_mm)
         return None if crop is None else crop_in(window, crop)
 
 
@@ -140,7 +128,7 @@ def draw_planes(example: Example, cut: Cut, outlines: Outlines) -> Image.Image:
 
 def _draw(kind: Kind, example: Example, places: Places) -> Picture:
     store = places.stores.get(example.series_uid)
-    name, scan, center = places.name(example.series_uid), places.scan_of(example.series_uid), example.candidate[0]
+    name, scan, center = places.name(example.series_uid), places.scan_of(example.series_uid), example.candidate_zyx_mm
     if store is None:
         return Picture(None, (*_facts(kind, example), name), scan, center)
     volume = open_volume(store, example.series_uid)
@@ -151,7 +139,7 @@ def _draw(kind: Kind, example: Example, places: Places) -> Picture:
     path = places.masks.get(example.series_uid)
     outlines = Outlines(
         None if path is None else read_mask_on(path, cut.grid),
-        places.candidate_in(window, volume, *example.candidate),
+        places.candidate_in(window, example.series_uid, center),
     )
     place = f"{name}, slice {round(float(index[0])) + 1} of {volume.grid.shape_zyx[0]}"
     return Picture(data_uri(draw_planes(example, cut, outlines)), (*_facts(kind, example), place), scan, center)

@@ -16,6 +16,7 @@ from lungpipe.reporting.pictures.cut import Cut
 from lungpipe.reporting.pictures.deciding import draw_deciding, draw_slice
 from lungpipe.reporting.pictures.findings import ANNOTATION, CANDIDATE, MASK, Outlines, draw_gallery, draw_planes
 from lungpipe.tables import CENTER_COLUMNS
+from lungpipe.volumes.store import open_volume
 
 
 def picture_of(entry):
@@ -88,8 +89,11 @@ def test_a_candidates_mask_is_outlined_instead_of_its_sphere(figure_inputs):
     example = pick_examples(figure_inputs.stored.matches, 1)[2].shown[0]
     assert example.diameter_mm == 5.0
     center = dict(zip(CENTER_COLUMNS, example.center_zyx_mm, strict=True))
-    candidate = pd.DataFrame([{"candidate_id": "a", "series_uid": example.series_uid, **center}])
-    masks = to_mask_table(candidate, [MaskCrop((18, 44, 12), np.ones((6, 12, 6), dtype=bool))])
+    facts = {"candidate_id": "a", "series_uid": example.series_uid, "diameter_mm": 5.0}
+    grid = open_volume(figure_inputs.places.stores[example.series_uid]).grid
+    masks = to_mask_table(
+        pd.DataFrame([{**facts, **center}]), [MaskCrop((18, 44, 12), np.ones((6, 12, 6), dtype=bool))], grid
+    )
     places = replace(figure_inputs.places, candidate_masks=masks)
     drawn = picture_of(draw_gallery(Examples("false_positives", (example,), 2), places)["shown"][0])
     is_yellow = np.linalg.norm(np.asarray(drawn).astype(float) - CANDIDATE, axis=-1) < 60
