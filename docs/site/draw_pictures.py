@@ -3,13 +3,16 @@
 Read from `results/` of the working folder, as these commands leave it:
 
     snakemake --cores 8
+    snakemake --cores 8 notebooks
     snakemake --cores 8 --config recipe=cnn3d
     snakemake --cores 8 --config recipe=cnn3d candidates_of=flagship name=cnn3d_on_flagship
 
-Groups: report, volumes (renderings, heat maps, a page of the viewer), mlflow. Needs Chromium, and tests/support on
-PYTHONPATH, as `make pictures` sets it. No picture shows data of a person.
+Groups: report, volumes (renderings, heat maps, a page of the viewer), mlflow, notebooks (workflow/notebooks with their
+outputs). Needs Chromium, and tests/support on PYTHONPATH, as `make pictures` sets it. No picture shows data of a
+person.
 """
 
+import json
 import shutil
 import socket
 import subprocess
@@ -17,6 +20,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from time import sleep
 from typing import Any
@@ -30,9 +34,13 @@ from PIL import Image
 from lungpipe.reporting.views import beside
 from lungpipe.services.tracking.links import find_runs
 from lungpipe.services.tracking.views import view_link
+from lungpipe.tables import write_text
 from lungpipe.volumes.collection import locate_stores
 
 FIGURES = Path(__file__).parents[1] / "figures"
+NOTEBOOKS = Path(__file__).parents[2] / "workflow" / "notebooks"
+SNAKEMAKE_TAG = "snakemake-job-properties"
+"""Tag of the cell that Snakemake puts before the others."""
 DATASET = Path("results/phantom")
 STUDY, SLICES = DATASET / "flagship", DATASET / "cnn3d"
 STORE = "sqlite:///results/mlflow.db"
@@ -146,6 +154,24 @@ def serve_mlflow() -> Iterator[str]:
         server.wait()
 
 
+def keep_notebooks() -> None:
+    """Keep the executed notebooks of the default study, without what differs from run to run."""
+    for path in sorted(NOTEBOOKS.glob("*.ipynb")):
+        content = json.loads((STUDY / "notebooks" / path.name).read_text())
+        cells = [cell for cell in content["cells"] if SNAKEMAKE_TAG not in cell["metadata"].get("tags", [])]
+        counts = count(1)
+        for number, cell in enumerate(cells):
+            cell |= {"id": f"cell-{number:02d}", "metadata": {}}
+            if cell["cell_type"] == "code":
+                cell["execution_count"] = next(counts)
+                for output in cell["outputs"]:
+                    if "execution_count" in output:
+                        output["execution_count"] = cell["execution_count"]
+        content["cells"] = cells
+        content["metadata"]["language_info"] = {"name": "python"}
+        write_text(path, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+
 def lungpipe(command: str, *arguments: object) -> None:
     """Run a command of lungpipe."""
     subprocess.run([sys.executable, "-m", "lungpipe", command, *map(str, arguments)], check=True)
@@ -156,7 +182,12 @@ def save(picture: Image.Image, name: str) -> None:
     picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(FIGURES / name, optimize=True)
 
 
-GROUPS: dict[str, Callable[[], None]] = {"report": draw_report, "volumes": draw_volumes, "mlflow": draw_mlflow}
+GROUPS: dict[str, Callable[[], None]] = {
+    "report": draw_report,
+    "volumes": draw_volumes,
+    "mlflow": draw_mlflow,
+    "notebooks": keep_notebooks,
+}
 
 if __name__ == "__main__":
     for group in sys.argv[1:] or GROUPS:
