@@ -8,12 +8,10 @@ from html.parser import HTMLParser
 import pandas as pd
 import pytest
 
-from lungpipe.evaluation.evaluate_study import write_study
 from lungpipe.reporting.other_studies import OtherStudy
 from lungpipe.reporting.page import render_page, write_page
 from lungpipe.reporting.page_inputs import PageInputs
 from lungpipe.settings.difference import portable_settings
-from lungpipe.tables import SERIES, write_table
 
 MLFLOW = "http://127.0.0.1:5000/#/experiments"
 
@@ -221,24 +219,6 @@ def test_findings_link_to_the_viewer_pages_that_exist(drawn_parts):
     # its voxel (10, 20, 40)
     assert hit == "viewer/scan-2.html#10.00,-30.00,-90.00"
     assert patient == mistake != hit
-
-
-@pytest.mark.parametrize("has_pages", [False, True])
-def test_inputs_are_read_as_the_script_names_them(page_parts, evaluation, tables, figure_folder, tmp_path, has_pages):
-    write_study(evaluation, tables, tmp_path, rule="mean_gt_3")
-    page_parts["accounting"].to_csv(tmp_path / "accounting.csv", index=False)
-    write_table(page_parts["series"], tmp_path / "series.parquet", SERIES)
-    (tmp_path / "viewer").mkdir()
-    (tmp_path / "viewer" / "pages.json").write_text('{"scans": [1, 3]}')
-    (tmp_path / "viewer" / "scan-3.html").write_text("a page")
-    paths = {"evaluation": tmp_path / "evaluation.json", "accounting": tmp_path / "accounting.csv"}
-    paths |= {name: figure_folder / f"{name}.json" for name in ("charts", "pictures")}
-    paths |= {"series": tmp_path / "series.parquet"}
-    paths |= {"viewers": [tmp_path / "viewer" / "pages.json"] if has_pages else []}
-    found = PageInputs.read(paths, page_parts["study"], page_parts["origin"], {})
-    assert found.viewers == ({3} if has_pages else set())
-    assert found.command.startswith("lungpipe evaluate")
-    assert [kind["kind"] for kind in found.pictures["findings"]] == ["hits", "misses", "false_positives"]
 
 
 def test_the_origin_has_date_machine_command_and_link(page_parts):
