@@ -151,7 +151,9 @@ def test_make_has_the_target(command):
 
 def test_make_ui_starts_mlflow_with_one_worker_no_job_runner_and_no_usage_data(tmp_path):
     program = tmp_path / "mlflow"
-    program.write_text("""#!/bin/sh\nprintf '[%s]' "$MLFLOW_SERVER_ENABLE_JOB_EXECUTION" "$MLFLOW_DISABLE_TELEMETRY" "$@"\n""")
+    program.write_text(
+        """#!/bin/sh\nprintf '[%s]' "$MLFLOW_SERVER_ENABLE_JOB_EXECUTION" "$MLFLOW_DISABLE_TELEMETRY" "$@"\n"""
+    )
     program.chmod(0o755)
     # as if it were installed in another environment
     command = ["make", "--silent", "ui", f"VENV={tmp_path}", f"--old-file={tmp_path}/.installed-run"]

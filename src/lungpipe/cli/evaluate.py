@@ -137,19 +137,19 @@ def compare(
             write_json(out / "comparison.json", summary)
     print_comparison(summary, str(submission_a), str(submission_b))
     print_warnings(summary["warnings"])
-    if text := _settings_difference(submission_a, submission_b):
-        typer.echo(f"settings of B that differ from A (there): {text}")
+    for line in _settings_differences(submission_a, submission_b):
+        typer.echo(line)
 
 
-def _settings_difference(path_a: Path, path_b: Path) -> str | None:
-    """Return what study B sets otherwise than study A; None unless both are folders of reported studies."""
+def _settings_differences(path_a: Path, path_b: Path) -> list[str]:
+    """Return a line for each setting in which two studies differ; none unless both are folders of reported studies."""
     if not (path_a.is_dir() and path_b.is_dir()):
-        return None
+        return []
     from lungpipe.evaluation.reference import find_evaluation
-    from lungpipe.settings.difference import describe_differences, read_settings
+    from lungpipe.settings.difference import list_differences, read_settings
 
     a, b = (read_settings(find_evaluation(path).parent) for path in (path_a, path_b))
-    return describe_differences(b, a) if a is not None and b is not None else None
+    return list_differences(a, b) if a is not None and b is not None else []
 
 
 def _find_compared(

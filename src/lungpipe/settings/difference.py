@@ -12,6 +12,7 @@ NOTHING = "nothing"
 _ASIDE = ("name", "compute")
 """Keys that differ between studies without changing a result."""
 MAX_NAMED = 8
+NO_DIFFERENCE = "no setting that changes a result"
 _PLACES = (
     "dataset.root",
     "dataset.lidc_xml",
@@ -69,7 +70,14 @@ def describe_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> 
     found = differences(ours, theirs)
     named = [f"{key} {_text(own)} (there {_text(other)})" for key, (own, other) in found.items()]
     more = f" and {len(named) - MAX_NAMED} more" if len(named) > MAX_NAMED else ""
-    return ", ".join(named[:MAX_NAMED]) + more if named else "no setting that changes a result"
+    return ", ".join(named[:MAX_NAMED]) + more if named else NO_DIFFERENCE
+
+
+def list_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
+    """Return a line for every difference of two studies A and B: `seed: 2016 in A, 7 in B`; one line if there is none."""
+    found = differences(a, b)
+    lines = [f"{key}: {_text(of_a)} in A, {_text(of_b)} in B" for key, (of_a, of_b) in found.items()]
+    return lines or [f"A and B differ in {NO_DIFFERENCE}"]
 
 
 def settings_text(study: Mapping[str, Any]) -> str:

@@ -10,6 +10,7 @@ from lungpipe.settings.difference import (
     describe_differences,
     differences,
     find_studies,
+    list_differences,
     portable_settings,
     read_settings,
     settings_text,
@@ -23,6 +24,13 @@ def test_only_keys_with_another_value_are_named():
     assert differences(OURS, THEIRS) == {"seed": (7, 2016), "detector.training.learning_rate": (0.1, 0.2)}
     expected = "seed 7 (there 2016), detector.training.learning_rate 0.1 (there 0.2)"
     assert describe_differences(OURS, THEIRS) == expected
+
+
+def test_the_differences_of_two_studies_have_a_line_each():
+    lines = ["seed: 7 in A, 2016 in B", "detector.training.learning_rate: 0.1 in A, 0.2 in B"]
+    assert list_differences(OURS, THEIRS) == lines
+    assert list_differences({"seed": 1}, {"seed": 1}) == ["A and B differ in no setting that changes a result"]
+    assert len(list_differences({f"k{n}": 1 for n in range(20)}, {f"k{n}": 2 for n in range(20)})) == 20
 
 
 def test_a_key_that_one_study_does_not_have_is_named():
