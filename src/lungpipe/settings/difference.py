@@ -74,7 +74,7 @@ def describe_differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> 
 
 
 def list_differences(a: Mapping[str, Any], b: Mapping[str, Any]) -> list[str]:
-    """Return a line for every difference of two studies A and B: `seed: 2016 in A, 7 in B`; one line if there is none."""
+    """Return a line for every difference of two studies: `seed: 2016 in A, 7 in B`; one line if there is none."""
     found = differences(a, b)
     lines = [f"{key}: {_text(of_a)} in A, {_text(of_b)} in B" for key, (of_a, of_b) in found.items()]
     return lines or [f"A and B differ in {NO_DIFFERENCE}"]
