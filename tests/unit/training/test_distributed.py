@@ -39,7 +39,10 @@ def free_port():
         return listener.getsockname()[1]
 
 
-@pytest.mark.parametrize("num_rounds", [0, 2], ids=["plain", "with false positives"])
+PLAIN = pytest.param(0, id="plain", marks=pytest.mark.slow)  # the other case also trains, and searches in between
+
+
+@pytest.mark.parametrize("num_rounds", [PLAIN, pytest.param(2, id="with false positives")])
 def test_two_processes_have_the_loss_curve_and_the_weights_of_one(tmp_path, num_rounds):
     port = f"--master_port={free_port()}"
     launcher = ("-m", "torch.distributed.run", "--nproc_per_node=2", port)
