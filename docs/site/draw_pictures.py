@@ -4,15 +4,16 @@ Read from `results/` of the working folder, as these commands leave it:
 
     snakemake --cores 8
     snakemake --cores 8 notebooks
-    snakemake --cores 8 --config recipe=cnn3d
-    snakemake --cores 8 --config recipe=cnn3d candidates_of=flagship name=cnn3d_on_flagship
+    snakemake --cores 8 --config recipe=cnn3d 'folds=[0]'
+    snakemake --cores 8 --config recipe=cnn3d 'folds=[0]' candidates_of=flagship name=cnn3d_on_flagship
 
 Groups: report, volumes (renderings, heat maps, a page of the viewer), mlflow, notebooks (workflow/notebooks with their
-outputs). Needs Chromium, and tests/support on PYTHONPATH, as `make pictures` sets it. No picture shows data of a
-person.
+outputs). The group crops copies a picture of `studies/luna16_crops_whole.yaml`, and is drawn only if it is named. Needs
+Chromium, and tests/support on PYTHONPATH, as `make pictures` sets it. No picture names a person.
 """
 
 import json
+import os
 import shutil
 import socket
 import subprocess
@@ -31,7 +32,6 @@ import pandas as pd
 from headless import open_browser, visit
 from PIL import Image
 
-from lungpipe.reporting.views import beside
 from lungpipe.services.tracking.links import find_runs
 from lungpipe.services.tracking.views import view_link
 from lungpipe.tables import write_text
@@ -43,6 +43,7 @@ SNAKEMAKE_TAG = "snakemake-job-properties"
 """Tag of the cell that Snakemake puts before the others."""
 DATASET = Path("results/phantom")
 STUDY, SLICES = DATASET / "flagship", DATASET / "cnn3d"
+CROPS = Path("results/luna16_crops_whole/flagship")
 STORE = "sqlite:///results/mlflow.db"
 FOLD = 0
 LEAST_PROBABILITY = 0.5
@@ -61,6 +62,11 @@ def draw_report() -> None:
     shutil.copy(STUDY / "figures" / "candidates.png", FIGURES / "candidates.png")
 
 
+def copy_crops() -> None:
+    """Copy the examples of nodules of `studies/luna16_crops_whole.yaml`; they name nobody."""
+    shutil.copy(CROPS / "figures" / "candidates.png", FIGURES / "candidates_luna16_crops.png")
+
+
 def draw_volumes() -> None:
     """Draw the chest with most nodules of a fold: rendered, with heat maps, and in the viewer."""
     with tempfile.TemporaryDirectory() as scratch:
@@ -71,8 +77,11 @@ def draw_volumes() -> None:
             drawn.append(work / f"{transfer}.png")
             more = ["--histogram", work / "histogram.png"] if transfer == "otsu" else []
             lungpipe("render", store, "--candidates", candidates, "--transfer", transfer, "--out", drawn[-1], *more)
-        pictures = [Image.open(path).convert("RGB").resize((400, 440), Image.Resampling.LANCZOS) for path in drawn]
-        save(beside(pictures, 4), "render_transfer.png")
+        pictures = [Image.open(path).convert("RGB").resize((300, 330), Image.Resampling.LANCZOS) for path in drawn]
+        row = Image.new("RGB", (3 * 300, 330), "white")
+        for place, picture in enumerate(pictures):
+            row.paste(picture, (300 * place, 0))
+        save(row, "render_transfer.png")
         save(Image.open(work / "histogram.png"), "render_histogram.png")
         for model, transfer in ((STUDY, "linear"), (SLICES, "otsu")):
             out, more = work / model.name, ["--model", model / f"fold{FOLD}" / "scorer.safetensors"]
@@ -124,22 +133,12 @@ def shoot(browser: Any, address: str, name: str, *, height: int) -> None:
 @contextmanager
 def serve_mlflow() -> Iterator[str]:
     """Start MLflow's pages as `make ui` does, at a free port; yield their address."""
+    environment = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    command = [
-        sys.executable,
-        "-m",
-        "mlflow",
-        "ui",
-        "--workers",
-        "1",
-        "--port",
-        str(port),
-        "--backend-store-uri",
-        STORE,
-    ]
-    server = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    command = [sys.executable, "-m", "mlflow", "ui", "--workers", "1", "--backend-store-uri", STORE]
+    server = subprocess.Popen([*command, "--port", str(port)], env=environment, stdout=subprocess.DEVNULL)
     try:
         address = f"http://127.0.0.1:{port}"
         while True:
@@ -178,8 +177,8 @@ def lungpipe(command: str, *arguments: object) -> None:
 
 
 def save(picture: Image.Image, name: str) -> None:
-    """Write a picture of few colours into docs/figures."""
-    picture.convert("RGB").quantize(256, dither=Image.Dither.NONE).save(FIGURES / name, optimize=True)
+    """Write a picture into docs/figures."""
+    picture.convert("RGB").save(FIGURES / name, optimize=True)
 
 
 GROUPS: dict[str, Callable[[], None]] = {
@@ -187,8 +186,9 @@ GROUPS: dict[str, Callable[[], None]] = {
     "volumes": draw_volumes,
     "mlflow": draw_mlflow,
     "notebooks": keep_notebooks,
+    "crops": copy_crops,
 }
 
 if __name__ == "__main__":
-    for group in sys.argv[1:] or GROUPS:
+    for group in sys.argv[1:] or [name for name in GROUPS if name != "crops"]:
         GROUPS[group]()
