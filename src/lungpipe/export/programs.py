@@ -84,9 +84,7 @@ def make_programs(model: Model, name: str) -> Programs:
         BundleError: onnx is not installed, or a program differs by more than LARGEST_DIFFERENCE.
     """
     if missing := [package for package in ("onnx", "onnxscript", "onnxruntime") if find_spec(package) is None]:
-        raise BundleError(
-            f"{name}: expected the extra `bundle` (pip install 'lungpipe[bundle]'), found no {missing[0]}"
-        )
+        raise BundleError(f"{name}: expected the extra bundle (pip install -e '.[bundle]'), found no {missing[0]}")
     heads = sorted(trained_heads(model.card.part))
     network = _Mean(model.members, heads).eval()
     traced, tested = (_examples(model, count) for count in (2, 3))

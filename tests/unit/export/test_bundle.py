@@ -144,7 +144,7 @@ def test_a_program_that_computes_something_else_is_not_delivered(folder, monkeyp
 
 def test_without_onnx_the_extra_is_named(folder, monkeypatch, tmp_path):
     monkeypatch.setattr("lungpipe.export.programs.find_spec", lambda name: None if name == "onnxscript" else name)
-    with pytest.raises(BundleError, match=r"extra `bundle` \(pip install 'lungpipe\[bundle\]'\), found no onnxscript"):
+    with pytest.raises(BundleError, match=r"extra bundle \(pip install -e '\.\[bundle\]'\), found no onnxscript"):
         bundle_model(folder, tmp_path / "a.lungpipe")
     bundle_model(folder, tmp_path / "a.lungpipe", Wishes(name="other", licence="mine", has_programs=False))
     manifest = read_bundle(tmp_path / "a.lungpipe").manifest
