@@ -70,6 +70,7 @@ rule draw_figures:
         ),
         charts=f"{R}/figures/charts.json",
         pictures=f"{R}/figures/pictures.json",
+        digests=f"{R}/figures/digests.json",
     log:
         f"{R}/logs/draw_figures.log",
     benchmark:
@@ -88,12 +89,14 @@ rule write_report:
     input:
         evaluation=f"{R}/evaluation/evaluation.json",
         accounting=f"{D}/volumes/accounting.csv",
+        accounted=f"{D}/volumes/digests.json",
         hits=f"{R}/evaluation/hits.csv",
         digests=f"{R}/evaluation/digests.json",
         series=f"{D}/targets/series.parquet",
         charts=f"{R}/figures/charts.json",
         pictures=f"{R}/figures/pictures.json",
         viewers=viewer_listing(),
+        drawn=f"{R}/figures/digests.json",
     output:
         page=report(f"{R}/report.html", caption="../report/page.rst", category="Report"),
         settings=f"{R}/settings.yaml",

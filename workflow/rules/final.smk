@@ -120,6 +120,7 @@ if STUDY.detector.kind == "trained":
             scorer=[f"{R}/final/scorer.safetensors"] if STUDY.scorer.kind == "trained" else [],
             evaluation=f"{R}/evaluation/evaluation.json",
             whole_scans=f"{R}/evaluation/whole_scans.csv",
+            digests=f"{R}/evaluation/digests.json",
         output:
             files=[f"{MODEL_FOLDER}/{name}" for name in MODEL_FILES],
         log:

@@ -84,6 +84,7 @@ rule account_scans:
             caption="../report/accounting.rst",
             category="Volumes",
         ),
+        digests=f"{D}/volumes/digests.json",
     log:
         f"{D}/logs/account_scans.log",
     benchmark:

@@ -3,7 +3,8 @@ from pathlib import Path
 from lungpipe.datasets.folds import split_for_training
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.series import detect_series
-from lungpipe.models import choose_hardware, describe_hardware, load_model
+from lungpipe.models import choose_hardware, describe_hardware
+from lungpipe.models.of_fold import load_fold_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import DetectorInference
@@ -16,9 +17,8 @@ inference = DetectorInference.model_validate({**params.settings, "tiles_per_batc
 hardware = choose_hardware(compute, share_of_cores(snakemake.threads))
 with open_job(snakemake, fold=fold) as job:
     job.ran(describe_hardware(hardware))
-    detector = Detector(load_model(Path(snakemake.input.model), expect_role="detector"), inference, hardware)
     split = split_for_training(read_table(Path(snakemake.input.series), SERIES), fold, params.num_subsets)
-    detector.card.expect_split(split)
+    detector = Detector(load_fold_model(Path(snakemake.input.model), "detector", split), inference, hardware)
     stores = locate_stores(map(Path, snakemake.input.manifests))
     job.expect(len(stores))
     candidates, masks = detect_series(detector, stores, fold=fold, margin_mm=params.margin_mm, on_done=job.advance)

@@ -13,16 +13,15 @@ from lungpipe.volumes.manifest import read_manifest
 
 params, settings = snakemake.params, EvaluationSettings.model_validate(snakemake.params.settings["evaluation"])
 with open_job(snakemake) as job:
-    read = StudyTables.read(snakemake.input)
+    read = StudyTables.read(snakemake.input, folds=params.folds, num_subsets=params.num_subsets)
     whole, tables = whole_scan_table(read, params.whole_scans, params.folds), read.without(params.whole_scans)
-    tables.require_folds(params.folds, params.num_subsets)
     grids = {entry.series_uid: entry.grid for path in snakemake.input.manifests for entry in read_manifest(Path(path))}
     by = {"rule": settings.malignancy_rule, "patient": PatientSettings.model_validate(params.settings["patient"])}
     patients = aggregate_folds(tables, folds=params.folds, grids=grids, **by)
     tables = replace(tables, patients=patients)
     evaluation = evaluate_study(tables, settings, folds=params.folds, num_subsets=params.num_subsets, seed=params.seed)
-    write_study(evaluation, tables, Path(snakemake.output.evaluation).parent, rule=settings.malignancy_rule)
     write_csv(whole, Path(snakemake.output.whole_scans))
+    write_study(evaluation, tables, Path(snakemake.output.evaluation).parent, rule=settings.malignancy_rule)
     data = [Path(snakemake.input.series), Path(snakemake.input.nodules)]
     # not evaluation.json: its warnings name series, and no identifier leaves the results folder
     figures = headline(evaluation.summary) | whole_scan_figures(whole)

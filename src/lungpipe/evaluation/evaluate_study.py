@@ -14,7 +14,7 @@ from lungpipe.evaluation.malignancy import malignancy_figures, patient_figures
 from lungpipe.evaluation.matching import Fate
 from lungpipe.evaluation.ranking import auc, auc_ci
 from lungpipe.evaluation.reference import SUBMISSION, write_command, write_reference
-from lungpipe.evaluation.result_tables import STUDY_FILES, plain
+from lungpipe.evaluation.result_tables import FILES_BESIDE, STUDY_FILES, plain
 from lungpipe.evaluation.study_tables import StudyTables
 from lungpipe.evaluation.submission import write_submission
 from lungpipe.settings import EvaluationSettings
@@ -92,7 +92,7 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path, *, ru
 
     `rule` labels the nodules of hits.csv. Beside these files: the tables that the submission was evaluated with
     (`write_reference`), and the command that evaluates the submission again (command.txt). digests.json holds the
-    digests of the files that figures and report read.
+    digests of all these files, and of whole_scans.csv if that is there already.
     """
     write_evaluation(evaluation, folder)
     write_submission(evaluation.marks, folder / SUBMISSION)
@@ -102,7 +102,8 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path, *, ru
     write_command(folder, num_bootstraps=bootstrap["num_samples"], seed=bootstrap["seed"])
     write_csv(tables.patients, folder / "patients.csv")
     write_csv(hit_table(evaluation, rule), folder / "hits.csv")
-    write_digests([folder / name for name in STUDY_FILES], folder)
+    beside = [folder / name for name in FILES_BESIDE if (folder / name).is_file()]
+    write_digests([*(folder / name for name in STUDY_FILES), *beside], folder)
 
 
 def headline(summary: dict[str, Any]) -> dict[str, float]:

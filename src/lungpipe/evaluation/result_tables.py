@@ -45,6 +45,8 @@ STUDY_FILES = (
     "submission.csv",
 )
 """The files of an evaluated study; figures and report refuse a file that was edited since."""
+FILES_BESIDE = ("series.csv", "annotations.csv", "annotations_excluded.csv", "command.txt", "whole_scans.csv")
+"""Files beside them that have a digest, too, if they are there when the study is written."""
 
 
 def matches_table(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> pd.DataFrame:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from lungpipe.tables import EXCLUSIONS, NODULES, PATIENTS, SCORED, SERIES, read_table
+from lungpipe.tables import EXCLUSIONS, NODULES, PATIENTS, SCORED, SERIES, ContractError, read_table
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,37 +25,27 @@ class StudyTables:
     validation: pd.DataFrame = field(default_factory=SCORED.empty)
 
     @classmethod
-    def read(cls, paths: Mapping[str, Sequence[str] | str]) -> "StudyTables":
-        """Read the tables of these names, `scored` and `validation` from a file per fold; `patients` stays empty."""
-        scored, validation = (
-            pd.concat([read_table(Path(path), SCORED) for path in paths[name]], ignore_index=True)
-            for name in ("scored", "validation")
-        )
-        truth = {"series": SERIES, "nodules": NODULES, "exclusions": EXCLUSIONS}
-        tables = {name: read_table(Path(str(paths[name])), contract) for name, contract in truth.items()}
-        return cls(scored=scored, patients=PATIENTS.empty(), validation=validation, **tables)
-
-    def require_folds(self, folds: Collection[int], num_subsets: int) -> None:
-        """Check which fold scored which scan: fold k the scans of subset k, and for its thresholds those of k + 1.
+    def read(cls, paths: Mapping[str, Sequence[str] | str], *, folds: Sequence[int], num_subsets: int) -> "StudyTables":
+        """Read the tables of these names, `scored` and `validation` from a file per fold; `patients` stays empty.
 
         Raises:
-            ValueError: a candidate of another fold, of another subset, or of a series that the study does not have.
+            ContractError: a table that breaks its contract, nodules or exclusions of other series, or scores of other
+                series than those of the file's fold (see `require_fold`); the message names the file.
         """
-        subset_of = dict(zip(self.series["series_uid"], self.series["subset"], strict=True))
-        for name, table, step in (("scored", self.scored, 0), ("validation", self.validation, 1)):
-            for series_uid, fold in table[["series_uid", "fold"]].drop_duplicates().itertuples(index=False):
-                if fold not in folds:
-                    expected = f"one of the folds {', '.join(map(str, sorted(folds)))}"
-                    raise ValueError(
-                        f"{name} candidates of series {series_uid}: expected {expected}, found fold {fold}"
-                    )
-                subset = (fold + step) % num_subsets
-                if subset_of.get(series_uid) != subset:
-                    found = f"subset {subset_of[series_uid]}" if series_uid in subset_of else "no series of the study"
-                    raise ValueError(
-                        f"{name} candidates of series {series_uid}, fold {fold}: expected a series of subset {subset}, "
-                        f"found {found}"
-                    )
+        truth = {"series": SERIES, "nodules": NODULES, "exclusions": EXCLUSIONS}
+        tables = {name: read_table(Path(str(paths[name])), contract) for name, contract in truth.items()}
+        for name in ("nodules", "exclusions"):
+            others = set(tables[name]["series_uid"]) - set(tables["series"]["series_uid"])
+            if others:
+                expected = f"{name} of the {len(tables['series'])} series of the study"
+                raise ContractError(f"{paths[name]}: expected {expected}, found one of series {min(others)}")
+        for name, step in (("scored", 0), ("validation", 1)):
+            files = dict(zip(folds, map(Path, paths[name]), strict=True))
+            parts = {fold: read_table(path, SCORED) for fold, path in files.items()}
+            for fold, part in parts.items():
+                require_fold(part, files[fold], tables["series"], fold=fold, subset=(fold + step) % num_subsets)
+            tables[name] = pd.concat(parts.values(), ignore_index=True)
+        return cls(patients=PATIENTS.empty(), **tables)
 
     def of_subsets(self, subsets: Collection[int]) -> "StudyTables":
         """Return the tables of the given subsets."""
@@ -77,3 +67,21 @@ class StudyTables:
             for name, table in (("series", self.series), ("nodules", self.nodules), ("exclusions", self.exclusions))
         }
         return replace(self, **inside)
+
+
+def require_fold(scored: pd.DataFrame, path: Path, series: pd.DataFrame, *, fold: int, subset: int) -> None:
+    """Check that all scores (table SCORED) in a file are of one fold, and of series (table SERIES) of one subset.
+
+    Fold k scores the scans of subset k, and for its thresholds those of subset k + 1.
+
+    Raises:
+        ContractError: a candidate of another fold, of another subset, or of a series that the study does not have.
+    """
+    subset_of = dict(zip(series["series_uid"], series["subset"], strict=True))
+    for series_uid, found in scored[["series_uid", "fold"]].drop_duplicates().itertuples(index=False):
+        place = f"{path}, series {series_uid}"
+        if found != fold:
+            raise ContractError(f"{place}: expected candidates of fold {fold}, found fold {found}")
+        if subset_of.get(series_uid) != subset:
+            known = f"subset {subset_of[series_uid]}" if series_uid in subset_of else "no series of the study"
+            raise ContractError(f"{place}: expected a series of subset {subset}, found {known}")

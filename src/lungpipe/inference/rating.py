@@ -36,7 +36,9 @@ def rate_nodules(scorer: Scorer, stores: Mapping[str, Path], nodules: pd.DataFra
         columns = {"nodule_id": own["nodule_id"].to_numpy(), "fold": fold, "malignancy": scores.malignancy}
         expected, high = np.full((len(own), len(CHARACTERISTICS)), np.nan), np.full(len(own), np.nan)
         if scores.ratings is not None and scores.expected_ratings is not None:
-            expected, high = scores.expected_ratings, scores.ratings[:, 0, HIGH_RATINGS].sum(axis=1)
+            # sums of rounded probabilities may pass their bounds by a rounding error
+            expected = scores.expected_ratings.clip(1, [*CHARACTERISTICS.values()])
+            high = scores.ratings[:, 0, HIGH_RATINGS].sum(axis=1).clip(0, 1)
         columns |= {"high_malignancy": high, "measured_logit": scores.measured_logits}
         columns |= {f"{name}_expected": expected[:, place] for place, name in enumerate(CHARACTERISTICS)}
         tables.append(RATED.conform(pd.DataFrame(columns)))

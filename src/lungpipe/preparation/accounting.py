@@ -2,9 +2,11 @@
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 import pandas as pd
 
+from lungpipe.tables import Contract, ContractError, read_table
 from lungpipe.volumes.manifest import VolumeEntry
 
 TOTAL = "total"
@@ -14,6 +16,23 @@ MEASURED = ("outside_lungs_percent", "lungs_litres_median", "lungs_dice_median",
 
 class PreparationError(RuntimeError):
     """Scans that could not be prepared, or exist twice; the message names each scan and the reason."""
+
+
+def read_subsets(paths: Iterable[Path | str], contract: Contract) -> list[pd.DataFrame]:
+    """Read the tables of all subsets, the first of subset 0; the contract has a column `subset`.
+
+    Raises:
+        ContractError: a table that breaks its contract, or a row of another subset; the message names the file.
+    """
+    tables = []
+    for subset, path in enumerate(paths):
+        table = read_table(Path(path), contract)
+        others = table[table["subset"] != subset]
+        if len(others):
+            found = f"series {others['series_uid'].iloc[0]} of subset {others['subset'].iloc[0]}"
+            raise ContractError(f"{path}: expected scans of subset {subset}, found {found}")
+        tables.append(table)
+    return tables
 
 
 def account_scans(qc: Sequence[pd.DataFrame], references: Sequence[pd.DataFrame], series: pd.DataFrame) -> pd.DataFrame:
@@ -59,6 +78,8 @@ def refuse_failures(qc: Sequence[pd.DataFrame]) -> None:
 def refuse_doubles(entries: Iterable[VolumeEntry], series: pd.DataFrame) -> None:
     """Raise PreparationError if two series have the same volume, which could be in training and in test.
 
+    The same for a volume of a series that the table of series does not have.
+
     Args:
         entries: of the manifests of all subsets.
         series: every series of the dataset (SERIES contract).
@@ -66,6 +87,9 @@ def refuse_doubles(entries: Iterable[VolumeEntry], series: pd.DataFrame) -> None
     subsets = series.set_index("series_uid")["subset"]
     owners: defaultdict[str, list[str]] = defaultdict(list)
     for entry in entries:
+        if entry.series_uid not in subsets.index:
+            known = f"one of the {len(subsets)} series of the dataset"
+            raise PreparationError(f"volume of series {entry.series_uid}: expected {known}, found another")
         owners[entry.content_sha256].append(f"subset{subsets[entry.series_uid]} {entry.series_uid}")
     doubles = [places for places in owners.values() if len(places) > 1]
     if doubles:

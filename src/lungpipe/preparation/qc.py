@@ -46,10 +46,13 @@ def check_volumes(
 
     Raises:
         ManifestError, VolumeError: a manifest or a store that cannot be read.
-        ValueError: a scan that is neither prepared nor failed.
+        ValueError: a scan that is neither prepared nor failed, or that is both; a failure of another scan.
     """
     entries = {entry.series_uid: entry for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
     reasons = dict(zip(failures["series_uid"], failures["reason"], strict=True))
+    if wrong := sorted(set(reasons) - {scan.series_uid for scan in scans} | set(reasons) & set(entries)):
+        found = "one of another subset" if wrong[0] not in entries else "one that has a volume"
+        raise ValueError(f"{folder}: series {wrong[0]}: expected failures of the subset's scans, found {found}")
     rows_of = request.nodules.groupby("series_uid").indices
     centers = request.nodules[list(CENTER_COLUMNS)].to_numpy(float)
 

@@ -1,12 +1,12 @@
 """What the jobs of a study computed with: device, precision, threads, instruction set and versions."""
 
-import json
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lungpipe.reporting.page_tables import Table
+from lungpipe.tables import read_json_object
 
 FACTS = ("device", "precision", "threads", "instructions")
 
@@ -15,7 +15,7 @@ def read_computed(logs_dir: Path, ending: str) -> dict[str, Mapping[str, Any]]:
     """Return what each job noted beside its log (`<rule>/fold<k><ending>`, or `<rule><ending>`), by `rule fold<k>`."""
     paths = {path.relative_to(logs_dir): path for path in sorted(logs_dir.rglob(f"*{ending}"))}
     return {
-        " ".join([*place.parts[:-1], place.name.removesuffix(ending)]): json.loads(path.read_text())
+        " ".join([*place.parts[:-1], place.name.removesuffix(ending)]): read_json_object(path, "the facts of a job")
         for place, path in paths.items()
     }
 

@@ -1,6 +1,5 @@
 """Read the files of an evaluation for the figures."""
 
-import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from numpy.typing import NDArray
 
 from lungpipe.evaluation.froc import Froc
 from lungpipe.evaluation.result_tables import MATCHES
-from lungpipe.tables import read_table
+from lungpipe.tables import read_json_object, read_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +41,7 @@ class StoredEvaluation:
         )
         series = pd.read_csv(folder / "series.csv", dtype={"seriesuid": "str"})
         return cls(
-            summary=json.loads((folder / "evaluation.json").read_text()),
+            summary=read_json_object(folder / "evaluation.json", "the evaluation of a study"),
             froc=Froc(*(curve[name].to_numpy() for name in ("fp_per_scan", "sensitivity", "threshold"))),
             band=band[["sensitivity_low", "sensitivity_high"]].to_numpy(),
             matches=read_table(folder / "matches.parquet", MATCHES),

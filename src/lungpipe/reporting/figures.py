@@ -12,7 +12,7 @@ from lungpipe.reporting.pictures.deciding import draw_deciding
 from lungpipe.reporting.pictures.findings import Places, draw_gallery
 from lungpipe.reporting.style import house_style
 from lungpipe.reporting.training_figure import Histories, draw_training
-from lungpipe.tables import write_json
+from lungpipe.tables import write_digests, write_json
 
 NUM_EXAMPLES = 6
 """Patches in a row of the montage, so that each is large enough on a page."""
@@ -32,10 +32,10 @@ class FigureInputs:
 
 
 def draw_figures(inputs: FigureInputs, folder: Path) -> None:
-    """Write froc.png, training.png, candidates.png, charts.json and pictures.json.
+    """Write froc.png, training.png, candidates.png, charts.json, pictures.json and digests.json.
 
-    The same inputs give the same bytes. The two JSON files hold what the page shows, as SVG and as JPEG; no file names
-    a series or a patient.
+    The same inputs give the same bytes. Charts and pictures hold what the page shows, as SVG and as JPEG; the digests
+    are theirs. No file names a series or a patient.
     """
     folder, stored = Path(folder), inputs.stored
     with house_style():
@@ -47,3 +47,4 @@ def draw_figures(inputs: FigureInputs, folder: Path) -> None:
     write_json(folder / CHARTS, [chart.to_json() for chart in charts])
     galleries = [draw_gallery(kind, inputs.places) for kind in pick_examples(stored.matches, NUM_PICTURES)]
     write_json(folder / PICTURES, {"findings": galleries, "patients": draw_deciding(stored.patients, inputs.places)})
+    write_digests([folder / CHARTS, folder / PICTURES], folder)

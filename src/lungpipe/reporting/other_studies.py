@@ -1,7 +1,6 @@
 """Other studies of a dataset, for the report: their settings and their CPM."""
 
-import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,9 @@ from typing import Any
 from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.settings.difference import find_studies
+from lungpipe.tables import check_digests, read_json_object
+from lungpipe.tables.digests import DIGESTS_FILE, DigestError
+from lungpipe.tables.errors import InputError
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +25,28 @@ class OtherStudy:
     stored: StoredEvaluation | None = None
 
 
-def read_other_studies(study_dir: Path) -> dict[str, OtherStudy]:
+def read_other_studies(study_dir: Path, say: Callable[[str], None]) -> dict[str, OtherStudy]:
     """Return the finished studies beside a study's folder, by name.
 
     They are read as they are when the report is written: a study that is evaluated later changes no earlier report.
+    A study whose files were edited, or are being written, is left out; `say` is called with the reason.
     """
     found = {}
     for name, settings in find_studies(study_dir.parent, aside=study_dir.name).items():
         folder = study_dir.parent / name / "evaluation"
-        if all((folder / file).is_file() for file in STUDY_FILES):
-            stored = StoredEvaluation.read(folder)
-            found[name] = OtherStudy(settings, stored.summary, stored)
-        elif (folder / "evaluation.json").is_file():
-            found[name] = OtherStudy(settings, json.loads((folder / "evaluation.json").read_text()))
+        if not (folder / "evaluation.json").is_file():
+            continue
+        try:
+            found[name] = _read(folder, settings)
+        except (InputError, DigestError) as error:
+            say(f"study {name} is left out of the comparison: {error}")
     return found
+
+
+def _read(folder: Path, settings: Mapping[str, Any]) -> OtherStudy:
+    if all((folder / file).is_file() for file in (*STUDY_FILES, DIGESTS_FILE)):
+        check_digests(folder, STUDY_FILES)
+        stored = StoredEvaluation.read(folder)
+        return OtherStudy(settings, stored.summary, stored)
+    # an earlier version wrote the evaluation
+    return OtherStudy(settings, read_json_object(folder / "evaluation.json", "the evaluation of a study"))

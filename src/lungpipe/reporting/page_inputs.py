@@ -1,6 +1,5 @@
 """The content of the report page."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -9,11 +8,24 @@ from typing import Any
 import pandas as pd
 
 from lungpipe.evaluation.reference import COMMAND
+from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.evaluation.whole_scans import read_whole_scans
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.other_studies import OtherStudy
 from lungpipe.reporting.viewer_pages import read_listing
-from lungpipe.tables import SERIES, read_table
+from lungpipe.tables import SERIES, check_digests, read_json, read_table
+
+
+def check_inputs(paths: Mapping[str, str]) -> None:
+    """Check the files of these names against the digests beside them: evaluation, charts, pictures, accounting.
+
+    Raises:
+        DigestError: a file that was edited since it was written; the message names the file.
+        OSError: no such file.
+    """
+    check_digests(Path(paths["evaluation"]).parent, STUDY_FILES)
+    for path in (Path(paths[name]) for name in ("charts", "pictures", "accounting")):
+        check_digests(path.parent, [path.name])
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +79,7 @@ class PageInputs:
         `viewers` is a list with the listing of the viewer pages, empty where a study has none.
         """
         evaluated = Path(paths["evaluation"]).parent
-        charts, pictures = (
-            json.loads(Path(paths[name]).read_text(encoding="utf-8")) for name in ("charts", "pictures")
-        )
+        charts, pictures = (read_json(Path(paths[name]), f"the {name} of a report") for name in ("charts", "pictures"))
         return cls(
             stored=StoredEvaluation.read(evaluated),
             study=study,

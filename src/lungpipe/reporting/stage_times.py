@@ -6,6 +6,7 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.reporting.page_tables import Table
+from lungpipe.tables.errors import InputError
 
 HEADINGS = ("Stage", "Jobs", "Time of all jobs", "Longest job", "CPU time", "Largest memory")
 NOT_MEASURED = "not measured"
@@ -16,6 +17,9 @@ def read_benchmarks(folders: Iterable[Path], aside: str = "") -> pd.DataFrame:
 
     `aside` is the stage that is left out: the job that reads the files has no benchmark yet. A missing value is NaN:
     Snakemake measures no memory of a very short job.
+
+    Raises:
+        InputError: a file that is no benchmark.
     """
     jobs = []
     for folder in folders:
@@ -50,9 +54,13 @@ def duration(seconds: float) -> str:
 
 
 def _read_job(path: Path) -> pd.DataFrame:
-    table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
     names = {"seconds": "s", "cpu_seconds": "cpu_time", "mib": "max_rss"}
-    return pd.DataFrame({name: table[column].astype(float) for name, column in names.items()})
+    try:
+        table = pd.read_csv(path, sep="\t", na_values=["-", "NA"])
+        return pd.DataFrame({name: table[column].astype(float) for name, column in names.items()})
+    except (LookupError, TypeError, ValueError) as error:
+        expected = f"Snakemake's benchmark with {', '.join(names.values())}"
+        raise InputError(f"{path}: expected {expected}, found {error}; remove the file") from None
 
 
 def _row(name: str, jobs: pd.DataFrame) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from lungpipe.tables.contracts import (
 )
 from lungpipe.tables.digests import DigestError, check_digests, file_sha256, write_digests
 from lungpipe.tables.io import read_table, write_csv, write_table
+from lungpipe.tables.json_input import read_json, read_json_object
 from lungpipe.tables.machine import MachineError, is_of_machine
 from lungpipe.tables.regular import IrregularFileError, require_regular
 
@@ -59,6 +60,8 @@ __all__ = [
     "is_of_machine",
     "naming",
     "parse_ratings",
+    "read_json",
+    "read_json_object",
     "read_table",
     "replacing",
     "require_regular",

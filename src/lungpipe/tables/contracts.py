@@ -156,12 +156,16 @@ RATED = Contract(
     "rated",
     {
         "nodule_id": Column("string", "nodule, as in the table of nodules"),
-        "fold": Column("int64", "fold whose scorer, which never saw the nodule's patient, rated the nodule"),
-        "malignancy": Column("float64", "calibrated probability of malignancy"),
-        "high_malignancy": Column("float64", "probability that a reader rates malignancy 4 or 5", True),
+        "fold": Column(
+            "int64", "fold whose scorer, which never saw the nodule's patient, rated the nodule", limits=COUNT
+        ),
+        "malignancy": Column("float64", "calibrated probability of malignancy", limits=SHARE),
+        "high_malignancy": Column("float64", "probability that a reader rates malignancy 4 or 5", True, SHARE),
         "measured_logit": Column("float64", "logit of malignancy by measures alone; missing without measures", True),
         **{
-            f"{name}_expected": Column("float64", f"expected rating of {name}, 1 to {highest}", True)
+            f"{name}_expected": Column(
+                "float64", f"expected rating of {name}, 1 to {highest}", True, Limits(1, highest)
+            )
             for name, highest in CHARACTERISTICS.items()
         },
     },

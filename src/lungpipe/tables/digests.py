@@ -26,7 +26,7 @@ def write_digests(files: Iterable[Path], folder: Path) -> None:
 
 
 def check_digests(folder: Path, names: Iterable[str]) -> None:
-    """Check files of a folder against the folder's `digests.json`.
+    """Check files of a folder against the folder's `digests.json`: those of `names`, and all that have a digest.
 
     Raises:
         DigestError: a file that was edited, or that has no digest; a file of digests that cannot be read.
@@ -37,7 +37,7 @@ def check_digests(folder: Path, names: Iterable[str]) -> None:
         known = dict(json.loads(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
         raise DigestError(f"{path}: expected the digests of the files beside it, found {error}") from None
-    for name in names:
+    for name in {**dict.fromkeys(names), **known}:
         if (found := file_sha256(folder / name)) != known.get(name):
             expected = f"the content that was written with it (SHA-256 {str(known.get(name))[:12]})"
             raise DigestError(f"{folder / name}: expected {expected}, found an edited one ({found[:12]})")

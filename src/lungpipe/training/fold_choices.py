@@ -29,14 +29,18 @@ def read_choices(paths: Iterable[Path | str]) -> FoldChoices:
     These are the median best step of all members, and the mean calibrations that all cards have.
 
     Raises:
-        ValueError: no models, or a model without a fold.
+        ValueError: no models, a model without a fold, or two models of one fold.
     """
     cards = {path: read_card(Path(path)) for path in paths}
     if not cards:
         raise ValueError("final model: expected the models of the study's folds, found none")
+    folds: dict[int, Path | str] = {}
     for path, card in cards.items():
         if card.fold is None:
             raise ValueError(f"{path}: expected a model of a fold, found one without")
+        if card.fold in folds:
+            raise ValueError(f"{path}: expected a fold of its own, found fold {card.fold} as in {folds[card.fold]}")
+        folds[card.fold] = path
     steps = [step for card in cards.values() for step in card.best_steps]
     return FoldChoices(median_low(steps), mean_calibration([*cards.values()]))
 

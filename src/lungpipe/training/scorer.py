@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lungpipe.candidates.of_fold import read_fold_candidates
 from lungpipe.evaluation.labels import malignancy_labels
 from lungpipe.sampling.points import ScorerTables, scorer_points
 from lungpipe.sampling.rating_labels import rating_labels, reader_weights
@@ -29,9 +30,16 @@ def read_findings(
     """Return the training data of a scorer: the fold's tables, ratings, and malignancy labels by the rule.
 
     `ratings` and `mined` are the files of the tables RATINGS and CANDIDATES; without `mined` there are no candidates.
+
+    Raises:
+        ContractError: a table that breaks its contract, or candidates of another fold; the message names the file.
     """
     labels = pd.Series(malignancy_labels(tables.nodules["malignancy_ratings"], rule), tables.nodules["nodule_id"])
-    candidates = CANDIDATES.empty() if mined is None else read_table(mined, CANDIDATES)
+    fold = tables.split.fold
+    if mined is None:
+        candidates = CANDIDATES.empty()
+    else:
+        candidates = read_table(mined, CANDIDATES) if fold is None else read_fold_candidates(mined, fold)
     return ScorerTables(
         tables.nodules, tables.exclusions, candidates, labels.astype(float), read_table(ratings, RATINGS)
     )

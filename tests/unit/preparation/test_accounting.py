@@ -7,10 +7,11 @@ from lungpipe.preparation.accounting import (
     PreparationError,
     account_scans,
     key_figures,
+    read_subsets,
     refuse_doubles,
     refuse_failures,
 )
-from lungpipe.tables import QC, REFERENCES, SERIES
+from lungpipe.tables import QC, REFERENCES, SERIES, ContractError, write_table
 from lungpipe.volumes.manifest import VolumeEntry
 
 NUMBERS = ("num_nodules", "num_nodules_outside_volume", "num_nodules_outside_lungs")
@@ -156,3 +157,19 @@ def test_one_scan_under_two_names_is_refused_in_two_subsets_and_in_one():
 def test_scans_of_different_content_are_not_refused():
     refuse_doubles(entries(_1_1="a", _1_2="b"), series(0, 0))
     refuse_doubles([], series(0, 0))
+
+
+def test_a_volume_of_a_series_that_the_dataset_does_not_have_is_refused():
+    with pytest.raises(PreparationError, match=r"series 1\.3: expected one of the 2 series"):
+        refuse_doubles(entries(_1_1="a", _1_3="b"), series(0, 0))
+
+
+def test_tables_are_read_in_the_order_of_the_subsets(qc, tmp_path):
+    paths = [tmp_path / f"qc{subset}.parquet" for subset in (0, 1)]
+    for path, own in zip(paths, qc, strict=True):
+        write_table(own, path, QC)
+    for read, own in zip(read_subsets(map(str, paths), QC), qc, strict=True):
+        pd.testing.assert_frame_equal(read, own)
+    expected = r"qc1\.parquet: expected scans of subset 0, found series 1\.3 of subset 1"
+    with pytest.raises(ContractError, match=expected):
+        read_subsets(paths[::-1], QC)

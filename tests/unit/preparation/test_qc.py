@@ -108,6 +108,11 @@ def test_a_scan_without_a_volume_and_without_a_reason_is_refused(subset, tmp_pat
     request = QcRequest(0, subset[1], 5.0, is_whole=False)
     with pytest.raises(ValueError, match=r"series 1\.2\.1: expected a volume or a failure, found neither"):
         check_volumes(subset[0], tmp_path / "out", FAILURES.empty(), request)
+    for uid, found in (("1.2.0", "one that has a volume"), ("9.9", "one of another subset")):
+        failures = FAILURES.conform(pd.DataFrame({"series_uid": ["1.2.1", uid], "reason": "no voxels"}))
+        expected = rf"series {uid}: expected failures of the subset's scans, found {found}"
+        with pytest.raises(ValueError, match=expected):
+            check_volumes(subset[0], tmp_path / "out", failures, request)
 
 
 def test_labels_that_cannot_be_read_end_the_check(check, tmp_path):

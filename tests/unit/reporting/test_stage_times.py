@@ -2,6 +2,7 @@ import pandas as pd
 import pytest
 
 from lungpipe.reporting.stage_times import duration, read_benchmarks, stages_table
+from lungpipe.tables.errors import InputError
 
 HEAD = "s\th:m:s\tmax_rss\tmax_vms\tmax_uss\tmax_pss\tio_in\tio_out\tmean_load\tcpu_time\n"
 
@@ -40,3 +41,10 @@ def test_no_folder_is_no_table(tmp_path):
 )
 def test_a_time_is_short_text(seconds, text):
     assert duration(seconds) == text
+
+
+@pytest.mark.parametrize("content", ["", "s\n1\n", HEAD[:20], HEAD + "x\t" * 9 + "x\n"])
+def test_a_file_that_is_no_benchmark_is_named(tmp_path, content):
+    (tmp_path / "draw.tsv").write_text(content)
+    with pytest.raises(InputError, match=r"draw\.tsv: expected Snakemake's benchmark with s, cpu_time, max_rss"):
+        read_benchmarks([tmp_path])

@@ -30,6 +30,12 @@ def test_an_edited_file_is_named(folder, name):
         check_digests(folder, NAMES)
 
 
+def test_an_edited_file_that_nobody_asks_for_is_named_too(folder):
+    (folder / "submission.csv").write_text("edited")
+    with pytest.raises(DigestError, match=r"submission\.csv: expected the content"):
+        check_digests(folder, ["evaluation.json"])
+
+
 def test_a_file_without_a_digest_is_named(folder):
     (folder / "more.csv").write_text("a,b\n")
     with pytest.raises(DigestError, match=r"more\.csv: expected the content"):

@@ -10,6 +10,7 @@ from lungpipe.tables import (
     NODULES,
     PATIENTS,
     POINTS,
+    RATED,
     SCORED,
     SERIES,
     ContractError,
@@ -35,6 +36,18 @@ ROWS = {
     "exclusions": (EXCLUSIONS, {"series_uid": "1.2", **CENTER, "diameter_mm": -1.0}),
     "candidates": (CANDIDATES, CANDIDATE),
     "scored": (SCORED, {**CANDIDATE, "probability": 1.0, "malignancy": 0.0}),
+    "rated": (
+        RATED,
+        {
+            **{name: np.nan for name, column in RATED.columns.items() if column.is_nullable},
+            "nodule_id": "1.2#0",
+            "fold": 0,
+            "malignancy": 1.0,
+            "high_malignancy": 0.0,
+            "malignancy_expected": 5.0,
+            "calcification_expected": 6.0,
+        },
+    ),
     "points": (
         POINTS,
         {
@@ -98,6 +111,11 @@ def test_values_on_the_limits_are_allowed(name):
         ("scored", "probability", 1.5, "0 to 1"),
         ("scored", "probability", -0.1, "0 to 1"),
         ("scored", "malignancy", 3.0, "0 to 1"),
+        ("rated", "fold", -1, "at least 0"),
+        ("rated", "malignancy", 1.5, "0 to 1"),
+        ("rated", "high_malignancy", -0.1, "0 to 1"),
+        ("rated", "malignancy_expected", 5.5, "1 to 5"),
+        ("rated", "texture_expected", 0.5, "1 to 5"),
         ("points", "is_nodule", 2.0, "0 to 1"),
         ("points", "malignancy", 4.0, "0 to 1"),
         ("points", "weight", -1.0, "at least 0"),

@@ -48,6 +48,14 @@ def test_choices_need_models_of_folds(write_fold):
         read_choices([write_fold(None, 5)])
 
 
+def test_two_models_of_one_fold_are_refused_by_name(write_fold, tmp_path):
+    one, two = write_fold(0, 5), tmp_path / "fold3.safetensors"
+    two.write_bytes(one.read_bytes())
+    expected = rf"fold3\.safetensors: expected a fold of its own, found fold 0 as in {one}"
+    with pytest.raises(ValueError, match=expected):
+        read_choices([one, two])
+
+
 def test_a_tenth_of_the_series_is_measured():
     uids = [f"1.{number}" for number in range(25)]
     measured = list_monitored(uids)

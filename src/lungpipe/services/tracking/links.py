@@ -1,12 +1,13 @@
 """Where the runs of a study are shown."""
 
-import json
 from pathlib import Path
 from typing import TypedDict
 from urllib.parse import urlsplit, urlunsplit
 
 from lungpipe.services.tracking.current import EXPERIMENT
 from lungpipe.services.tracking.views import STUDIES, TRAININGS, run_link, view_link
+from lungpipe.tables import read_json_object
+from lungpipe.tables.errors import InputError
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
 """The store that `make ui` shows."""
@@ -31,11 +32,16 @@ def find_runs(folder: Path, *, is_store_named: bool = True) -> RunLinks | None:
 
     `folder` is the study's tracking folder. A user's name is left out of addresses. Without `is_store_named` the
     command has a placeholder for the path of a store that is not the default one.
+
+    Raises:
+        InputError: a file of another content; the message names the file.
     """
     path = folder / EXPERIMENT
     if not path.is_file():
         return None
-    place = json.loads(path.read_text(encoding="utf-8"))
+    place = read_json_object(path, "the store, the experiment and the run of a study")
+    if wrong := [key for key in ("uri", "experiment") if not isinstance(place.get(key), str)]:
+        raise InputError(f"{path}: expected a text for {wrong[0]}, found {place.get(wrong[0])!r}")
     server, serve = _server(place["uri"], is_store_named=is_store_named)
     experiment, run = place["experiment"], place.get("run")
     studies, trainings = (f"{server}/{view_link(experiment, key)}" for key in (STUDIES, TRAININGS))

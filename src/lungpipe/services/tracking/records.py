@@ -28,6 +28,14 @@ DATA_TAG = "lungpipe.data_sha256"
 """Tags of a run: the commit of this package, and the digest of the tables that identify the data."""
 ENDING = ".jsonl"
 SECONDS_PER_SYNC = 5.0
+_KEYS = {
+    "metrics": frozenset({"time", "step", "values"}),
+    "tags": frozenset({"values"}),
+    "artifact": frozenset({"path"}),
+    "model": frozenset({"name", "bundle", "code", "example"}),
+    "end": frozenset({"status", "time"}),
+}
+"""The keys that each kind of line needs."""
 _METRIC_NAME = re.compile(r"[\w./: -]{1,250}")
 
 
@@ -214,7 +222,7 @@ def read_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
     A last line without its end is left out: the process that writes the record has not finished it, or died.
 
     Raises:
-        TrackingError: a complete line that is no JSON object; the message names the file and the offset.
+        TrackingError: a complete line that is no line of a record; the message names the file and the offset.
     """
     with path.open("rb") as stream:
         stream.seek(offset)
@@ -224,4 +232,7 @@ def read_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
         lines = [json.loads(line) for line in whole.splitlines()]
     except ValueError as error:
         raise TrackingError(f"{path}, from byte {offset}: expected lines of JSON, found {error}") from None
+    for line in lines:
+        if not isinstance(line, dict) or not _KEYS.get(str(line.get("kind")), frozenset()) <= set(line):
+            raise TrackingError(f"{path}, from byte {offset}: expected lines of a record, found {str(line)[:80]}")
     return lines, offset + len(whole)

@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.plans import RunPlan
 from lungpipe.services.tracking.records import (
     Begin,
@@ -171,7 +172,10 @@ class RecordSender:
         path = Sent.path(record)
         if not path.is_file():
             return None
-        sent = Sent(**json.loads(path.read_text(encoding="utf-8")))
+        try:
+            sent = Sent(**json.loads(path.read_text(encoding="utf-8")))
+        except (TypeError, ValueError) as error:
+            raise TrackingError(f"{path}: expected what was sent of a record, found {error}") from None
         # another store has nothing of this record yet
         return sent if sent.uri == self.uri else None
 

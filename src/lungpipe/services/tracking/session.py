@@ -21,6 +21,7 @@ from lungpipe.services.tracking.records import (
 from lungpipe.services.tracking.store import artifact_location, check_uri, tracking_uri
 from lungpipe.settings import StudySettings
 from lungpipe.settings.difference import find_studies
+from lungpipe.tables.errors import InputError
 
 LOG = "sender.log"
 SECONDS_FOR_SENDING = 120.0
@@ -74,8 +75,11 @@ class TrackingSession:
         return self._wait()
 
     def link(self) -> str | None:
-        """Return where the study's run is shown, in one line for the user; None if nothing was sent."""
-        runs = find_runs(self.folders[1]) if self._settings.tracking.is_enabled else None
+        """Return where the study's run is shown, or why that is unknown, in one line; None if nothing was sent."""
+        try:
+            runs = find_runs(self.folders[1]) if self._settings.tracking.is_enabled else None
+        except InputError as error:
+            return f"run in MLflow: {error}"
         if runs is None:
             return None
         before = f"{runs['serve']}, then " if runs["serve"] else ""

@@ -46,3 +46,10 @@ def test_a_server_is_linked_without_its_user(folder):
 
 def test_a_study_without_runs_has_no_links(tmp_path):
     assert find_runs(tmp_path) is None
+
+
+@pytest.mark.parametrize("content", ["{", "[]", '{"uri": "sqlite:///a.db"}', '{"uri": null, "experiment": "3"}'])
+def test_an_edited_file_is_named(tmp_path, content):
+    (tmp_path / "experiment.json").write_text(content)
+    with pytest.raises(ValueError, match=r"experiment\.json: expected "):
+        find_runs(tmp_path)

@@ -102,6 +102,25 @@ def test_damaged_records_are_errors_that_name_the_file(tmp_path):
         read_lines(path, 3)
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        "[1]",
+        "7",
+        '{"kind": "metrics", "time": 1, "step": 0}',
+        '{"kind": "tags"}',
+        '{"kind": "artifact"}',
+        '{"kind": "model", "name": "a"}',
+        '{"kind": "end", "status": "FINISHED"}',
+    ],
+)
+def test_lines_of_another_content_are_errors_that_name_the_file(tmp_path, line):
+    path = tmp_path / "record.jsonl"
+    path.write_text(f"{{}}\n{line}\n")
+    with pytest.raises(TrackingError, match=r"record\.jsonl, from byte 0: expected lines of a record, found "):
+        read_lines(path, 0)
+
+
 JOB = """
 import os, sys, time
 from pathlib import Path

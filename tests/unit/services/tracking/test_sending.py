@@ -247,6 +247,27 @@ def test_a_damaged_record_is_told_and_the_others_are_sent(study):
     assert set(study.nested()) == {"train_detector"}
 
 
+@pytest.mark.parametrize("content", ["{", "[1]", '{"uri": "sqlite:///a.db"}'])
+def test_an_edited_note_of_what_was_sent_is_told_and_the_others_are_sent(study, content):
+    edited = study.record(places={"fold": 3}, time=1000)
+    edited.path.with_suffix(".sent").write_text(content)
+    study.record().end("FINISHED")
+    [complaint] = study.send()
+    note = edited.path.with_suffix(".sent")
+    assert complaint.startswith(f"{edited.path.name}: TrackingError: {note}: expected what was sent of a record, found")
+    assert set(study.nested()) == {"train_detector"}
+
+
+def test_an_edited_line_is_told_and_the_others_are_sent(study):
+    edited = study.record(places={"fold": 3}, time=1000)
+    edited.end("FINISHED")
+    edited.path.write_text(edited.path.read_text() + '{"kind": "metrics"}\n')
+    study.record().end("FINISHED")
+    [complaint] = study.send()
+    assert "expected lines of a record, found {'kind': 'metrics'}" in complaint
+    assert study.nested()["train_detector"].info.status == "FINISHED"
+
+
 def test_a_store_that_is_gone_is_told_and_not_made_anew(study, results):
     study.record().end("FINISHED")
     (results / "mlflow.db").unlink()
