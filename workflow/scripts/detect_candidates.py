@@ -3,8 +3,7 @@ from pathlib import Path
 from lungpipe.datasets.folds import split_for_training
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.series import detect_series
-from lungpipe.models import choose_hardware, describe_hardware
-from lungpipe.models.of_fold import load_fold_model
+from lungpipe.models import choose_hardware, describe_hardware, load_fold_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import DetectorInference

@@ -2,8 +2,7 @@ from pathlib import Path
 
 from lungpipe.inference.rating import rate_nodules
 from lungpipe.inference.scorer import Scorer
-from lungpipe.models import choose_hardware, describe_hardware
-from lungpipe.models.of_fold import load_fold_model
+from lungpipe.models import choose_hardware, describe_hardware, load_fold_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ScorerInference

@@ -5,8 +5,7 @@ from lungpipe.datasets.folds import split_for_training
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import score_candidates
 from lungpipe.inference.series import validation_candidates
-from lungpipe.models import choose_hardware, describe_hardware
-from lungpipe.models.of_fold import load_fold_model
+from lungpipe.models import choose_hardware, describe_hardware, load_fold_model
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.settings import ComputeSettings
 from lungpipe.settings.recipe import ScorerInference

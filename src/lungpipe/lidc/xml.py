@@ -12,6 +12,8 @@ from xml.etree import ElementTree
 import numpy as np
 from numpy.typing import NDArray
 
+from lungpipe.tables.csv_input import parse_number
+
 CHARACTERISTICS = {
     "subtlety": 5,
     "internalStructure": 5,
@@ -155,10 +157,7 @@ class _Element:
 
     def millimetres(self) -> float:
         text = self.text()
-        try:
-            value = float(text)
-        except ValueError:
-            value = float("nan")
+        value = parse_number(text)
         if not np.isfinite(value):
             raise self.error(f"expected a finite number in mm, found {text!r}")
         return value

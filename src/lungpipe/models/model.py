@@ -17,6 +17,8 @@ from lungpipe.tables import require_regular
 
 PICKLE_STARTS = (b"PK\x03\x04", b"\x80")
 """First bytes of files that `torch.save` and `pickle.dump` write."""
+MAX_HEADER_BYTES = 100_000_000
+"""The longest header of safetensors: a sparse file could promise any length without taking space on the disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +104,7 @@ def parse_model(content: bytes, name: str, *, expect_role: Role | None = None) -
     try:
         tensors = parse_tensors(content)
         metadata = json.loads(content[8 : 8 + int.from_bytes(content[:8], "little")]).get("__metadata__", {})
-    except (SafetensorError, KeyError, ValueError) as error:
+    except (SafetensorError, KeyError, ValueError, RecursionError) as error:
         raise ValueError(f"{name}: expected a model in safetensors, found {error}") from None
     card, digest = _unsealed(name, metadata)
     _expect_role(name, card, expect_role)
@@ -157,8 +159,9 @@ def _refuse_other_files(path: Path) -> None:
         length = int.from_bytes(start, "little")
         size = Path(path).stat().st_size
         try:
-            header = json.loads(stream.read(length)) if 8 + length <= size else {}
-        except ValueError:
+            # safetensors itself refuses a longer header
+            header = json.loads(stream.read(length)) if 8 + length <= min(size, MAX_HEADER_BYTES) else {}
+        except (ValueError, RecursionError):
             return  # not JSON: safetensors raises its own error
     try:
         ends = [int(entry["data_offsets"][1]) for name, entry in header.items() if name != "__metadata__"]

@@ -40,7 +40,7 @@ def unseal(metadata: Mapping[str, str]) -> tuple[Any, str]:
         raise ValueError("expected a model card, found safetensors without one")
     try:
         sealed = json.loads(metadata[_KEY])
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"model card: expected JSON, found {error}") from None
     if not isinstance(sealed, dict) or "content_sha256" not in sealed:
         return sealed, ""

@@ -13,7 +13,6 @@ import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO
 
 import numpy as np
 import pandas as pd
@@ -21,9 +20,8 @@ import pyarrow as pa
 import pyarrow.csv as pacsv
 
 from lungpipe.tables.errors import InputError
-from lungpipe.tables.regular import require_regular
+from lungpipe.tables.open_text import open_bytes, read_lines
 
-_GZIP_MAGIC = b"\x1f\x8b"
 _SURPLUS = "\0"
 """Name given to the column without a name, if rows end with a comma and the header does not."""
 
@@ -116,7 +114,7 @@ def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     line = 0
     try:
         with open_bytes(path) as content, io.TextIOWrapper(content, encoding="utf-8-sig", newline="") as stream:
-            reader = csv.reader(stream, strict=True)
+            reader = csv.reader(read_lines(stream, path), strict=True)
             for cells in reader:
                 line = reader.line_num
                 if cells:
@@ -130,15 +128,6 @@ def open_rows(path: Path) -> Iterator[tuple[int, list[str]]]:
         ) from None
     except csv.Error as error:
         raise InputError(f"{path}, after line {line}: expected rows of a CSV file, found: {error}") from None
-
-
-def open_bytes(path: Path) -> IO[bytes]:
-    """Open a file for reading, through gzip if its first bytes are gzip's; raises OSError."""
-    path = Path(path)
-    require_regular(path)
-    with path.open("rb") as stream:
-        is_packed = stream.read(2) == _GZIP_MAGIC
-    return gzip.open(path) if is_packed else path.open("rb")  # type: ignore[return-value]
 
 
 def _read_header(path: Path, layout: CsvFormat) -> list[str]:

@@ -18,7 +18,7 @@ def read_json(path: Path, expected: str) -> Any:
     require_regular(path)
     try:
         return json.loads(Path(path).read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: expected {expected} in JSON, found {error}") from None
 
 

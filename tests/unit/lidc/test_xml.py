@@ -91,6 +91,8 @@ def test_what_is_no_reading_is_refused(content, words):
         ("<malignancy>2</malignancy>", "", "characteristics: expected one element malignancy, found none"),
         ("<malignancy>2", "<malignancy>2</malignancy><malignancy>3", "expected one element malignancy, found 2"),
         ("<noduleID>N1", "<noduleID>", "noduleID: expected a text, found none"),
+        ("<imageZposition>1 ", "<imageZposition>1_0", "expected a finite number in mm, found '1_0'"),
+        ("<imageZposition>1 ", "<imageZposition>١", "expected a finite number in mm, found '١'"),
         (
             "<imageZposition>1 ",
             "<imageZposition>nan",

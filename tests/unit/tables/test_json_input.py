@@ -16,7 +16,7 @@ def test_content_is_that_of_the_file(tmp_path):
     assert read_json_object(path, "an evaluation") == {"cpm": 0.5}
 
 
-@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b'{"cpm": 0.5'])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe{}", b'{"cpm": 0.5', b"[" * 100_000])
 def test_no_json_is_refused_by_name(tmp_path, content):
     path = tmp_path / "charts.json"
     path.write_bytes(content)

@@ -150,8 +150,9 @@ def _list_files(folder: Path, seen: frozenset[Path] = frozenset()) -> Iterator[P
             continue
         if path.is_dir():
             yield from _list_files(path, seen | {place})
-        elif path.is_file() or path.is_symlink():
-            # a link that leads nowhere may have been a slice: its reader refuses it by name
+        elif path.is_file() or not path.exists():
+            # a link that leads nowhere may have been a slice: its reader refuses it by name. Opening a link to a pipe
+            # could wait for ever
             yield path
 
 

@@ -1,5 +1,7 @@
 """Folders as archives and exporters make them: what is a slice of the scan, what is passed over, what is a choice."""
 
+import os
+
 import numpy as np
 import pydicom
 import pytest
@@ -198,6 +200,14 @@ def test_texts_that_only_describe_refuse_no_file(series):
         content = path.read_bytes()
         assert b"1.25" in content
         path.write_bytes(content.replace(b"1.25", b"1,25").replace("Größe".encode("latin-1"), b"\xff\xfe\xff\xfe\xff"))
+    np.testing.assert_array_equal(read_scan(series.folder).hu, series.hu)
+
+
+def test_pipes_and_links_to_pipes_are_not_opened(series):
+    series.write_all()
+    os.mkfifo(series.folder / "pipe.dcm")
+    (series.folder / "linked.dcm").symlink_to(series.folder / "pipe.dcm")
+    (series.folder / "device.dcm").symlink_to("/dev/zero")
     np.testing.assert_array_equal(read_scan(series.folder).hu, series.hu)
 
 
