@@ -33,7 +33,7 @@ def left_alone(checkout) -> dict[str, tuple[bytes, int]]:
 
     The job that compares writes the QC table, too: its content may not change, its time does.
     """
-    beside = {"references.parquet", "accounting.csv"}
+    beside = {"references.parquet", "accounting.csv", "digests.json"}
     folders = [checkout.dataset / "volumes", checkout.dataset / "targets", *checkout.recipe.glob("fold*")]
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file() and path.name not in beside]
     return {

@@ -7,7 +7,7 @@ NAMES = ("froc", "training", "candidates")
 
 
 def test_three_figures_of_the_width_of_a_page(figure_folder):
-    files = [f"{name}.png" for name in NAMES] + [CHARTS, PICTURES]
+    files = [f"{name}.png" for name in NAMES] + [CHARTS, PICTURES, "digests.json"]
     assert sorted(path.name for path in figure_folder.iterdir()) == sorted(files)
     sizes = {name: Image.open(figure_folder / f"{name}.png").size for name in NAMES}
     assert sizes["training"] == (1600, 940)
