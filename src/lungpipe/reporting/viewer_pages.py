@@ -3,8 +3,10 @@
 A page is named by the row of its scan in evaluation/series.csv, from 1 below the headings, and so by no identifier.
 """
 
-import json
 from pathlib import Path
+
+from lungpipe.tables import read_json_object
+from lungpipe.tables.errors import InputError
 
 FOLDER = "viewer"
 """The folder of a study beside its report."""
@@ -18,6 +20,12 @@ def page_name(scan: int) -> str:
 
 
 def read_listing(path: Path) -> frozenset[int]:
-    """Return the rows of the scans that have a page beside the listing."""
-    scans = json.loads(Path(path).read_text(encoding="utf-8"))["scans"]
-    return frozenset(scan for scan in map(int, scans) if (Path(path).parent / page_name(scan)).is_file())
+    """Return the rows of the scans that have a page beside the listing.
+
+    Raises:
+        InputError: a file of another content; the message names the file.
+    """
+    scans = read_json_object(path, "the scans of viewer pages").get("scans")
+    if not isinstance(scans, list) or not all(isinstance(scan, int) for scan in scans):
+        raise InputError(f"{path}: expected a list of whole numbers for scans, found {str(scans)[:40]}")
+    return frozenset(scan for scan in scans if (Path(path).parent / page_name(scan)).is_file())

@@ -14,6 +14,7 @@ from lungpipe.geometry import Grid
 from lungpipe.reporting.pictures.findings import Places
 from lungpipe.reporting.viewer_pages import read_listing
 from lungpipe.tables import CENTER_COLUMNS, SCORED
+from lungpipe.tables.errors import InputError
 from lungpipe.volumes.writer import write_volume
 
 GRID = Grid((12, 16, 20), (2.0, 1.0, 1.0), (-30.0, 5.0, 7.0))
@@ -89,3 +90,10 @@ def test_the_scene_has_the_candidates_by_probability_and_their_masks(study):
     assert np.argwhere(scene.nodules == 2).min(axis=0).tolist() == [4, 4, 5]
     assert (scene.nodules == 2).sum() == 18
     assert scene_of_series(study, UIDS[1]).nodules is None
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", "{}", '{"scans": ["1"]}', '{"scans": 1}'])
+def test_a_listing_of_another_content_is_named(tmp_path, content):
+    (tmp_path / "pages.json").write_text(content)
+    with pytest.raises(InputError, match=r"pages\.json: expected "):
+        read_listing(tmp_path / "pages.json")
