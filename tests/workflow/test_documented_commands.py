@@ -44,6 +44,7 @@ def checkout(tmp_path_factory, check_out_into):
     write_whole_scans(folder / "shared")
     study = check_out_into(folder / "study")
     (study.folder / "cluster.yaml").write_text(CLUSTER)
+    write_candidates(study.folder / "results" / "phantom" / "flagship")
     crops = str(folder / "shared" / "luna16-crops")
     study.environment.update(LUNGPIPE_SLURM_ACCOUNT="a", LUNGPIPE_SLURM_PARTITION="p")
     study.environment.update(LUNA16_ROOT=crops, LUNGPIPE_SHARED=str(folder / "shared"))
@@ -63,6 +64,14 @@ def write_whole_scans(shared: Path) -> None:
         (shared / "dicom" / name).mkdir(parents=True)
         (shared / "dicom" / name / "1.dcm").write_bytes(b"")
     (shared / "luna16" / "series.csv").write_text("seriesuid,patient_id,subset\n" + "".join(rows))
+
+
+def write_candidates(study: Path) -> None:
+    """Write what a plan needs of a finished study whose candidates another study scores: that the files are there."""
+    for fold in yaml.safe_load((ROOT / "config.yaml").read_text())["folds"]:
+        for name in ("candidates", "mined"):
+            (study / f"fold{fold}").mkdir(parents=True, exist_ok=True)
+            (study / f"fold{fold}" / f"{name}.parquet").touch()
 
 
 def plan(checkout, command: Command) -> subprocess.CompletedProcess:
