@@ -39,9 +39,10 @@ def draw_candidates(examples: Sequence[Examples], stores: Mapping[str, Path], nu
     The view is from the feet, as usual in radiology: the patient's left is on the right. A finding whose scan has no
     volume is an empty panel with a note.
     """
-    height = (PAGE_WIDTH_INCH / num_columns + 0.45) * len(examples)
-    figure = Figure(figsize=(PAGE_WIDTH_INCH, height), layout="constrained")
-    rows = figure.subfigures(len(examples), 1, squeeze=False)[:, 0]
+    # a kind without findings is its title alone
+    heights = [PAGE_WIDTH_INCH / num_columns + 0.45 if kind.shown else 0.35 for kind in examples]
+    figure = Figure(figsize=(PAGE_WIDTH_INCH, sum(heights)), layout="constrained")
+    rows = figure.subfigures(len(examples), 1, squeeze=False, height_ratios=heights)[:, 0]
     for row, kind in zip(rows, examples, strict=True):
         _draw_row(row, kind, stores, num_columns)
     save_png(figure, path)
@@ -62,7 +63,9 @@ def read_axial_patch(store: Path, example: Example) -> AxialPatch:
 def _draw_row(row: SubFigure, kind: Examples, stores: Mapping[str, Path], num_columns: int) -> None:
     title, order, colour = _TITLES[kind.kind]
     count = f"{len(kind.shown)} of {kind.num_all}" if kind.num_all else "none"
-    row.suptitle(f"{title}: {count} ({order})", x=0.01, ha="left", fontsize=9.5)
+    row.suptitle(f"{title}: {count}" + (f" ({order})" if kind.shown else ""), x=0.01, ha="left", fontsize=9.5)
+    if not kind.shown:
+        return
     panels = row.subplots(1, num_columns, squeeze=False)[0]
     for panel in panels:
         panel.set_axis_off()

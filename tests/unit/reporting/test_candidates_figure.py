@@ -64,6 +64,9 @@ def test_a_scan_without_a_volume_and_an_empty_row_are_drawn_without_a_patch(tmp_
     assert num_pixels(image, (0xE6, 0x9F, 0x00)) == 0
     assert num_pixels(image, (255, 255, 255)) > 0.9 * image.width * image.height
     assert num_pixels(image, (0x6B, 0x6B, 0x6B)) > 0  # the words that say so
+    # the empty row is its title alone
+    alone = draw(tmp_path, {}, [Examples("misses", shown, 1)])
+    assert 0 < image.height - alone.height < 0.3 * alone.height
 
 
 def test_a_given_candidate_without_a_diameter_is_drawn_without_a_circle(tmp_path):
