@@ -17,8 +17,10 @@ from pydicom.pixels import iter_pixels
 from pydicom.uid import MultiFrameGrayscaleWordSecondaryCaptureImageStorage as WordImage
 from pydicom.uid import RLELossless
 
+_START_OF_JPEG = b"\xff\xd8"
+"""The marker that begins a stream of JPEG and JPEG-LS; any other stream is JPEG 2000."""
 _SIZES_OF_JPEG2000 = b"\xff\x4f\xff\x51"
-"""The two markers that begin a stream of JPEG 2000; its sizes follow."""
+"""The two markers that begin a stream of JPEG 2000; its sizes follow. Pixels in JPEG-LS may hold these bytes, too."""
 _FRAME_MARKERS = {*range(0xC0, 0xD0), 0xF7} - {0xC4, 0xC8, 0xCC}
 """Second bytes of the markers in front of the sizes in JPEG and JPEG-LS (ITU-T T.81 B.1.1.3, T.87 C.1.1)."""
 _SCAN_MARKER = 0xDA
@@ -72,11 +74,13 @@ def _decode(layout: tuple[str, tuple[int, int], int], frame: bytes) -> NDArray[A
 
 def stream_shape(stream: bytes) -> tuple[int, int] | None:
     """Return rows and columns that a stream of the JPEG family states for itself; None if it states none."""
-    start = stream.find(_SIZES_OF_JPEG2000)
-    if start >= 0:
+    if not stream.startswith(_START_OF_JPEG):
+        start = stream.find(_SIZES_OF_JPEG2000)
+        if start < 0:
+            return None
         x, y, left, top = (int.from_bytes(stream[start + k : start + k + 4]) for k in (8, 12, 16, 20))
         return y - top, x - left
-    place = 2
+    place = len(_START_OF_JPEG)
     while place + 9 <= len(stream) and stream[place] == 0xFF and stream[place + 1] != _SCAN_MARKER:
         if stream[place + 1] in _FRAME_MARKERS:
             return int.from_bytes(stream[place + 5 : place + 7]), int.from_bytes(stream[place + 7 : place + 9])

@@ -8,6 +8,7 @@ from pydicom.encaps import encapsulate, generate_frames
 from pydicom.uid import ExplicitVRBigEndian, JPEGLSLossless
 
 from lungpipe.datasets.dicom import read_dicom
+from lungpipe.datasets.dicom.encapsulated import stream_shape
 from lungpipe.datasets.scan import ScanError
 
 OVERLAY = ((np.arange(48)[:, None] // 8 + np.arange(64) // 8) % 16).astype("<u2").ravel() << 12
@@ -81,6 +82,12 @@ def test_jpeg_ls(series):
     expected = (np.arange(80).reshape(8, 10) * 37) % 1500 + 100
     assert expected[2, 3] < 0xFFF
     np.testing.assert_array_equal(read_dicom(series.folder).hu, np.broadcast_to(expected - 1024, (6, 8, 10)))
+
+
+def test_pixels_in_jpeg_ls_may_hold_the_bytes_that_begin_jpeg_2000():
+    beginning, pixels = JPEG_LS[:40], JPEG_LS[40:]
+    stream = beginning + b"\xff\x4f\xff\x51" + bytes(range(1, 25)) + pixels
+    assert stream_shape(stream) == stream_shape(JPEG_LS) == (8, 10)
 
 
 @pytest.mark.parametrize(("kind", "compressor"), [("JPEG 2000", "JPEG2000"), ("JPEG lossless", "JPEG")])
