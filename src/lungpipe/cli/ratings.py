@@ -78,7 +78,7 @@ def _check_slices(read: "Mapping[str, Reading]", grids: "Mapping[str, Grid]") ->
 
     for uid in grids:
         if uid in read:
-            check_slices(read[uid].nodules, grids[uid])
+            check_slices(read[uid], grids[uid])
 
 
 def _write_masks(rated: "RatedNodules", grids: "Mapping[str, Grid]", folder: Path, agreement: float) -> int:

@@ -2,7 +2,7 @@
 
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import pandas as pd
@@ -83,11 +83,9 @@ def read_series_list(path: Path) -> list[str]:
     named = [cell for cell in map(str.strip, first[1]) if cell.lower() in _SERIES_COLUMNS]
     if len(named) == 1:
         series = [uid.strip() for uid in read_csv(path, CsvFormat((named[0],), ()))[named[0]]]
-        comments = [uid for uid in series if uid.startswith(_COMMENT)]
-        if comments:
-            raise InputError(f"{path}: expected series UIDs, found {comments[0]!r} ({len(comments)} such rows)")
     else:
         series = [_only_cell(path, line, cells) for line, cells in (first, *rows)]
+    _refuse_notes(path, series)
     files = [uid for uid in series if uid.lower().endswith(_FILE_ENDINGS)]
     if files:
         raise InputError(
@@ -134,6 +132,15 @@ def _named(table: pd.DataFrame) -> pd.DataFrame:
     named = table.rename(columns=_NAMES)
     rest = [name for name in named.columns if name not in ("series_uid", *CENTER_COLUMNS)]
     return named[["series_uid", *CENTER_COLUMNS, *rest]]
+
+
+def _refuse_notes(path: Path, series: Sequence[str]) -> None:
+    """Raise InputError for a comment, and for any other text among UIDs; a list of other names may have any names."""
+    is_uid = [_UID.fullmatch(uid) is not None or uid.lower().endswith(_FILE_ENDINGS) for uid in series]
+    pairs = zip(series, is_uid, strict=True)
+    notes = [uid for uid, is_right in pairs if uid.startswith(_COMMENT) or (any(is_uid) and not is_right)]
+    if notes:
+        raise InputError(f"{path}: expected series UIDs, found {notes[0]!r} ({len(notes)} such rows)")
 
 
 def _only_cell(path: Path, line: int, cells: list[str]) -> str:

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from lungpipe.geometry import Grid
-from lungpipe.lidc.xml import Contour, ReadingError, ReadNodule
+from lungpipe.lidc.xml import Contour, Reading, ReadingError, ReadNodule
 
 MAX_OFF_SLICE = 0.25
 """An outline may differ from its slice by this share of the slice distance (z is written with few digits)."""
@@ -94,11 +94,14 @@ def consensus_mask(nodules: Sequence[ReadNodule], grid: Grid, agreement: float =
     return (votes > 0) & (votes >= agreement * len(nodules))
 
 
-def check_slices(nodules: Sequence[ReadNodule], grid: Grid) -> None:
+def check_slices(reading: Reading, grid: Grid) -> None:
     """Raise ReadingError for an outline on no slice of the scan, also if no mask needs the outline."""
-    for nodule in nodules:
-        for contour in nodule.contours:
-            _slice_index(grid, contour.z_mm, nodule)
+    try:
+        for nodule in reading.nodules:
+            for contour in nodule.contours:
+                _slice_index(grid, contour.z_mm, nodule)
+    except ReadingError as error:
+        raise ReadingError(f"{reading.source}, series {reading.series_uid}, {error}") from None
 
 
 def check_upright(grid: Grid) -> Grid:

@@ -167,5 +167,6 @@ def test_an_outline_off_every_slice_is_refused_when_masks_are_asked_for(tmp_path
     given = ["--annotations", tmp_path / "annotations.csv", "--scans", tmp_path, "--out", tmp_path / "ratings.csv"]
     assert "1 of 1 annotated nodules rated" in run(tmp_path / "1.xml", *given)
     said = run(tmp_path / "1.xml", *given, "--masks", tmp_path / "masks", code=2)
+    assert "1.xml, series 1.2, nodule 2: expected outlines" in said.replace("\n", "")
     assert f"nodule 2: expected outlines on slices of the scan, found one at z {z:g} mm" in said.replace("\n", "")
     assert not (tmp_path / "masks").exists()

@@ -88,6 +88,8 @@ def test_a_table_that_names_its_column_may_hold_names_that_are_no_uids(written):
             "seriesuid\n# ten scans\n1.2\n",
             r"expected series UIDs, found '# ten scans' \(1 such rows\)",
         ),
+        ("seriesuid\n1.2\n1.3\ntwo scans\n", r"expected series UIDs, found 'two scans' \(1 such rows\)"),
+        ("seriesuid\n1.2\nseriesuid\n1.3\n", r"expected series UIDs, found 'seriesuid' \(1 such rows\)"),
     ],
 )
 def test_a_wrong_list_of_scans_is_refused(written, text, message):

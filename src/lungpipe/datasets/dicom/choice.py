@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from lungpipe.datasets.dicom.crossing import find_crossing
 from lungpipe.datasets.dicom.files import FRAME_TAGS, class_name
 from lungpipe.datasets.dicom.slice import Slice
 from lungpipe.datasets.scan import ScanError
@@ -28,8 +29,8 @@ def group_series(images: Iterable[Slice]) -> dict[str, list[Slice]]:
 def choose_series(folder: Path, images: Sequence[Slice], series_uid: str | None) -> tuple[list[Slice], tuple[str, ...]]:
     """Return the slices of the chosen series, or of the only CT series, and remarks on images that are left out.
 
-    A CT series has at least two images (or one of many frames) of modality CT that are not localizers. Localizers and
-    screenshots in the chosen series are left out.
+    A CT series has at least two images (or one of many frames) of modality CT that are not localizers. Localizers,
+    screenshots and images across the slices are left out of the chosen series.
 
     Raises:
         ScanError: several CT series and none chosen, or a chosen series that does not exist.
@@ -98,5 +99,16 @@ def _drop_others(folder: Path, items: list[Slice]) -> tuple[list[Slice], tuple[s
     if not slices:
         return items, ()  # a series saved as screenshots is accepted if it forms a volume
     left = [item for item in items if _is_other(item)]
-    names = ", ".join(item.name for item in left)
-    return slices, (f"left out, no slice but a localizer, a screenshot or a page of text: {names}",) * bool(left)
+    crossing = find_crossing(slices)
+    kept = [item for item in slices if item not in crossing] if crossing else slices
+    return kept, (
+        *_name_left("no slice but a localizer, a screenshot or a page of text", left),
+        *_name_left("across the slices, as localizers are", crossing),
+    )
+
+
+def _name_left(reason: str, items: Sequence[Slice]) -> tuple[str, ...]:
+    """Return a remark that names images which are left out; none without images."""
+    names = ", ".join(item.name for item in items[:MAX_LISTED])
+    more = f" and {len(items) - MAX_LISTED} more" if len(items) > MAX_LISTED else ""
+    return (f"left out, {reason}: {names}{more}",) if items else ()

@@ -1,7 +1,7 @@
 """Find the DICOM images in a folder and its subfolders, and read the elements of their geometry and rescale."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pydicom
@@ -46,6 +46,7 @@ _FIRST_GROUPS = (b"\x02\x00", b"\x08\x00")
 """The groups (little-endian) that a file without a preamble begins with."""
 _LONGEST_FIRST_VALUE = 4096
 _ENDINGS = {".dcm", ".ima"}
+_PACKED = {".zip", ".gz", ".tgz", ".tar", ".7z", ".rar", ".xz", ".bz2"}
 
 
 def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
@@ -70,11 +71,19 @@ def find_images(folder: Path, *, is_required: bool = True) -> list[Slice]:
             raise ScanError(f"{path}: expected a DICOM file, found another content")
     images = [item for item in slices if _is_image(item.header)]
     if not images and is_required:
-        raise ScanError(f"{folder}: expected DICOM files, found none among {len(paths)} files")
+        raise ScanError(f"{folder}: expected DICOM files, found none among {len(paths)} files{_name_packed(paths)}")
     for item in images:
         if not item.header.get("SeriesInstanceUID"):
             raise ScanError(f"{item.where}: expected the element SeriesInstanceUID, found none")
     return images
+
+
+def _name_packed(paths: Sequence[Path]) -> str:
+    """Return an advice about files that may be packed slices; empty without such files."""
+    packed = [path.name for path in paths if path.suffix.lower() in _PACKED]
+    if not packed:
+        return ""
+    return f"; {len(packed)} are packed, such as {packed[0]}: unpack them, or name one .zip in place of the folder"
 
 
 def is_dicom(path: Path) -> bool:

@@ -102,6 +102,12 @@ def _is_same(expected: Any, found: Any) -> bool:
         return bool(expected == found)  # not numbers: an error names them later
 
 
+def _name_both(one: Slice, other: Slice) -> str:
+    """Name two slices, with their folders if the files' names are equal."""
+    is_enough = one.name != other.name
+    return f"{one.name} and {other.name}" if is_enough else f"{one.where} and {other.where}"
+
+
 def _find_distance(
     folder: Path, slices: list[Slice], heights: NDArray[np.float64], error: float
 ) -> tuple[float, float, tuple[str, ...]]:
@@ -113,7 +119,7 @@ def _find_distance(
     median = float(np.sort(steps)[(len(steps) - 1) // 2])
     regular = float((heights[-1] - heights[0]) / len(steps))
     for index, step in enumerate(steps):
-        names = f"{slices[index].name} and {slices[index + 1].name}"
+        names = _name_both(slices[index], slices[index + 1])
         if step < 1e-3:
             raise ScanError(f"{folder}: expected slices at different positions, found {names} at {heights[index]:.3f}")
         if abs(step - median) > DISTANCE_TOLERANCE * median:

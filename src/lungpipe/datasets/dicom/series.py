@@ -72,7 +72,7 @@ def _stack(folder: Path, files: list[Slice]) -> tuple[Stack, tuple[str, ...]]:
     slices, remarks = list_frames(files)
     for item in slices:
         _check_slice(item)
-    if any(item.header.get("RescaleType") == _UNSPECIFIED for item in slices):
+    if any(_rescale_type(item) == _UNSPECIFIED for item in slices):
         remarks += ("RescaleType is US (unspecified): the rescaled values are taken for HU",)
     stack = stack_slices(folder, slices)
     check_grid(upright_grid(stack.grid, stack.shift_yx_mm), folder)
@@ -105,6 +105,11 @@ def _is_compressed(files: Sequence[Slice]) -> bool:
     return syntax is not None and syntax.is_encapsulated
 
 
+def _rescale_type(item: Slice) -> str:
+    """Return the unit of the rescaled values in upper case; empty if none is given."""
+    return str(item.header.get("RescaleType") or "").strip().upper()
+
+
 def _check_slice(item: Slice) -> None:
     header = item.header
     checks = {
@@ -113,7 +118,7 @@ def _check_slice(item: Slice) -> None:
         "NumberOfFrames": (int(header.get("NumberOfFrames", 1) or 1), (1,)),
         "PhotometricInterpretation": (header.get("PhotometricInterpretation"), _GRAY),
         "BitsAllocated": (header.get("BitsAllocated"), (8, 16, 32)),
-        "RescaleType": (header.get("RescaleType") or "", (*_HU_TYPES, _UNSPECIFIED)),
+        "RescaleType": (_rescale_type(item), (*_HU_TYPES, _UNSPECIFIED)),
     }
     for key, (found, expected) in checks.items():
         if found not in expected:

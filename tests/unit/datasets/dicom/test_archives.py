@@ -77,6 +77,16 @@ def test_zip_in_a_zip(series, tmp_path):
         read_scan(deep)
 
 
+def test_folder_of_packed_files_is_refused_with_an_advice(series, tmp_path):
+    folder = tmp_path / "downloads"
+    folder.mkdir()
+    (folder / "a.txt").write_text("notes")
+    pack(folder / "b.zip", {path.name: path for path in series.write_all().iterdir()})
+    advice = r"; 1 are packed, such as b\.zip: unpack them, or name one \.zip in place of the folder"
+    with pytest.raises(ScanError, match=rf"downloads: expected DICOM files, found none among 2 files{advice}"):
+        read_scan(folder)
+
+
 def test_zips_in_a_zip_are_limited_together(series, tmp_path, monkeypatch):
     inner = pack(tmp_path / "a.zip", {"0.dcm": series.write(0)})
     content = zipfile.ZipFile(inner).infolist()[0].file_size

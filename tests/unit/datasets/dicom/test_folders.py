@@ -1,6 +1,7 @@
 """Folders as archives and exporters make them: what is a slice of the scan, what is passed over, what is a choice."""
 
 import os
+import re
 
 import numpy as np
 import pydicom
@@ -78,6 +79,35 @@ def test_localizer_in_the_series_is_left_out_and_named(series, kind):
     assert scan.remarks == ("left out, no slice but a localizer, a screenshot or a page of text: scout.dcm",)
 
 
+CORONAL = {"ImageOrientationPatient": [1, 0, 0, 0, 0, -1], "Rows": 12, "PixelData": b"\0" * 240}
+
+
+@pytest.mark.parametrize("kind", [None, ["ORIGINAL", "PRIMARY", "AXIAL"]])
+def test_images_across_the_slices_are_left_out_and_named(series, kind):
+    # scanners and archives that do not name an overview image as such
+    series.write_all()
+    series.write(0, "front.dcm", ImageType=kind, **CORONAL)
+    series.write(0, "side.dcm", ImageType=kind, **CORONAL | {"ImageOrientationPatient": [0, 1, 0, 0, 0, -1]})
+    scan = read_scan(series.folder)
+    np.testing.assert_array_equal(scan.hu, series.hu)
+    assert scan.remarks == ("left out, across the slices, as localizers are: front.dcm, side.dcm",)
+
+
+def test_many_images_across_the_slices_are_a_volume_of_their_own(series):
+    series.write_all()
+    for index in range(4):
+        series.write(0, f"front{index}.dcm", **CORONAL)
+    with pytest.raises(ScanError, match=r"expected 8 as in 0\.dcm, found 12"):
+        read_scan(series.folder)
+
+
+def test_slices_of_a_steep_gantry_cross_nothing(series):
+    lean = [1, 0, 0, 0, 0.8, 0.6]
+    series.write_all(ImageOrientationPatient=lambda k: lean if k == 5 else [1, 0, 0, 0, 1, 0])
+    with pytest.raises(ScanError, match=r"5\.dcm: ImageOrientationPatient: expected "):
+        read_scan(series.folder)
+
+
 def test_screenshot_in_the_series_is_left_out_and_named(series):
     series.write_all()
     elements = {"SeriesInstanceUID": series.uid, "Rows": 8, "Columns": 10, "PixelData": b"\0" * 160}
@@ -140,6 +170,15 @@ def test_several_ct_series_are_listed_by_what_one_chooses_them_by(series):
     assert read_scan(series.folder, OTHER).series_uid == OTHER
     with pytest.raises(ScanError, match=r"expected series 1\.2\.7, found 1\.2\.3\.4\.5, 1\.2\.9"):
         read_scan(series.folder, "1.2.7")
+
+
+def test_copies_in_two_folders_are_named_with_their_folders(series):
+    for index in range(6):
+        series.write(index, folder=series.folder / "a")
+        series.write(index, folder=series.folder / "b")
+    found = f"found {series.folder}/a/0.dcm and {series.folder}/b/0.dcm at 0.000"
+    with pytest.raises(ScanError, match=f"expected slices at different positions, {re.escape(found)}"):
+        read_scan(series.folder)
 
 
 def test_no_ct_among_several_series_is_refused(series):

@@ -177,7 +177,7 @@ def test_text_named_dcm_is_refused(folder):
         read_dicom(folder)
 
 
-@pytest.mark.parametrize(("kind", "num_remarks"), [("US", 1), (None, 0), ("", 0), ("HU", 0), ("HU_MOD", 0)])
+@pytest.mark.parametrize(("kind", "num_remarks"), [("US", 1), (None, 0), ("", 0), ("HU", 0), ("hu", 0), ("HU_MOD", 0)])
 def test_rescale_types_of_hu(tmp_path, kind, num_remarks):
     for index in range(4):
         write_slice(tmp_path, index, RescaleType=kind)
