@@ -55,7 +55,7 @@ def count_threads() -> int:
 
 def _decode(layout: tuple[str, tuple[int, int], int], frame: bytes) -> NDArray[Any]:
     """Decode one frame through a file, since SimpleITK reads files only; `layout` is that of `_file_around`."""
-    shape = layout[1]
+    _, shape, bits = layout
     found = stream_shape(frame)
     # GDCM would take memory and time for whatever size a damaged stream states
     if found is not None and found != shape:
@@ -68,8 +68,9 @@ def _decode(layout: tuple[str, tuple[int, int], int], frame: bytes) -> NDArray[A
         reader.SetImageIO("GDCMImageIO")
         reader.SetFileName(file.name)
         values = SimpleITK.GetArrayFromImage(reader.Execute())
-    # one frame is a volume of one slice
-    return values.reshape(shape).view(np.dtype(f"u{values.dtype.itemsize}"))
+    # one frame is a volume of one slice; a stream of 8 bits a pixel gives bytes, whatever the file allocates
+    unsigned = values.reshape(shape).view(np.dtype(f"u{values.dtype.itemsize}"))
+    return unsigned.astype(np.dtype(f"u{bits // 8}"), copy=False)
 
 
 def stream_shape(stream: bytes) -> tuple[int, int] | None:

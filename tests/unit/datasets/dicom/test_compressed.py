@@ -84,6 +84,16 @@ def test_jpeg_ls(series):
     np.testing.assert_array_equal(read_dicom(series.folder).hu, np.broadcast_to(expected - 1024, (6, 8, 10)))
 
 
+def test_stream_of_8_bits_in_pixels_of_16(large_series):
+    for index, path in enumerate(sorted(large_series.write_all(BitsStored=8, HighBit=7, RescaleSlope=8).iterdir())):
+        data = pydicom.dcmread(path)
+        data.file_meta.TransferSyntaxUID = SYNTAXES["JPEG lossless"][0]
+        data.PixelData = encapsulate([encode(((large_series.hu[index] + 1024) // 8).astype(np.uint8), "JPEG")])
+        data["PixelData"].is_undefined_length = True
+        data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, (large_series.hu + 1024) // 8 * 8 - 1024)
+
+
 def test_pixels_in_jpeg_ls_may_hold_the_bytes_that_begin_jpeg_2000():
     beginning, pixels = JPEG_LS[:40], JPEG_LS[40:]
     stream = beginning + b"\xff\x4f\xff\x51" + bytes(range(1, 25)) + pixels
