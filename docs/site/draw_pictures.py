@@ -48,6 +48,8 @@ STORE = "sqlite:///results/mlflow.db"
 FOLD = 0
 LEAST_PROBABILITY = 0.5
 SECONDS_FOR_CHARTS = 10
+WINDOW_PIXELS, ASSISTANT_PIXELS = 1760, 454
+"""Width of the window for MLflow's pages, and of the panel on its right, which is cut off."""
 WORLD = {"series_uid": "seriesuid", "center_x_mm": "coordX", "center_y_mm": "coordY", "center_z_mm": "coordZ"}
 
 
@@ -122,11 +124,17 @@ def draw_mlflow() -> None:
 
 
 def shoot(browser: Any, address: str, name: str, *, height: int) -> None:
-    """Draw a page of MLflow without the menu on its left."""
-    with visit(browser, address, (1400, height)) as seen:
+    """Draw a page of MLflow without the menu on its left and the panel on its right."""
+    with visit(browser, "about:blank", (WINDOW_PIXELS, height)) as seen:
+        # on a busy machine the pages of MLflow take more than the 30 seconds that a browser is given
+        seen.page.set_default_timeout(180_000)
+        seen.page.goto(address)
         seen.page.wait_for_timeout(1000 * SECONDS_FOR_CHARTS)
+        for more in seen.page.get_by_text("Show more", exact=True).all():
+            more.click()
+        seen.page.wait_for_timeout(3000)
         left = seen.page.evaluate("document.querySelector('main').getBoundingClientRect().left")
-        clip = {"x": left, "y": 0, "width": 1400 - left, "height": height}
+        clip = {"x": left, "y": 0, "width": WINDOW_PIXELS - ASSISTANT_PIXELS - left, "height": height}
         seen.page.screenshot(path=FIGURES / name, clip=clip)
 
 
