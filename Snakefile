@@ -26,9 +26,7 @@ wildcard_constraints:
 rule all:
     default_target: True
     input:
-        f"{R}/report.html",
-        f"{R}/evaluation/evaluation.json",
-        f"{D}/volumes/accounting.csv",
+        outputs_of(*STAGES, *PAGE_STAGES),
 
 
 rule final_model:
@@ -44,6 +42,7 @@ rule final_bundle:
 rule notebooks:
     input:
         [f"{R}/notebooks/{name}.csv" for name in notebook_names()],
+        outputs_of(*STAGES),
 
 
 onstart:

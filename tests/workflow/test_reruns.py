@@ -80,3 +80,13 @@ def test_a_volume_is_computed_again_for_code_of_its_voxels_alone(copy, path, old
     # volumes that were kept train nothing again, once they are prepared by themselves
     trained = {name for name in copy.plan().names if name.startswith("train_")}
     assert bool(trained) != is_kept
+
+
+def test_what_a_failed_rerun_removed_is_made_again_although_later_results_are_there(copy):
+    # Snakemake removes the outputs of a job that fails; what was made from them by an earlier run is still there
+    study = copy.dataset / "flagship"
+    for name in ("fold0/mined.parquet", "figures/charts.json"):
+        (study / name).unlink()
+    names = copy.plan().names
+    assert {"mine_candidates 0", "train_scorer 0", "score_candidates 0", "draw_figures", "write_report"} <= names
+    assert not {"train_detector 0", "detect_candidates 0", "prepare_subset 0"} & names

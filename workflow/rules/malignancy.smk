@@ -31,6 +31,7 @@ if STUDY.scorer.kind == "trained":
     rule study_malignancy:
         input:
             rated=expand(f"{R}/fold{{fold}}/rated.parquet", fold=STUDY.folds),
+            scorers=expand(f"{R}/fold{{fold}}/scorer.safetensors", fold=STUDY.folds),
             measures=expand(f"{D}/measures/subset{{subset}}.parquet", subset=STUDY.folds),
             series=f"{D}/targets/series.parquet",
             nodules=f"{D}/targets/nodules.parquet",
