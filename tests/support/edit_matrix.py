@@ -30,6 +30,9 @@ preparation alone, and then the rest:
     snakemake --cores 8 results/<dataset>/volumes/accounting.csv
     snakemake --cores 8
 
+A missing file of a study, of a job that failed or of a folder that was deleted, is made again with all that needs it.
+Results of an earlier run behind the missing file change nothing.
+
 `tests/workflow/test_edit_matrix.py` makes every edit of this page in a finished study and compares Snakemake's plan
 with the table in `tests/workflow/edits.yaml`. [Decision 9](decisions/0009-fingerprints.md) describes how code is
 followed.

@@ -73,7 +73,7 @@ def ratings_of(nodules):
 def folder(tmp_path, make_nodules, make_exclusions):
     rows = [(uid, "p2" if uid == "1.4" else f"p{subset}", subset) for uid, subset in SUBSETS.items()]
     nodules = make_nodules(*((uid, (10.0, 12.0, 11.0), 7.0, "5;4" if uid == "1.3" else "1;1") for uid in SUBSETS))
-    mined = [(f"{uid}#c0", uid, 4.0, 5.0, 6.0, 5.0, 0.4, 0) for uid in SUBSETS]
+    mined = [(f"{uid}#c0", uid, 4.0, 5.0, 6.0, 5.0, 0.4, 1) for uid in SUBSETS]
     tables = {
         "series": (pd.DataFrame(rows, columns=list(SERIES.columns)), SERIES),
         "nodules": (nodules, NODULES),
