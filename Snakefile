@@ -11,7 +11,7 @@ configfile: "config.yaml"
 report: "workflow/report/workflow.rst"
 
 
-RULES = "common dataset volumes detector candidates scorer evaluation malignancy final notebooks"
+RULES = "common dataset volumes detector candidates scorer evaluation malignancy final notebooks targets runs"
 
 for name in RULES.split():
 

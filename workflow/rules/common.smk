@@ -1,24 +1,17 @@
 """The validated study, the paths of its files, and functions for inputs and params of rules."""
 
-import atexit
-import re
 from math import ceil
 from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
-from snakemake.logging import logger
 
 from lungpipe.datasets.annotations import DatasetError, find_candidates
 from lungpipe.datasets.given import require_candidates_of
 from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
-from lungpipe.services.claims import ClaimError, claim_study, clear_locks
 from lungpipe.services.commands import shown_path
 from lungpipe.services.job import grant_cores, threads_of_folds
-from lungpipe.services.leftovers import remove_leftovers
 from lungpipe.services.provenance import fingerprint, script_fingerprint
-from lungpipe.services.tracking.errors import TrackingError
-from lungpipe.services.tracking.session import TrackingSession
 from lungpipe.settings import SettingsError, load_study, weights_files
 from lungpipe.preparation.memory import list_refused
 from lungpipe.preparation.raw_files import unchanged_files
@@ -231,28 +224,6 @@ def histories(role):
     return [f"{R}/fold{fold}/{role}_history.parquet" for fold in STUDY.folds if is_trained]
 
 
-def outputs_of(*names):
-    """All outputs of the rules of these names, over subsets and folds, as inputs of a target that builds on them.
-
-    Snakemake removes the outputs of a job that fails or is killed. If the files that were made from these outputs are still
-    there, from an earlier run, Snakemake takes them to be up to date, unless a target asks for the removed ones.
-    """
-    outputs = [str(file) for rule in workflow.rules if rule.name in names for file in rule.output]
-    # Snakemake writes the constraints of wildcards into the outputs: {fold,...}
-    plain = [re.sub(r"{(\w+),[^}]*}", r"{\1}", file) for file in outputs]
-    return list(dict.fromkeys(expand(plain, subset=SUBSETS, fold=STUDY.folds)))
-
-
-def final_files(files):
-    """The files of a model of all series; an error for a study without a detector, which no scan can be searched with."""
-    if STUDY.detector.kind == "trained":
-        return [*files, *outputs_of(*STAGES, *FINAL_STAGES)]
-    own = "the candidates of another study" if STUDY.candidates_of else f"recipe {STUDY.recipe!r}"
-    raise WorkflowError(
-        f"a model for other scans: expected a study that trains a detector, found {own}"
-    )
-
-
 def candidate_masks():
     """The masks of the candidates of all folds; none if the dataset gives the candidates."""
     if STUDY.detector.kind == "trained":
@@ -267,68 +238,3 @@ def viewer_listing():
     """The list of viewer pages, if `snakemake write_viewers` has made any: the report then links to them."""
     listing = Path(R) / "viewer" / "pages.json"
     return [listing.as_posix()] if listing.is_file() else []
-
-
-def begin_run():
-    """Claim the study, remove what killed jobs left, and open the runs that jobs log to.
-
-    Runs are not opened by a rule: later jobs would be rerun or overlooked (decision 2).
-    """
-    try:
-        CLAIMS.append(claim_study(Path(R)))
-        if not LIVING and workflow.executor_plugin.common_settings.local_exec:
-            remove_leftovers([Path(D)])
-        TRACKING.open()
-    except (ClaimError, TrackingError) as error:
-        raise WorkflowError(str(error)) from None
-
-
-def end_run(status):
-    """End the runs and say where they are shown; records that could not be sent are kept for the next run."""
-    if message := TRACKING.close(status):
-        logger.error(message)
-    if link := TRACKING.link():
-        logger.info(link)
-
-
-def release():
-    """Release the claim, in case this process has one."""
-    for claim in CLAIMS:
-        claim.release()
-
-
-def send_left():
-    """Send the records of a killed run if no job is left: Snakemake then calls no handler.
-
-    A living run of the study sends its records itself. It is named once more, below Snakemake's advice to remove locks.
-    """
-    is_run = workflow.is_main_process and workflow.executor_plugin is not None
-    if not is_run or workflow.dryrun or workflow.touch:
-        return
-    if OTHER_RUNS and not CLAIMS:
-        logger.error("\n".join(OTHER_RUNS))
-    elif message := TRACKING.send_left():
-        logger.error(message)
-
-
-# the rules of an evaluated study, of its pages, and of a model of all series: a target asks for all their outputs
-STAGES = """
-    write_phantom import_whole_scans collect_ratings collect_targets prepare_subset train_detector mine_candidates
-    detect_candidates take_candidates select_candidates train_scorer score_candidates keep_scores evaluate_study
-""".split()
-PAGE_STAGES = "check_subset account_scans draw_figures write_report".split()
-FINAL_STAGES = "train_final_detector mine_final_candidates train_final_scorer".split()
-
-TRACKING = TrackingSession(STUDY)
-CLAIMS = []
-# a killed run leaves Snakemake's locks: they are removed unless a run lives in this folder
-LIVING = clear_locks() if workflow.is_main_process else []
-OTHER_RUNS = [
-    f"{R}: expected no other run of this study, found {one.describe()}"
-    for one in LIVING
-    if one.study == str(Path(R).absolute())
-]
-for one in OTHER_RUNS:
-    logger.warning(one)
-atexit.register(release)
-atexit.register(send_left)
