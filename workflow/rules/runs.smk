@@ -52,7 +52,7 @@ def send_left():
         logger.error(message)
 
 
-TRACKING = TrackingSession(STUDY)
+TRACKING = TrackingSession(STUDY, say=logger.warning)
 CLAIMS = []
 # a killed run leaves Snakemake's locks: they are removed unless a run lives in this folder
 LIVING = clear_locks() if workflow.is_main_process else []

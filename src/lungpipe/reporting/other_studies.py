@@ -32,7 +32,7 @@ def read_other_studies(study_dir: Path, say: Callable[[str], None]) -> dict[str,
     A study whose files were edited, or are being written, is left out; `say` is called with the reason.
     """
     found = {}
-    for name, settings in find_studies(study_dir.parent, aside=study_dir.name).items():
+    for name, settings in find_studies(study_dir.parent, aside=study_dir.name, say=say).items():
         folder = study_dir.parent / name / "evaluation"
         if not (folder / "evaluation.json").is_file():
             continue

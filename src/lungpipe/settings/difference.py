@@ -1,10 +1,12 @@
 """What two studies do differently: the settings that differ, by key."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+from lungpipe.settings.load import SettingsError
 
 SETTINGS_FILE = "settings.yaml"
 """File in a study's folder with the settings that can change a result."""
@@ -38,19 +40,39 @@ def portable_settings(study: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_settings(study_dir: Path) -> dict[str, Any] | None:
-    """Return the settings that a study's report wrote into its folder, made portable; None if there are none."""
+    """Return the settings that a study's report wrote into its folder, made portable; None if there are none.
+
+    Raises:
+        SettingsError: a file of another content; the message names the file.
+    """
     path = study_dir / SETTINGS_FILE
     if not path.is_file():
         return None
-    content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return portable_settings(content) if isinstance(content, dict) else None
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError, yaml.YAMLError) as error:
+        reason = " ".join(str(error).split())
+        raise SettingsError(f"{path}: expected the settings of a study in YAML, found {reason}") from None
+    if not isinstance(content, dict):
+        raise SettingsError(f"{path}: expected the settings of a study, found {type(content).__name__}")
+    return portable_settings(content)
 
 
-def find_studies(dataset_dir: Path, aside: str) -> dict[str, dict[str, Any]]:
-    """Return the settings of all reported studies of a dataset but one (`aside`), by name."""
-    folders = sorted(path for path in dataset_dir.glob("*/") if path.name != aside)
-    found = {folder.name: read_settings(folder) for folder in folders}
-    return {name: settings for name, settings in found.items() if settings is not None}
+def find_studies(dataset_dir: Path, aside: str, say: Callable[[str], None]) -> dict[str, dict[str, Any]]:
+    """Return the settings of all reported studies of a dataset but one (`aside`), by name.
+
+    A study with a damaged file of settings is left out; `say` is called with the reason.
+    """
+    found = {}
+    for folder in sorted(path for path in dataset_dir.glob("*/") if path.name != aside):
+        try:
+            settings = read_settings(folder)
+        except SettingsError as error:
+            say(f"study {folder.name} is left out of the comparison: {error}")
+            continue
+        if settings is not None:
+            found[folder.name] = settings
+    return found
 
 
 def differences(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:

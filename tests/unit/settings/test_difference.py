@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from lungpipe.settings import ConfigSettings
+from lungpipe.settings import ConfigSettings, SettingsError
 from lungpipe.settings.difference import (
     NOTHING,
     SETTINGS_FILE,
@@ -55,7 +55,23 @@ def test_other_studies_of_the_dataset_are_found_by_their_settings(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / SETTINGS_FILE).write_text(f"seed: {len(name)}\n")
     (tmp_path / "volumes").mkdir()
-    assert find_studies(tmp_path, aside="low") == {"flagship": {"seed": 8}}
+    said = []
+    assert find_studies(tmp_path, aside="low", say=said.append) == {"flagship": {"seed": 8}}
+    assert said == []
+
+
+@pytest.mark.parametrize("content", [b"seed: [1", b"\xff\xfe", b"seed", b"[" * 100_000])
+def test_a_study_with_damaged_settings_is_left_out_by_name(tmp_path, content):
+    for name, text in (("flagship", b"seed: 8\n"), ("low", content)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / SETTINGS_FILE).write_bytes(text)
+    with pytest.raises(SettingsError, match=r"low/settings\.yaml: expected the settings of a study"):
+        read_settings(tmp_path / "low")
+    said = []
+    assert find_studies(tmp_path, aside="own", say=said.append) == {"flagship": {"seed": 8}}
+    [line] = said
+    assert line.startswith(f"study low is left out of the comparison: {tmp_path}/low/settings.yaml: expected")
+    assert "\n" not in line
 
 
 @pytest.mark.parametrize("key", ["root", "lidc_xml", "lidc_annotations", "whole_scan_tables"])

@@ -1,10 +1,10 @@
 """The parent run that jobs belong to at present: the content of `tracking/run.json`."""
 
-import json
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from lungpipe.tables.atomic import write_json
+from lungpipe.tables.json_input import build_checked, parse_json
 
 CURRENT = "run.json"
 EXPERIMENT = "experiment.json"
@@ -30,6 +30,6 @@ class CurrentRun:
     def read(cls, path: Path) -> "CurrentRun":
         """Read a file that `write` wrote; raises ValueError naming the file where the content is another."""
         try:
-            return cls(**json.loads(Path(path).read_text(encoding="utf-8")))
+            return build_checked(cls, parse_json(Path(path).read_text(encoding="utf-8")))
         except (TypeError, ValueError) as error:
             raise ValueError(f"{path}: expected plan and commit of a run, found {error}") from None

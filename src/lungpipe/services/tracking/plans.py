@@ -11,6 +11,7 @@ from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.settings import StudySettings
 from lungpipe.settings.difference import describe_differences, portable_settings
 from lungpipe.tables.atomic import write_json
+from lungpipe.tables.json_input import build_checked, parse_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,10 +39,13 @@ class RunPlan:
 
     @classmethod
     def read(cls, folder: Path, digest: str) -> "RunPlan":
-        """Read a plan that `write` wrote; raises TrackingError naming the file where it is missing or another."""
+        """Read a plan that `write` wrote; raises TrackingError naming the file if it is missing, another or edited."""
         path = folder / f"{digest}.json"
         try:
-            return cls(**json.loads(path.read_text(encoding="utf-8")))
+            plan = build_checked(cls, parse_json(path.read_text(encoding="utf-8")))
+            if plan.digest != digest:
+                raise ValueError(f"one with digest {plan.digest}")
+            return plan
         except (OSError, TypeError, ValueError) as error:
             raise TrackingError(f"{path}: expected the plan of a parent run, found {error}") from None
 

@@ -16,11 +16,12 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.identifiers import refuse_identifiers
 from lungpipe.tables.atomic import naming
+from lungpipe.tables.json_input import build_checked, parse_json
 
 Status = Literal["FINISHED", "FAILED", "KILLED"]
 COMMIT_TAG = "mlflow.source.git.commit"
@@ -28,14 +29,14 @@ DATA_TAG = "lungpipe.data_sha256"
 """Tags of a run: the commit of this package, and the digest of the tables that identify the data."""
 ENDING = ".jsonl"
 SECONDS_PER_SYNC = 5.0
-_KEYS = {
-    "metrics": frozenset({"time", "step", "values"}),
-    "tags": frozenset({"values"}),
-    "artifact": frozenset({"path"}),
-    "model": frozenset({"name", "bundle", "code", "example"}),
-    "end": frozenset({"status", "time"}),
+_KEYS: dict[str, dict[str, type]] = {
+    "metrics": {"time": int, "step": int, "values": dict},
+    "tags": {"values": dict},
+    "artifact": {"path": str},
+    "model": {"name": str, "bundle": str, "code": str, "example": str},
+    "end": {"status": str, "time": int},
 }
-"""The keys that each kind of line needs."""
+"""The keys that each kind of line needs, and the types of their values."""
 _METRIC_NAME = re.compile(r"[\w./: -]{1,250}")
 
 
@@ -208,10 +209,10 @@ def is_locked(path: Path) -> bool:
 
 def read_begin(path: Path) -> Begin:
     """Return the first line of a record; raises TrackingError naming the file where the line is another."""
-    with path.open(encoding="utf-8") as stream:
+    with path.open("rb") as stream:
         line = stream.readline()
     try:
-        return Begin(**json.loads(line))
+        return build_checked(Begin, parse_json(line))
     except (TypeError, ValueError) as error:
         raise TrackingError(f"{path}, line 1: expected the beginning of a run, found {error}") from None
 
@@ -229,10 +230,21 @@ def read_lines(path: Path, offset: int) -> tuple[list[dict[str, Any]], int]:
         content = stream.read()
     whole = content[: content.rfind(b"\n") + 1]
     try:
-        lines = [json.loads(line) for line in whole.splitlines()]
+        lines = [parse_json(line) for line in whole.splitlines()]
     except ValueError as error:
         raise TrackingError(f"{path}, from byte {offset}: expected lines of JSON, found {error}") from None
     for line in lines:
-        if not isinstance(line, dict) or not _KEYS.get(str(line.get("kind")), frozenset()) <= set(line):
+        if not _is_line(line):
             raise TrackingError(f"{path}, from byte {offset}: expected lines of a record, found {str(line)[:80]}")
     return lines, offset + len(whole)
+
+
+def _is_line(line: Any) -> bool:
+    if not isinstance(line, dict):
+        return False
+    # the first line has no kind
+    keys = _KEYS.get(line["kind"], {}) if isinstance(line.get("kind"), str) else {}
+    values = line["values"].values() if line.get("kind") == "metrics" and isinstance(line.get("values"), dict) else ()
+    is_complete = all(isinstance(line.get(key), kind) for key, kind in keys.items())
+    is_numeric = all(isinstance(value, int | float) for value in values)
+    return is_complete and is_numeric and (line.get("kind") != "end" or line["status"] in get_args(Status))

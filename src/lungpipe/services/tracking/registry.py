@@ -1,7 +1,6 @@
 """Register a bundle in MLflow's model registry, as a model that MLflow serves."""
 
 import hashlib
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import version
@@ -9,6 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from lungpipe.services.tracking.errors import TrackingError
+from lungpipe.tables.errors import InputError
+from lungpipe.tables.json_input import read_json_object
 
 DIGEST_TAG = "lungpipe.model_sha256"
 
@@ -21,7 +22,7 @@ def register_bundle(client: Any, run_id: str, line: dict[str, Any], folder: Path
     is found again.
 
     Raises:
-        TrackingError: a file that is missing.
+        TrackingError: a file that is missing, or an example that is no request.
         mlflow.exceptions.MlflowException: the store does not take it.
     """
     paths = {key: (folder / line[key]).resolve() for key in ("bundle", "code", "example")}
@@ -58,7 +59,7 @@ def _log_model(run_id: str, paths: dict[str, Path]) -> Any:
     from mlflow.models import ModelSignature
     from mlflow.types import ColSpec, DataType, ParamSchema, ParamSpec, Schema
 
-    example = json.loads(paths["example"].read_text(encoding="utf-8"))
+    example = _read_example(paths["example"])
     params = [ParamSpec("threshold", DataType.double, 0.5), ParamSpec("is_whole", DataType.boolean, False)]
     signature = ModelSignature(
         inputs=Schema([ColSpec(DataType.string, "file_name"), ColSpec(DataType.string, "content")]),
@@ -75,6 +76,16 @@ def _log_model(run_id: str, paths: dict[str, Path]) -> Any:
             pip_requirements=[f"lungpipe=={version('lungpipe')}"],
             metadata={"notice": "Research use only, not a medical device"},
         )
+
+
+def _read_example(path: Path) -> dict[str, Any]:
+    try:
+        example = read_json_object(path, "an example of a request")
+    except InputError as error:
+        raise TrackingError(str(error)) from None
+    if not {"columns", "params"} <= set(example):
+        raise TrackingError(f"{path}: expected columns and params of a request, found {', '.join(example) or 'none'}")
+    return example
 
 
 def _ensure_model(client: Any, name: str) -> None:

@@ -6,7 +6,6 @@ then sends what is left and ends, too.
 """
 
 import fcntl
-import json
 import logging
 import os
 import select
@@ -22,6 +21,8 @@ from lungpipe.services.tracking.records import ENDING, is_locked, pending_record
 from lungpipe.services.tracking.sending import RecordSender
 from lungpipe.services.tracking.store import connect, ensure_store, require_store
 from lungpipe.tables.atomic import write_json
+from lungpipe.tables.errors import InputError
+from lungpipe.tables.json_input import read_json
 
 SECONDS_BETWEEN_PASSES = 2.0
 SECONDS_AFTER_ERROR = 15.0
@@ -120,14 +121,24 @@ class _Passes:
 def note_parent(folder: Path, uri: str, parents: Mapping[str, tuple[str, str]]) -> None:
     """Write the tracking store, and the ids of experiment and parent run, beside a folder's records, for links.
 
-    `parents` has experiment and run by the plan's digest. A file that says the same is kept.
+    `parents` has experiment and run by the plan's digest. A file that says the same is kept; a damaged one is replaced.
     """
     plan = CurrentRun.read(folder / CURRENT).plan if (folder / CURRENT).is_file() else None
     if plan is None or plan not in parents:
         return
     place = dict(zip(("experiment", "run"), parents[plan], strict=True)) | {"uri": uri}
-    if not (folder / EXPERIMENT).is_file() or json.loads((folder / EXPERIMENT).read_text(encoding="utf-8")) != place:
+    if _noted(folder / EXPERIMENT) != place:
         write_json(folder / EXPERIMENT, place)
+
+
+def _noted(path: Path) -> object:
+    if not path.is_file():
+        return None
+    try:
+        return read_json(path, "the store, the experiment and the run of a study")
+    except InputError as error:
+        _logger.warning("%s; the file is written again", error)
+        return None
 
 
 def _is_closed(seconds: float) -> bool:

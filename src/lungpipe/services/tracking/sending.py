@@ -4,7 +4,6 @@ A metric carries its own time, step and value, and MLflow keeps such a metric on
 their record. What was sent is noted beside the record only after MLflow has it, so a killed sender loses nothing.
 """
 
-import json
 import os
 import socket
 from collections import defaultdict
@@ -26,6 +25,7 @@ from lungpipe.services.tracking.records import (
 from lungpipe.services.tracking.registry import register_bundle
 from lungpipe.services.tracking.runs import Runs
 from lungpipe.tables.atomic import write_json
+from lungpipe.tables.json_input import build_checked, parse_json
 
 METRICS_PER_BATCH = 500
 
@@ -173,7 +173,7 @@ class RecordSender:
         if not path.is_file():
             return None
         try:
-            sent = Sent(**json.loads(path.read_text(encoding="utf-8")))
+            sent = build_checked(Sent, parse_json(path.read_text(encoding="utf-8")))
         except (TypeError, ValueError) as error:
             raise TrackingError(f"{path}: expected what was sent of a record, found {error}") from None
         # another store has nothing of this record yet

@@ -1,8 +1,9 @@
 """Tracking of one run of the workflow: the records of its parent runs, and the sender process beside its jobs."""
 
+import logging
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from lungpipe.services.provenance import file_digest, git_commit
@@ -26,6 +27,8 @@ from lungpipe.tables.errors import InputError
 LOG = "sender.log"
 SECONDS_FOR_SENDING = 120.0
 
+_logger = logging.getLogger(__name__)
+
 
 class TrackingSession:
     """Opens and closes the runs of dataset and study around one run of the workflow; imports no mlflow.
@@ -34,9 +37,9 @@ class TrackingSession:
     others without rerunning them, and Snakemake then overlooks what the change itself reruns.
     """
 
-    def __init__(self, settings: StudySettings) -> None:
-        """Remember the study; nothing is opened."""
-        self._settings = settings
+    def __init__(self, settings: StudySettings, say: Callable[[str], None] = _logger.warning) -> None:
+        """Remember the study; nothing is opened. `say` is called with warnings."""
+        self._settings, self._say = settings, say
         self._records: list[Record] = []
         self._sender: subprocess.Popen[bytes] | None = None
         self.was_opened = False
@@ -100,7 +103,7 @@ class TrackingSession:
         dataset, study = self.folders
         targets = [dataset.parent / "targets" / f"{name}.parquet" for name in ("series", "nodules")]
         digest = file_digest(targets) if all(path.is_file() for path in targets) else "unknown"
-        others = find_studies(self._settings.dataset_dir, aside=self._settings.study_name)
+        others = find_studies(self._settings.dataset_dir, aside=self._settings.study_name, say=self._say)
         yield dataset, plan_dataset(self._settings), {DATA_TAG: "unknown"}
         yield study, plan_study(self._settings, others), {DATA_TAG: digest}
 

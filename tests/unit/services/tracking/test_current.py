@@ -12,7 +12,7 @@ def test_a_run_survives_its_file(tmp_path, plan):
     assert CurrentRun.read(tmp_path / "run.json") == current
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"url": "x"}'])
+@pytest.mark.parametrize("text", ["", "[]", '{"url": "x"}', '{"plan": 7, "commit": "x"}', "[" * 100_000])
 def test_another_file_is_an_error_that_names_it(tmp_path, text):
     path = tmp_path / "run.json"
     path.write_text(text)

@@ -61,6 +61,15 @@ def test_a_plan_names_no_place_of_this_machine_and_no_series(settings, tmp_path,
     assert settings.dataset.name in text
 
 
+def test_an_edited_plan_is_an_error_that_names_it(settings, tmp_path):
+    plan = plan_study(settings)
+    plan.write(tmp_path)
+    path = tmp_path / f"{plan.digest}.json"
+    path.write_text(path.read_text().replace('"seed": 2016', '"seed": 7', 1))
+    with pytest.raises(TrackingError, match=rf"{plan.digest}\.json: expected the plan of a parent run, found one with"):
+        RunPlan.read(tmp_path, plan.digest)
+
+
 @pytest.mark.parametrize("content", [None, "", "[]", json.dumps({"name": "x"})])
 def test_a_plan_that_is_missing_or_damaged_is_an_error_that_names_it(tmp_path, content):
     if content is not None:

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import textwrap
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -108,10 +109,16 @@ def test_damaged_records_are_errors_that_name_the_file(tmp_path):
         "[1]",
         "7",
         '{"kind": "metrics", "time": 1, "step": 0}',
+        '{"kind": "metrics", "time": 1, "step": "0", "values": {}}',
+        '{"kind": "metrics", "time": 1, "step": 0, "values": [0.5]}',
+        '{"kind": "metrics", "time": 1, "step": 0, "values": {"loss": "0.5"}}',
+        '{"kind": "tags", "values": "x"}',
+        '{"kind": "artifact", "path": 7}',
         '{"kind": "tags"}',
         '{"kind": "artifact"}',
         '{"kind": "model", "name": "a"}',
         '{"kind": "end", "status": "FINISHED"}',
+        '{"kind": "end", "status": "DONE", "time": 1}',
     ],
 )
 def test_lines_of_another_content_are_errors_that_name_the_file(tmp_path, line):
@@ -119,6 +126,17 @@ def test_lines_of_another_content_are_errors_that_name_the_file(tmp_path, line):
     path.write_text(f"{{}}\n{line}\n")
     with pytest.raises(TrackingError, match=r"record\.jsonl, from byte 0: expected lines of a record, found "):
         read_lines(path, 0)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [("time", "1"), ("time", True), ("plan", 7), ("places", [0]), ("places", {"fold": "0"}), ("tags", {"a": None})],
+)
+def test_a_beginning_with_values_of_other_types_is_an_error_that_names_the_key(tmp_path, key, value):
+    path = tmp_path / "record.jsonl"
+    path.write_text(json.dumps({**asdict(BEGIN), key: value}) + "\n")
+    with pytest.raises(TrackingError, match=rf"record\.jsonl, line 1: expected the beginning of a run, .* {key}$"):
+        read_begin(path)
 
 
 JOB = """

@@ -57,6 +57,18 @@ def test_a_model_whose_bundle_is_gone_keeps_its_record(study, files):
     assert len(versions(study)) == 1
 
 
+@pytest.mark.parametrize("content", ["{", "[1]", '{"columns": {}}'])
+def test_an_edited_example_is_told_and_the_other_records_are_sent(study, files, content):
+    with study.record("bundle_model", time=1000) as record:
+        record.register_model("small", files)
+    files["example"].write_text(content)
+    study.record().end("FINISHED")
+    [complaint] = study.send()
+    assert f"TrackingError: {files['example'].resolve()}: expected " in complaint
+    assert versions(study) == []
+    assert study.nested()["train_detector"].info.status == "FINISHED"
+
+
 def test_a_missing_file_is_refused_at_once(study, files):
     files["code"].unlink()
     with study.record("bundle_model") as record, pytest.raises(Exception, match=r"code\.py: expected a file to log"):

@@ -247,25 +247,36 @@ def test_a_damaged_record_is_told_and_the_others_are_sent(study):
     assert set(study.nested()) == {"train_detector"}
 
 
-@pytest.mark.parametrize("content", ["{", "[1]", '{"uri": "sqlite:///a.db"}'])
+@pytest.mark.parametrize(
+    "line",
+    [
+        '{"kind": "metrics"}',
+        '{"kind": "metrics", "time": "1", "step": 0, "values": {"loss": 1.0}}',
+        '{"kind": "metrics", "time": 1, "step": 0, "values": [1.0]}',
+        '{"kind": "end", "status": "DONE", "time": 1}',
+    ],
+)
+def test_an_edited_line_is_told_and_the_others_are_sent(study, line):
+    edited = study.record(places={"fold": 3}, time=1000)
+    with edited.path.open("a") as stream:
+        stream.write(f"{line}\n")
+    study.record().end("FINISHED")
+    [complaint] = study.send()
+    assert complaint.startswith(f"{edited.path.name}: TrackingError: {edited.path}, from byte 0: expected lines of a")
+    assert study.nested()["train_detector"].info.status == "FINISHED"
+
+
+@pytest.mark.parametrize("content", ["{", "[1]", '{"uri": "sqlite:///a.db"}', "offset of another type"])
 def test_an_edited_note_of_what_was_sent_is_told_and_the_others_are_sent(study, content):
     edited = study.record(places={"fold": 3}, time=1000)
+    if "type" in content:
+        content = json.dumps({"uri": study.uri, "run_id": "a", "offset": "7"})
     edited.path.with_suffix(".sent").write_text(content)
     study.record().end("FINISHED")
     [complaint] = study.send()
     note = edited.path.with_suffix(".sent")
     assert complaint.startswith(f"{edited.path.name}: TrackingError: {note}: expected what was sent of a record, found")
     assert set(study.nested()) == {"train_detector"}
-
-
-def test_an_edited_line_is_told_and_the_others_are_sent(study):
-    edited = study.record(places={"fold": 3}, time=1000)
-    edited.end("FINISHED")
-    edited.path.write_text(edited.path.read_text() + '{"kind": "metrics"}\n')
-    study.record().end("FINISHED")
-    [complaint] = study.send()
-    assert "expected lines of a record, found {'kind': 'metrics'}" in complaint
-    assert study.nested()["train_detector"].info.status == "FINISHED"
 
 
 def test_a_store_that_is_gone_is_told_and_not_made_anew(study, results):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from waiting import wait_until
 
-from lungpipe.services.tracking.current import CURRENT, CurrentRun
+from lungpipe.services.tracking.current import CURRENT, EXPERIMENT, CurrentRun
 from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.records import Begin, Record, pending_records
 from lungpipe.services.tracking.sender import SECONDS_BETWEEN_PASSES, note_parent
@@ -74,6 +74,18 @@ def test_the_link_opens_the_studys_run(settings, uri, start):
     assert session.link() == f"run in MLflow: {start}/#/experiments/7/runs/a"
 
 
+@pytest.mark.parametrize("content", ["{", "[1]", '{"uri": 7}', "[" * 100_000])
+def test_an_edited_link_is_written_again(settings, caplog, content):
+    folder = settings.study_dir / "tracking"
+    CurrentRun("0123456789abcdef", "abc").write(folder / CURRENT)
+    (folder / EXPERIMENT).write_text(content)
+    note_parent(folder, "sqlite:///results/mlflow.db", {"0123456789abcdef": ("7", "a")})
+    assert TrackingSession(settings).link().endswith("/#/experiments/7/runs/a")
+    is_json = content in ("[1]", '{"uri": 7}')
+    assert bool(caplog.messages) != is_json
+    assert all(text.endswith("; the file is written again") for text in caplog.messages)
+
+
 def test_the_note_says_what_another_study_of_the_dataset_does_differently(settings):
     first = settings.study_dir
     first.mkdir(parents=True)
@@ -82,6 +94,17 @@ def test_the_note_says_what_another_study_of_the_dataset_does_differently(settin
     _, (_, plan, _) = TrackingSession(variant)._plans()
     assert plan.name == "seed7"
     assert plan.note.endswith(f"Compared with `flagship`: seed 7 (there {settings.seed})")
+
+
+def test_a_study_whose_settings_were_edited_is_left_out_with_a_word(settings):
+    other = settings.dataset_dir / "other"
+    other.mkdir(parents=True)
+    (other / SETTINGS_FILE).write_text("seed: [1")
+    said = []
+    _, (_, plan, _) = TrackingSession(settings, say=said.append)._plans()
+    assert "Compared" not in plan.note
+    [line] = said
+    assert "other/settings.yaml: expected the settings of a study in YAML, found" in line
 
 
 def test_the_data_is_named_by_its_targets_once_they_are_there(settings, session, uri):
