@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from lungpipe.cli.compare_runs import compare_runs
 from lungpipe.cli.errors import refusing
 from lungpipe.cli.progress import watching
 
@@ -109,6 +108,8 @@ def compare(
     settings are read from MLflow, and nothing is computed.
     """
     if runs or store is not None:
+        from lungpipe.cli.compare_runs import compare_runs
+
         with refusing(RuntimeError):
             compare_runs(str(submission_a), str(submission_b), store)
         return

@@ -122,11 +122,11 @@ def _doubles(marks: pd.DataFrame) -> Iterator[str]:
 def _nodules(nodules: pd.DataFrame) -> Iterator[str]:
     """Warn of annotations that repeat or have an impossible diameter; each counts in the sensitivity."""
     centers, diameters = nodules[_COLUMNS].to_numpy(dtype=np.float64), nodules["diameter_mm"].to_numpy(dtype=np.float64)
-    doubled = [row for rows in nodules.groupby("series_uid").indices.values() for row in _repeated(centers, rows)]
-    if doubled:
+    doubled = _repeated(nodules["series_uid"], centers)
+    if len(doubled):
         yield (
             f"duplicate_nodules: {len(doubled)} annotations lie within {SAME_CENTER_MM:g} mm of an earlier one of the "
-            f"same scan (the first such row is {min(doubled) + 1}); each counts as a nodule of its own"
+            f"same scan (the first such row is {doubled.min() + 1}); each counts as a nodule of its own"
         )
     negative = np.flatnonzero(diameters < 0)
     if len(negative):
@@ -142,11 +142,17 @@ def _nodules(nodules: pd.DataFrame) -> Iterator[str]:
         )
 
 
-def _repeated(centers: FloatArray, rows: NDArray[np.intp]) -> Iterator[int]:
-    """Yield the rows of one scan whose centre is close to that of an earlier row."""
-    for place, row in enumerate(rows[1:], start=1):
-        if np.linalg.norm(centers[rows[:place]] - centers[row], axis=1).min() <= SAME_CENTER_MM:
-            yield int(row)
+def _repeated(series_uids: pd.Series, centers: FloatArray) -> NDArray[np.intp]:
+    """Return the rows whose centre is close to that of an earlier row of the same scan."""
+    scans = pd.factorize(series_uids)[0]
+    order = np.argsort(scans, kind="stable")
+    scans, centers = scans[order], centers[order]
+    doubled = np.zeros(len(order), dtype=bool)
+    # rows of one scan follow each other: each is compared with the row before, then with the second row before, ...
+    for step in range(1, np.bincount(scans, minlength=1).max()):
+        is_same = scans[step:] == scans[:-step]
+        doubled[step:] |= is_same & (np.linalg.norm(centers[step:] - centers[:-step], axis=1) <= SAME_CENTER_MM)
+    return order[doubled]
 
 
 def _coordinates(matches: Matches, marks: pd.DataFrame, nodules: pd.DataFrame) -> Iterator[str]:

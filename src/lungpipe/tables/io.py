@@ -63,4 +63,9 @@ def write_csv(table: pd.DataFrame, path: Path) -> None:
 
 
 def _read(path: Path) -> pd.DataFrame:
-    return pd.read_parquet(path, page_checksum_verification=True)
+    # imported where a table is read; pandas would import pyarrow's data sets too, which one file does not need
+    from pyarrow import parquet
+
+    with parquet.ParquetFile(path, page_checksum_verification=True) as file:
+        table: pd.DataFrame = file.read(use_pandas_metadata=True).to_pandas()
+    return table

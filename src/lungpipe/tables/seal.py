@@ -36,8 +36,11 @@ def digest_rows(table: pd.DataFrame) -> str:
 
 def _content(column: pd.Series) -> bytes:
     if pd.api.types.is_string_dtype(column.dtype):
+        # most columns of text repeat few texts, and each different text is written out once
+        codes, texts = pd.factorize(column, use_na_sentinel=False)
         # repr marks the ends of texts, and tells a missing text from every other
-        return "\n".join(repr(text) if isinstance(text, str) else "missing" for text in column).encode()
+        written = [repr(text) if isinstance(text, str) else "missing" for text in texts]
+        return "\n".join([written[code] for code in codes.tolist()]).encode()
     values = column.to_numpy()
     if values.dtype.kind == "f":
         # a missing value may have other bits when it is read back

@@ -131,6 +131,16 @@ def test_nodules_that_are_listed_twice_are_counted_and_named(clean):
     )
 
 
+def test_a_nodule_listed_twice_is_found_behind_others_of_its_scan(clean):
+    other = clean["nodules"].iloc[[2, 3]].assign(center_y_mm=lambda t: t.center_y_mm + 20)
+    again = clean["nodules"].iloc[[2]].assign(center_z_mm=lambda t: t.center_z_mm - 1)
+    found = warned(clean | {"nodules": pd.concat([clean["nodules"], other, again])})
+    assert (
+        "1 annotations lie within 1 mm of an earlier one of the same scan (the first such row is 15)"
+        in (found["duplicate_nodules"])
+    )
+
+
 def test_neighbours_and_other_scans_are_no_nodules_twice(clean):
     near = clean["nodules"].iloc[[2]].assign(center_x_mm=lambda t: t.center_x_mm + 1.1)
     elsewhere = clean["nodules"].iloc[[2]].assign(series_uid="s3")

@@ -1,5 +1,7 @@
 """Rows that another program changed are noticed when the table is read."""
 
+import hashlib
+
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -8,7 +10,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from lungpipe.tables import CANDIDATES, HISTORY, SERIES, Column, Contract, ContractError, read_table, write_table
-from lungpipe.tables.seal import digest_rows
+from lungpipe.tables.seal import digest_rows, seal
 
 ROWS = pd.DataFrame(
     {
@@ -87,3 +89,10 @@ def test_a_missing_text_is_no_text():
     assert len(set(digests)) == 4
     split, whole = (contract.conform(pd.DataFrame({"text": texts})) for texts in (["a", "b"], ["a'\n'b"]))
     assert digest_rows(split) != digest_rows(whole)
+
+
+def test_the_digest_by_hand_of_texts_that_repeat():
+    contract = Contract("texts", {"text": Column("string", "a text", True)})
+    table = contract.conform(pd.DataFrame({"text": ["b", "a", None, "b", "", "a'", "b"]}))
+    text = f"7 rows\ntext {table['text'].dtype}\n" + """'b'\n'a'\nmissing\n'b'\n''\n"a'"\n'b'"""
+    assert seal(table).attrs == {"lungpipe_sha256": hashlib.sha256(text.encode()).hexdigest()}
