@@ -7,14 +7,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from lungpipe.datasets.dicom.rounding import fit_steps, rounding_error
+from lungpipe.datasets.dicom.rounding import MAX_COSINE_DECIMALS, fit_steps, rounding_error
 from lungpipe.datasets.dicom.slice import Slice
-from lungpipe.datasets.dicom.tilt import find_shift
+from lungpipe.datasets.dicom.tilt import Rounding, find_shift
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
 DISTANCE_TOLERANCE = 0.05
 """Slice distances may differ from the median by this share (positions are written with few digits)."""
+_LEAST_COSINE_ERROR = 5e-5
+"""Direction cosines of fewer than four decimals are off by more only if their vectors are not of unit length."""
 _SAME = ("Rows", "Columns", "PixelSpacing", "ImageOrientationPatient")
 
 
@@ -56,8 +58,9 @@ def stack_slices(folder: Path, slices: list[Slice]) -> Stack:
     slices, positions = [slices[i] for i in order], positions[order]
     errors = np.array([rounding_error(item.header.ImagePositionPatient[k] for item in slices) for k in range(3)])
     distance, lift, remarks = _find_distance(folder, slices, positions @ normal, float(np.abs(normal) @ errors))
-    shift = find_shift(slices, positions, (row, column, normal), errors)
     spacing_y, spacing_x = _floats(first, "PixelSpacing", 2)
+    rounding = Rounding(errors, _cosine_error(slices))
+    shift, more = find_shift(slices, positions, (row, column, normal), rounding)
     size = [int(first.header.Columns), int(first.header.Rows), len(slices)]
     origin = (positions[0] + lift * normal).tolist()
     direction = np.stack([row, column, normal], axis=1).ravel().tolist()
@@ -65,7 +68,7 @@ def stack_slices(folder: Path, slices: list[Slice]) -> Stack:
         grid = Grid.from_xyz(size, [spacing_x, spacing_y, distance], origin, direction)
     except ValueError as error_of_grid:
         raise ScanError(f"{folder}: {error_of_grid}") from None
-    return Stack(slices, grid, shift, remarks)
+    return Stack(slices, grid, shift, (*remarks, *more))
 
 
 def _floats(item: Slice, key: str, count: int) -> list[float]:
@@ -84,6 +87,18 @@ def _unit(item: Slice, start: int) -> NDArray[np.float64]:
     if abs(length - 1.0) > 1e-3:
         raise ScanError(f"{item.where}: ImageOrientationPatient: expected unit vectors, found length {length:.4f}")
     return vector / length
+
+
+def _cosine_error(slices: list[Slice]) -> float:
+    """Return by how much the cosines of the slices' orientations may be off: by rounding, or from slice to slice."""
+    cosines = np.array([_floats(item, "ImageOrientationPatient", 6) for item in slices])
+    lengths = np.linalg.norm(cosines[0].reshape(2, 3), axis=1)
+    # vectors of unit length have exact cosines, however few their decimals: 0.6 and 0.8
+    rounded = min(
+        rounding_error(cosines[0].tolist(), MAX_COSINE_DECIMALS),
+        max(_LEAST_COSINE_ERROR, 2 * float(np.abs(lengths - 1).max())),
+    )
+    return max(rounded, float(np.ptp(cosines, axis=0).max()))
 
 
 def _check_same(first: Slice, item: Slice) -> None:

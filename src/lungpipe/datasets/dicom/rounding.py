@@ -7,15 +7,17 @@ from numpy.typing import NDArray
 
 MAX_DECIMALS = 2
 """Positions with more decimals are not treated as rounded."""
+MAX_COSINE_DECIMALS = 6
+"""Direction cosines with more decimals are not treated as rounded."""
 SINGLE_PRECISION = 2.0**-23
 """Relative error of a number that was kept in single precision."""
 
 
-def rounding_error(numbers: Iterable[object]) -> float:
+def rounding_error(numbers: Iterable[object], max_decimals: int = MAX_DECIMALS) -> float:
     """Return by how much numbers may be rounded: half a unit of their last decimal.
 
     Zeros behind the last decimal and the error of single precision (0.60000002) do not count as decimals. 0 if a number
-    has more than two decimals, if all are whole (they may be exact), or if one is no number.
+    has more than `max_decimals`, if all are whole (they may be exact), or if one is no number.
     """
     try:
         values = np.array([float(number) for number in numbers])  # type: ignore[arg-type]
@@ -24,7 +26,7 @@ def rounding_error(numbers: Iterable[object]) -> float:
     if not np.isfinite(values).all():
         return 0.0
     single = np.maximum(np.abs(values) * SINGLE_PRECISION, 1e-9)
-    for decimals in range(MAX_DECIMALS + 1):
+    for decimals in range(max_decimals + 1):
         if (np.abs(values - np.round(values, decimals)) <= single).all():
             return 0.5 * 10.0**-decimals + float(single.max()) if decimals else 0.0
     return 0.0

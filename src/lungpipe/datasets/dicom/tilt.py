@@ -1,7 +1,7 @@
 """Resample a series of a tilted gantry, whose slices shift sideways by equal lengths, to an upright volume."""
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,22 +11,32 @@ from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 from lungpipe.terms import AIR_HU
 
-TILT_TOLERANCE = 0.01
-"""Slices may shift sideways by this share of the distance they advance; more is a tilted gantry."""
+STRAIGHT_MM = 0.01
+"""Slices may shift sideways by this much (mm), and by what rounding explains; more is a tilted gantry."""
 UNEVEN_MM = 0.02
 """A tilted slice may differ this much (mm) from the even tilt, since positions have few decimals."""
 MAX_TILT = 1.0
 """Largest sideways shift per distance (45 degrees); gantries tilt by up to 30 degrees."""
+WANDER_PIXELS = 0.5
+"""Slices that shift unevenly, but all by less than this, are read as straight slices, with a remark."""
 Axes = tuple[NDArray[np.float64], NDArray[np.float64], NDArray[np.float64]]
 
 
-def find_shift(
-    slices: list[Slice], positions: NDArray[np.float64], axes: Axes, errors: NDArray[np.float64]
-) -> tuple[float, float]:
-    """Return by how much (mm) each slice shifts against the one before, along y and x; 0 for straight slices.
+@dataclass(frozen=True, slots=True)
+class Rounding:
+    """By how much the coordinates of positions (xyz, mm) and the cosines of orientations may be rounded."""
 
-    `positions` (n, 3; xyz mm) are the slices' in order, coordinates rounded by up to `errors` (xyz mm); `axes` are the
-    unit vectors of row, column and normal (xyz).
+    positions_mm: NDArray[np.float64]
+    cosines: float
+
+
+def find_shift(
+    slices: list[Slice], positions: NDArray[np.float64], axes: Axes, rounding: Rounding
+) -> tuple[tuple[float, float], tuple[str, ...]]:
+    """Return by how much (mm) each slice shifts against the one before, along y and x, and remarks.
+
+    The shift is 0 for slices that lie straight above each other within what rounding explains. `positions` (n, 3; xyz
+    mm) are the slices' in order; `axes` are the unit vectors of row, column and normal (xyz).
 
     Raises:
         ScanError: a shift that is not the same from slice to slice, or steeper than any gantry.
@@ -36,20 +46,24 @@ def find_shift(
     advance = moved @ normal
     sideways = np.stack([moved @ column, moved @ row], axis=1)
     length = np.linalg.norm(sideways, axis=1)
-    worst = int(np.argmax(length - TILT_TOLERANCE * advance))
     # two rounded positions are compared
+    errors = rounding.positions_mm
     error = 2 * float(np.hypot(np.abs(column) @ errors, np.abs(row) @ errors))
-    if length[worst] <= TILT_TOLERANCE * advance[worst] + 1e-2 + error:
-        return 0.0, 0.0
+    if (length <= STRAIGHT_MM + error + math.sqrt(3) * rounding.cosines * advance).all():
+        return (0.0, 0.0), ()
     steps, start = np.polyfit(np.arange(len(slices)), sideways, 1)
     apart = np.linalg.norm(sideways - start - np.outer(np.arange(len(slices)), steps), axis=1)
     tilt = float(np.linalg.norm(steps)) * (len(slices) - 1) / float(advance[-1])
-    if apart.max() > UNEVEN_MM + error or tilt > MAX_TILT:
-        found = f"found {length[worst]:.2f} mm of sideways shift over {advance[worst]:.2f} mm (tilted gantry)"
-        if tilt <= MAX_TILT:
-            found += f", up to {apart.max():.2f} mm beside an even tilt"
-        raise ScanError(f"{slices[worst].where}: expected slices straight above each other, {found}")
-    return float(steps[0]), float(steps[1])
+    is_even = apart.max() <= UNEVEN_MM + error
+    if is_even and tilt <= MAX_TILT:
+        return (float(steps[0]), float(steps[1])), ()
+    if not is_even and length.max() <= WANDER_PIXELS * min(slices[0].header.PixelSpacing):
+        return (0.0, 0.0), (f"slices lie up to {length.max():.2g} mm beside the first, unevenly; read as straight",)
+    worst = int(np.argmax(apart if tilt <= MAX_TILT else length))
+    found = f"found {length[worst]:.2f} mm of sideways shift over {advance[worst]:.2f} mm (tilted gantry)"
+    if tilt <= MAX_TILT:
+        found += f", up to {apart.max():.2f} mm beside an even tilt"
+    raise ScanError(f"{slices[worst].where}: expected slices straight above each other, {found}")
 
 
 def upright_grid(grid: Grid, shift_yx_mm: tuple[float, float]) -> Grid:

@@ -161,6 +161,65 @@ def test_even_tilt_is_resampled_to_an_upright_grid(series, name):
     assert is_inside.sum() >= COUNT * 119 * 149
 
 
+def body_at(grid, shape):
+    """HU of a body that is linear in space at the voxels of a grid, and their world coordinates (zyx, mm)."""
+    index = np.stack(np.meshgrid(*(np.arange(size) for size in shape), indexing="ij"), axis=-1)
+    world = grid.to_world(index)
+    return world @ (2.7, -4.1, 3.3) - 100, world
+
+
+@pytest.mark.parametrize("degrees", [0.02, 0.1, 0.3, -0.5])
+@pytest.mark.parametrize("decimals", [1, 2, 6])
+def test_a_small_tilt_is_a_tilt(series, degrees, decimals):
+    """A shift of a whole series by a fraction of a millimetre is resampled, where rounding does not explain it."""
+    shift = 2 * np.tan(np.deg2rad(degrees))
+    z, y, x = np.mgrid[:COUNT, :40, :50]
+    for index, plane in enumerate(np.rint(2.7 * 2 * z - 4.1 * (y + shift * z) + 3.3 * x - 100)):
+        at = ["0", fixed(shift * index, decimals), fixed(2 * index, decimals)]
+        elements = {"Rows": 40, "Columns": 50, "PixelSpacing": [1, 1], "ImagePositionPatient": at}
+        series.write(0, f"{index}.dcm", **elements, PixelData=store(plane))
+    scan = read_dicom(series.folder)
+    whole_shift = abs(shift) * (COUNT - 1)
+    is_rounded = whole_shift <= 0.01 + 2 * 0.5 * 10.0**-decimals * np.sqrt(2) and decimals < 3
+    assert (scan.remarks == ()) == is_rounded
+    expected, world = body_at(scan.grid, scan.hu.shape)
+    row = world[..., 1] - shift * world[..., 0] / 2
+    is_inside = (row >= 0) & (row <= 39)
+    # positions of one decimal hide up to 0.15 mm, and a fitted slope is off by up to a unit of the last decimal
+    lost = 1.001 + 4.1 * ((whole_shift if is_rounded else 0.0) + (10.0**-decimals if decimals < 3 else 0.0))
+    assert np.abs(scan.hu - expected)[is_inside].max() <= lost
+
+
+def test_cosines_of_few_decimals_are_no_tilt(series):
+    """Planes of 12 degrees, cosines with three decimals: slices move along the exact normal."""
+    normal = np.array([0.0, -np.sin(np.deg2rad(12)), np.cos(np.deg2rad(12))])
+    folder = write(
+        series,
+        lambda k: tuple(fixed(number, 4) for number in 10 + normal * 2.5 * k),
+        ImageOrientationPatient=["1", "0", "0", "0", fixed(normal[2], 3), fixed(-normal[1], 3)],
+    )
+    scan = read_dicom(folder)
+    assert scan.remarks == ()
+    np.testing.assert_array_equal(scan.hu, PLANES)
+
+
+def test_exact_cosines_of_few_decimals_hide_no_tilt(series):
+    step = np.array([0.0, -0.6, 0.8]) * 2 + np.array([0.0, 0.8, 0.6]) * 0.01
+    folder = write(
+        series,
+        lambda k: tuple(fixed(number, 6) for number in step * k),
+        ImageOrientationPatient=[1.0, 0.0, 0.0, 0.0, 0.8, 0.6],
+    )
+    assert "slices shift by 0.01 mm (y)" in read_dicom(folder).remarks[0]
+
+
+def test_slices_that_wander_by_less_than_half_a_pixel_are_straight_with_a_remark(series):
+    folder = write(series, lambda k: (fixed(0.3 * (k % 3 == 1), 4), "0", fixed(2.0 * k, 4)))
+    scan = read_dicom(folder)
+    np.testing.assert_array_equal(scan.hu, PLANES)
+    assert scan.remarks == ("slices lie up to 0.3 mm beside the first, unevenly; read as straight",)
+
+
 def write_shifted(series, planes, step_yx):
     """Write planes of 1 mm pixels, 2 mm apart, each shifted sideways by `step_yx` mm against the one before."""
     for index, plane in enumerate(planes):
@@ -217,11 +276,22 @@ def test_shift_by_whole_pixels_keeps_every_value(series):
 
 
 @pytest.mark.parametrize(
-    "tilt", [lambda k: 0.01 * k * k, lambda k: 0.4 * k + 0.2 * (k == 9), lambda k: 0.4 * max(k, 20)]
+    "tilt",
+    [
+        lambda k: 0.01 * k * k,
+        lambda k: 0.4 * k + 0.2 * (k == 9),
+        lambda k: 0.4 * max(k, 20),
+    ],
 )
 def test_uneven_tilt_is_refused(series, tilt):
     with pytest.raises(ScanError, match=r"tilted gantry\), up to \d+\.\d\d mm beside an even tilt"):
         read_dicom(write(series, lambda k: ("0", fixed(tilt(k), 4), fixed(2.0 * k, 4))))
+
+
+def test_slices_that_wander_further_are_refused(series):
+    position = lambda k: (fixed(1.5 * (k > 36), 4), "0", fixed(5.0 * k, 4))  # noqa: E731
+    with pytest.raises(ScanError, match=r"found 1\.50 mm of sideways shift over 1\d\d\.00 mm \(tilted gantry\), up to"):
+        read_dicom(write(series, position, PixelSpacing=[2.5, 2.5]))
 
 
 def test_padding_of_tilted_slices_does_not_bleed(series):
