@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from lungpipe.datasets.metaimage_dimensions import drop_last_dimension
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
@@ -96,6 +97,7 @@ def read_header(path: Path, element_types: Set[str] = HU_TYPES) -> Header:
     if path.suffix.lower() in VOXELS_ENDINGS:
         raise ScanError(f"{path}: expected a header (.mhd) beside the voxels, found none")
     fields, end = read_fields(path)
+    fields = drop_last_dimension(fields)
     _expect(path, fields, "ObjectType", {"Image"}, default="Image")
     _expect(path, fields, "NDims", {"3"})
     _expect(path, fields, "ElementType", element_types)

@@ -1,4 +1,4 @@
-"""Read NIfTI-1 scans (.nii, .nii.gz), as strictly as MetaImage."""
+"""Read NIfTI-1 and NIfTI-2 scans (.nii, .nii.gz), as strictly as MetaImage."""
 
 import gzip
 import re
@@ -31,7 +31,7 @@ def read_nifti(path: Path, series_uid: str | None = None) -> Scan:
         with _open(path) as stream:
             header = parse_header(path, stream.read(HEADER_BYTES))
             check_grid(header.grid, path)
-            stream.read(header.data_offset - HEADER_BYTES)
+            stream.seek(header.data_offset)
             expected = int(np.prod(header.grid.shape_zyx)) * header.dtype.itemsize
             # one byte more than expected, so that a longer file is found without inflating everything
             content = _read(stream, expected + 1)

@@ -1,5 +1,6 @@
-"""Strict reading of NIfTI-1 headers (nifti1.h, Cox et al. 2004): one type, one grid in mm, nothing guessed."""
+"""Strict reading of NIfTI-1 and NIfTI-2 headers (nifti1.h, nifti2.h): one type, one grid in mm, nothing guessed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,27 +10,77 @@ from numpy.typing import NDArray
 from lungpipe.datasets.scan import ScanError
 from lungpipe.geometry import Grid
 
-HEADER_BYTES = 348
-FIRST_VOXEL_BYTE = 352
-"""Where voxels begin in a file without extensions: behind the header and four bytes that say so."""
-_MAGIC = b"n+1\0"
 _MILLIMETRES = (0, 2)
 """Unit codes for lengths: unknown, which every tool reads as mm, and mm."""
 _LPS_OF_RAS = np.diag([-1.0, -1.0, 1.0])
 _CODES = {2: "u1", 4: "i2", 8: "i4", 16: "f4", 64: "f8", 256: "i1", 512: "u2", 768: "u4", 1024: "i8", 1280: "u8"}
-_FIELDS = {
-    "dim": (40, "i2", 8),
-    "datatype": (70, "i2", 1),
-    "pixdim": (76, "f4", 8),
-    "vox_offset": (108, "f4", 1),
-    "scl_slope": (112, "f4", 1),
-    "scl_inter": (116, "f4", 1),
-    "qform_code": (252, "i2", 1),
-    "sform_code": (254, "i2", 1),
-    "quatern": (256, "f4", 3),
-    "qoffset": (268, "f4", 3),
-    "srow": (280, "f4", 12),
+
+
+@dataclass(frozen=True, slots=True)
+class _Format:
+    """A version of NIfTI: length of the header, place and content of its magic, and (byte, type, count) of each field.
+
+    Voxels begin at `first_voxel` in a file without extensions: behind the header and four bytes that say so.
+    """
+
+    version: int
+    header_bytes: int
+    first_voxel: int
+    magic_at: int
+    magic: bytes
+    fields: Mapping[str, tuple[int, str, int]]
+
+
+_NIFTI_1 = _Format(
+    version=1,
+    header_bytes=348,
+    first_voxel=352,
+    magic_at=344,
+    magic=b"n+1\0",
+    fields={
+        "dim": (40, "i2", 8),
+        "datatype": (70, "i2", 1),
+        "pixdim": (76, "f4", 8),
+        "vox_offset": (108, "f4", 1),
+        "scl_slope": (112, "f4", 1),
+        "scl_inter": (116, "f4", 1),
+        "xyzt_units": (123, "u1", 1),
+        "qform_code": (252, "i2", 1),
+        "sform_code": (254, "i2", 1),
+        "quatern": (256, "f4", 3),
+        "qoffset": (268, "f4", 3),
+        "srow": (280, "f4", 12),
+    },
+)
+_NIFTI_2 = _Format(
+    version=2,
+    header_bytes=540,
+    first_voxel=544,
+    magic_at=4,
+    magic=b"n+2\0\r\n\x1a\n",
+    fields={
+        "datatype": (12, "i2", 1),
+        "dim": (16, "i8", 8),
+        "pixdim": (104, "f8", 8),
+        "vox_offset": (168, "i8", 1),
+        "scl_slope": (176, "f8", 1),
+        "scl_inter": (184, "f8", 1),
+        "qform_code": (344, "i4", 1),
+        "sform_code": (348, "i4", 1),
+        "quatern": (352, "f8", 3),
+        "qoffset": (376, "f8", 3),
+        "srow": (400, "f8", 12),
+        "xyzt_units": (500, "i4", 1),
+    },
+)
+_FORMATS = {
+    start: (form, order)
+    for form in (_NIFTI_1, _NIFTI_2)
+    for start, order in ((form.header_bytes.to_bytes(4, "little"), "<"), (form.header_bytes.to_bytes(4, "big"), ">"))
 }
+"""Version and byte order by the first four bytes: the header's length."""
+HEADER_BYTES = _NIFTI_2.header_bytes
+"""Length of the longest header."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,7 +104,7 @@ class _Form:
 
 
 def parse_header(path: Path, content: bytes) -> NiftiHeader:
-    """Check the first 348 bytes of a NIfTI-1 file.
+    """Check the first HEADER_BYTES bytes of a NIfTI file.
 
     Raises:
         ScanError: anything that is not one scalar image of three dimensions in mm, with a position in the world.
@@ -61,13 +112,16 @@ def parse_header(path: Path, content: bytes) -> NiftiHeader:
     fields = _Fields(path, content)
     sizes = _sizes(fields)
     # a .nii file of some writers leaves vox_offset at 0, as only the header of a pair may
-    code, start = int(fields.one("datatype")), fields.one("vox_offset") or float(FIRST_VOXEL_BYTE)
+    code, start = int(fields.one("datatype")), fields.one("vox_offset") or float(fields.form.first_voxel)
     if code not in _CODES:
-        raise ScanError(f"{path}: expected NIfTI-1 voxels of a plain number type, found type {code}")
+        raise ScanError(
+            f"{path}: expected NIfTI-{fields.form.version} voxels of a plain number type, found type {code}"
+        )
     # a float32 is exact for whole numbers up to 2^24
-    if not (HEADER_BYTES <= start < 2**24 and start.is_integer()):
-        raise ScanError(f"{path}: vox_offset: expected a byte behind the header ({HEADER_BYTES}), found {start:g}")
-    units = content[123] & 7
+    end = fields.form.header_bytes
+    if not (end <= start < 2**24 and start.is_integer()):
+        raise ScanError(f"{path}: vox_offset: expected a byte behind the header ({end}), found {start:g}")
+    units = int(fields.one("xyzt_units")) & 7
     if units not in _MILLIMETRES:
         raise ScanError(f"{path}: xyzt_units: expected lengths in mm (2), found {units}")
     slope, intercept = fields.one("scl_slope"), fields.one("scl_inter")
@@ -86,16 +140,18 @@ class _Fields:
 
     def __init__(self, path: Path, content: bytes) -> None:
         self.path, self._content = path, content
-        marks = {HEADER_BYTES.to_bytes(4, "little"): "<", HEADER_BYTES.to_bytes(4, "big"): ">"}
-        self.order = marks.get(content[:4], "")
-        if len(content) < HEADER_BYTES or not self.order:
+        self.form, self.order = _FORMATS.get(content[:4], (_NIFTI_1, ""))
+        form = self.form
+        if len(content) < form.header_bytes or not self.order:
+            size = f"{form.header_bytes} bytes" if self.order else "348 bytes (or 540: NIfTI-2)"
             found = f"{len(content)} bytes that begin with {content[:4]!r}"
-            raise ScanError(f"{path}: expected a NIfTI-1 header of {HEADER_BYTES} bytes, found {found}")
-        if content[344:348] != _MAGIC:
-            raise ScanError(f"{path}: expected a NIfTI-1 file (magic {_MAGIC!r}), found {content[344:348]!r}")
+            raise ScanError(f"{path}: expected a NIfTI-{form.version} header of {size}, found {found}")
+        magic = content[form.magic_at : form.magic_at + len(form.magic)]
+        if magic != form.magic:
+            raise ScanError(f"{path}: expected a NIfTI-{form.version} file (magic {form.magic!r}), found {magic!r}")
 
     def read(self, name: str) -> NDArray[np.float64]:
-        offset, kind, count = _FIELDS[name]
+        offset, kind, count = self.form.fields[name]
         return np.frombuffer(self._content, f"{self.order}{kind}", count, offset).astype(np.float64)
 
     def one(self, name: str) -> float:

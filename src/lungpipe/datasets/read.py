@@ -17,6 +17,14 @@ IS_DICOM = "lungpipe.datasets.dicom.files:is_dicom"
 needed (pydicom and SimpleITK cost half a second each), and a job that reads one format alone does not depend on the
 code of the others."""
 
+_ADVICE = {
+    (".tar", ".tar.gz", ".tgz", ".tar.bz2", ".tar.xz"): "unpack the archive (tar -xf), and name the folder",
+    (".7z", ".rar", ".gz", ".bz2", ".xz"): "unpack it, and name what was in it",
+    (".nrrd", ".nhdr", ".hdr", ".img", ".gipl", ".vtk"): "SimpleITK converts it: "
+    "SimpleITK.WriteImage(SimpleITK.ReadImage(path), 'scan.nii.gz')",
+}
+"""How to go on with a file of a format that is not read, by its endings."""
+
 
 def read_scan(path: Path, series_uid: str | None = None) -> Scan:
     """Read a scan of any supported format: .mhd, .mha, .nii, .nii.gz, DICOM of many frames, a folder or a zip archive.
@@ -39,9 +47,14 @@ def read_scan(path: Path, series_uid: str | None = None) -> Scan:
         return read_with(ZIPPED, path, series_uid)
     if resolve_name(IS_DICOM)(path):
         return read_with(DICOM, path, series_uid)
-    raise ScanError(
-        f"{path}: expected .mhd, .mha, .nii, .nii.gz, .zip, .dcm or a DICOM folder, found {path.suffix or 'no ending'}"
-    )
+    wanted = ".mhd, .mha, .nii, .nii.gz, .zip, .dcm or a DICOM folder"
+    raise ScanError(f"{path}: expected {wanted}, found {path.suffix or 'no ending'}{_advise(name)}")
+
+
+def _advise(name: str) -> str:
+    """Return how to turn a file of a known other format (`name` in lower case) into a readable one; else nothing."""
+    advice = next((text for endings, text in _ADVICE.items() if name.endswith(endings)), "")
+    return f"; {advice}" if advice else ""
 
 
 def read_with(reader: str, path: Path, series_uid: str | None = None) -> Scan:

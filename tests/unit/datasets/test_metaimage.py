@@ -220,3 +220,31 @@ def test_unreadable_voxels_are_refused(tmp_path):
     (tmp_path / f"{UID}.raw").chmod(0)
     with pytest.raises(ScanError, match="Permission denied"):
         read_scan(path)
+
+
+@pytest.mark.parametrize("name", DIRECTIONS)
+@pytest.mark.parametrize("is_compressed", [False, True])
+def test_one_volume_of_four_dimensions_as_simpleitk_writes_it(tmp_path, name, is_compressed):
+    volume = SimpleITK.GetImageFromArray(HU)
+    volume.SetSpacing((7.0, 8.0, 12.5))
+    volume.SetOrigin((-10.0, 20.5, -30.0))
+    volume.SetDirection(DIRECTIONS[name].ravel().tolist())
+    SimpleITK.WriteImage(volume, str(tmp_path / "three.mha"))
+    joined = SimpleITK.JoinSeries([volume])
+    assert joined.GetDimension() == 4
+    SimpleITK.WriteImage(joined, str(tmp_path / "four.mha"), is_compressed)
+    assert b"NDims = 4" in (tmp_path / "four.mha").read_bytes()
+    scan, expected = (read_metaimage(tmp_path / f"{name}.mha") for name in ("four", "three"))
+    np.testing.assert_array_equal(scan.hu, HU)
+    assert scan.grid == expected.grid
+
+
+def test_several_volumes_and_an_oblique_fourth_axis_are_refused(tmp_path):
+    four = {"NDims": "4", "Offset": "0 0 0 0", "ElementSpacing": "7 8 12.5 1"}
+    with pytest.raises(ScanError, match="NDims: expected 3, found 4"):
+        read_metaimage(write_scan(tmp_path, **four, DimSize="5 4 3 2", TransformMatrix=None))
+    matrix = "1 0 0 0 0 1 0 0 0 0 1 0.5 0 0 0 1"
+    with pytest.raises(ScanError, match="TransformMatrix: expected 9 finite numbers, found"):
+        read_metaimage(write_scan(tmp_path, **four, DimSize="5 4 3 1", TransformMatrix=matrix))
+    with pytest.raises(ScanError, match=r"ElementSpacing: expected 3 finite numbers, found '7 8 12\.5 x 1'"):
+        read_metaimage(write_scan(tmp_path, NDims="4", DimSize="5 4 3 1", ElementSpacing="7 8 12.5 x 1"))

@@ -1,3 +1,6 @@
+import gzip
+import struct
+
 import numpy as np
 import pytest
 import SimpleITK
@@ -118,3 +121,66 @@ def test_big_endian_file(tmp_path):
     np.testing.assert_array_equal(scan.hu, HU)
     assert scan.hu.dtype.isnative
     np.testing.assert_allclose(scan.grid.to_world((1, 2, 3)), (-17.5, 4.5, -31.0), atol=1e-4)
+
+
+# nifti1.h and nifti2.h: first byte and type of each field in either version
+FIELDS = {
+    "datatype": (70, "h", 12, "h"),
+    "bitpix": (72, "h", 14, "h"),
+    "dim": (40, "8h", 16, "8q"),
+    "pixdim": (76, "8f", 104, "8d"),
+    "scl_slope": (112, "f", 176, "d"),
+    "scl_inter": (116, "f", 184, "d"),
+    "qform_code": (252, "h", 344, "i"),
+    "sform_code": (254, "h", 348, "i"),
+    "quatern": (256, "3f", 352, "3d"),
+    "qoffset": (268, "3f", 376, "3d"),
+    "srow": (280, "12f", 400, "12d"),
+    "xyzt_units": (123, "B", 500, "i"),
+}
+
+
+def as_nifti2(content, order="<", voxels=None, **changes):
+    """Return the bytes of a NIfTI-1 file of 352 bytes of header as NIfTI-2; `changes` replace fields."""
+    header = bytearray(544)
+    struct.pack_into(f"{order}i8s", header, 0, 540, b"n+2\0\r\n\x1a\n")
+    struct.pack_into(f"{order}q", header, 168, 544)
+    for name, (place, form, new_place, new_form) in FIELDS.items():
+        values = changes.get(name) or struct.unpack_from(f"<{form}", content, place)
+        struct.pack_into(f"{order}{new_form}", header, new_place, *values)
+    return bytes(header) + (content[352:] if voxels is None else voxels)
+
+
+@pytest.mark.parametrize("name", ORIENTATIONS)
+def test_nifti_2_is_the_scan_that_nifti_1_is(tmp_path, name):
+    image = SimpleITK.GetImageFromArray(HU)
+    image.SetSpacing((7.0, 8.0, 12.5))
+    image.SetOrigin((-10.0, 20.5, -30.0))
+    image.SetDirection(ORIENTATIONS[name].ravel().tolist())
+    SimpleITK.WriteImage(image, str(tmp_path / "one.nii"))
+    content = (tmp_path / "one.nii").read_bytes()
+    (tmp_path / "two.nii").write_bytes(as_nifti2(content))
+    (tmp_path / "big.nii").write_bytes(as_nifti2(content, ">", HU.astype(">i2").tobytes()))
+    (tmp_path / "packed.nii.gz").write_bytes(gzip.compress(as_nifti2(content)))
+    expected = read_scan(tmp_path / "one.nii").grid
+    for file in ("two.nii", "big.nii", "packed.nii.gz"):
+        scan = read_scan(tmp_path / file)
+        np.testing.assert_array_equal(scan.hu, HU)
+        assert scan.grid.shape_zyx == expected.shape_zyx
+        for index in ((0, 0, 0), (2, 3, 4), (0, 2, 1)):
+            np.testing.assert_allclose(scan.grid.to_world(index), expected.to_world(index), atol=1e-4)
+
+
+def test_rescale_and_one_time_point_of_nifti_2(tmp_path):
+    content = write(tmp_path / "a.nii").read_bytes()
+    dim, pixdim = (4, 5, 4, 3, 1, 1, 1, 1), (1, 7, 8, 12.5, 1, 0, 0, 0)
+    packed = as_nifti2(content, dim=dim, pixdim=pixdim, scl_slope=(1.5,), scl_inter=(10.0,))
+    (tmp_path / "b.nii").write_bytes(packed)
+    np.testing.assert_array_equal(read_scan(tmp_path / "b.nii").hu, HU * 1.5 + 10)
+
+
+def test_time_points_of_nifti_2_are_refused(tmp_path):
+    content = write(tmp_path / "a.nii").read_bytes()
+    (tmp_path / "b.nii").write_bytes(as_nifti2(content, dim=(4, 5, 4, 3, 2, 1, 1, 1)) + HU.tobytes())
+    with pytest.raises(ScanError, match=r"expected a NIfTI image of three dimensions, found \[5, 4, 3, 2\]"):
+        read_scan(tmp_path / "b.nii")

@@ -58,13 +58,28 @@ def nifti(voxels=HU, **changes):
 
 
 CASES = {
-    "empty file": (b"", "expected a NIfTI-1 header of 348 bytes, found 0 bytes that begin with b''"),
+    "empty file": (b"", "expected a NIfTI-1 header of 348 bytes (or 540: NIfTI-2), found 0 bytes that begin with b''"),
     "text file": (
         b"Dear colleague,\n" * 40,
-        "expected a NIfTI-1 header of 348 bytes, found 348 bytes that begin with b'Dear'",
+        "expected a NIfTI-1 header of 348 bytes (or 540: NIfTI-2), found 540 bytes that begin with b'Dear'",
     ),
     "truncated header": (nifti()[:300], "expected a NIfTI-1 header of 348 bytes, found 300 bytes that begin with b'"),
-    "NIfTI-2": (nifti(sizeof_hdr=(540,)), "expected a NIfTI-1 header of 348 bytes, found 348 bytes that begin with b'"),
+    "header of a length between": (
+        nifti(sizeof_hdr=(400,)),
+        "expected a NIfTI-1 header of 348 bytes (or 540: NIfTI-2), found 540 bytes that begin with b'\\x90",
+    ),
+    "truncated header of NIfTI-2": (
+        nifti(sizeof_hdr=(540,))[:400],
+        "expected a NIfTI-2 header of 540 bytes, found 400 bytes that begin with b'\\x1c\\x02\\x00\\x00'",
+    ),
+    "wrong magic of NIfTI-2": (
+        nifti(sizeof_hdr=(540,)),
+        "expected a NIfTI-2 file (magic b'n+2\\x00\\r\\n\\x1a\\n'), found b'\\x00\\x00",
+    ),
+    "header of a pair in NIfTI-2": (
+        (540).to_bytes(4, "little") + b"ni2\0\r\n\x1a\n" + bytes(540),
+        "expected a NIfTI-2 file (magic b'n+2\\x00\\r\\n\\x1a\\n'), found b'ni2\\x00\\r\\n\\x1a\\n'",
+    ),
     "wrong magic": (nifti(magic=(b"ABC\0",)), "expected a NIfTI-1 file (magic b'n+1\\x00'), found b'ABC\\x00'"),
     "header of a pair": (nifti(magic=(b"ni1\0",)), "expected a NIfTI-1 file (magic b'n+1\\x00'), found b'ni1\\x00'"),
     "truncated": (nifti()[:-10], "expected a whole NIfTI image with 960 bytes of voxels, found 950"),
@@ -188,7 +203,7 @@ GZIPPED = {
         gzip.compress(nifti(HU.tobytes() + bytes(10**7))),
         "expected a whole NIfTI image with 960 bytes of voxels, found 960+",
     ),
-    "empty file": (b"", "expected a NIfTI-1 header of 348 bytes, found 0 bytes that begin with b''"),
+    "empty file": (b"", "expected a NIfTI-1 header of 348 bytes (or 540: NIfTI-2), found 0 bytes that begin with b''"),
 }
 
 
