@@ -59,7 +59,7 @@ def find_shift(
         return (float(steps[0]), float(steps[1])), ()
     if not is_even and length.max() <= WANDER_PIXELS * min(slices[0].header.PixelSpacing):
         return (0.0, 0.0), (f"slices lie up to {length.max():.2g} mm beside the first, unevenly; read as straight",)
-    worst = int(np.argmax(length - advance / 100))
+    worst = int(np.argmax(length))
     found = f"found {length[worst]:.2f} mm of sideways shift over {advance[worst]:.2f} mm (tilted gantry)"
     if tilt <= MAX_TILT:
         found += f", up to {apart.max():.2f} mm beside an even tilt"
