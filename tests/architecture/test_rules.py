@@ -136,12 +136,12 @@ def test_a_rule_that_trains_or_applies_a_part_names_the_code_of_its_settings(rul
         "train_detector": ["STUDY.detector.network", "STUDY.detector.training.objective", "*searches()"],
         "mine_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
         "detect_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
-        "train_scorer": ["STUDY.scorer.network", "STUDY.scorer.training.objective"],
-        "score_candidates": ["STUDY.scorer.network"],
-        "rate_nodules": ["STUDY.scorer.network"],
+        "train_scorer": ["STUDY.scorer.network", "*mask_networks()", "STUDY.scorer.training.objective"],
+        "score_candidates": ["STUDY.scorer.network", "*mask_networks()"],
+        "rate_nodules": ["STUDY.scorer.network", "*mask_networks()"],
         "train_final_detector": ["STUDY.detector.network", "STUDY.detector.training.objective", "*searches()"],
         "mine_final_candidates": ["STUDY.detector.network", "STUDY.detector.inference.decode"],
-        "train_final_scorer": ["STUDY.scorer.network", "STUDY.scorer.training.objective"],
+        "train_final_scorer": ["STUDY.scorer.network", "*mask_networks()", "STUDY.scorer.training.objective"],
     }
 
 

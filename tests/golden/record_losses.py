@@ -18,6 +18,7 @@ import pandas as pd
 import torch
 from ball_scans import write_ball_scans
 from numpy.typing import NDArray
+from random_detector import write_random_part
 from torch import nn
 
 from lungpipe.models import choose_hardware
@@ -30,6 +31,7 @@ from lungpipe.settings.recipe import (
     DetectorSampling,
     DetectorTraining,
     FineTuneSettings,
+    MaskedRatingNetSettings,
     RatingNetSettings,
     ResNetSettings,
     ScorerInference,
@@ -106,6 +108,13 @@ PARTS = {
     "center_net_adding": make_detector(CenterNetSettings(channels=(6, 8), output_stride=2, skips="add")),
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
     "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),
+    "masked_rating_net": make_scorer(
+        MaskedRatingNetSettings(
+            channels=(4, 6, 8), windows_hu=WINDOWS, num_scales=2, detector=CenterNetSettings(channels=(6, 8))
+        ),
+        RatingObjectiveSettings(),
+        patch_size_vox=40,
+    ),
     "cnn3d": make_scorer(Cnn3dSettings(channels=(3, 4, 5), hidden=(16, 8), windows_hu=WINDOWS)),
     "slice_cnn": make_scorer(
         SliceCnnSettings(channels=(3, 4, 5), hidden=8, num_planes=3), SliceObjectiveSettings(), patch_size_vox=32
@@ -133,7 +142,8 @@ def record(folder: Path) -> dict[str, dict[str, object]]:
         side.points.loc[is_nodule, "malignancy"] = np.arange(is_nodule.sum()) % 2.0
     rated = tuple(replace(side, labels=draw_labels(side.points)) for side in material)
     figures: dict[str, dict[str, object]] = {}
-    for name, part in PARTS.items():
+    for name, plain in PARTS.items():
+        part = with_detector(plain, folder) if name == "masked_rating_net" else plain
         job = TrainingJob(hardware=hardware, seed=7, log=lambda step, metrics: None)
         sides = rated if "ratings" in part.network.heads else material
         plan = feed_plan(part, job, (1.0, 1.0, 1.0))
@@ -143,6 +153,13 @@ def record(folder: Path) -> dict[str, dict[str, object]]:
         scores = [value for _, metric, value in trained.outcomes[0].rows if metric == "score"]
         figures[name] = {"losses": losses, "scores": scores, "weights": checksum(trained.members[0])}
     return figures
+
+
+def with_detector(part: TrainedScorer, folder: Path) -> TrainedScorer:
+    """Return the part with the file of a detector of random weights, which is written to a folder in `folder`."""
+    (folder / "final").mkdir()
+    path = write_random_part(folder / "final" / "detector.safetensors", "detector", PARTS["center_net"])
+    return part.model_copy(update={"network": part.network.model_copy(update={"weights_path": str(path)})})
 
 
 def draw_labels(points: pd.DataFrame) -> dict[str, NDArray[np.float32]]:

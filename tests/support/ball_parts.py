@@ -41,3 +41,12 @@ def ball_scorer(**training: Any) -> TrainedScorer:
             "inference": {},
         }
     )
+
+
+def masked_scorer(detector: TrainedDetector, **network: Any) -> TrainedScorer:
+    """Return a tiny scorer that sees the masks of a detector; `network` changes the settings of its network."""
+    part = ball_scorer().model_dump()
+    part["network"] = {"kind": "masked_rating_net", "channels": [4, 8], "detector": detector.network.model_dump()}
+    part["network"] |= network
+    part["training"] |= {"objective": {"kind": "ratings"}}
+    return TrainedScorer.model_validate(part)

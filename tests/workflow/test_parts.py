@@ -5,9 +5,11 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 import yaml
 
 from lungpipe.geometry import Grid
+from lungpipe.models import load_model
 from lungpipe.phantom.metaimage import write_metaimage
 
 DELTA = "recipe: {recipe}\nfolds: [0]\ntracking: {{is_enabled: false}}\n"
@@ -55,6 +57,32 @@ def test_the_candidates_of_another_study_are_scored_by_another_scorer(copy):
     assert not scored["probability"].equals(before["probability"])
     missing = copy.delta("recipe: cnn3d\ncandidates_of: other\nfolds: [0]\n")
     assert "other/fold0/candidates.parquet: expected the candidates of study 'other'" in copy.refuse(missing)
+
+
+MASKED = "recipe: flagship_mask\nfolds: [0]\ntracking: {is_enabled: false}\n"
+
+
+def test_a_scorer_that_sees_masks_is_trained_with_the_detector_of_its_fold(copy):
+    plan = copy.plan("final_model", delta=copy.delta(MASKED)).jobs
+    for rule, folder in (("train_scorer", "fold0"), ("train_final_scorer", "final")):
+        [trained] = [job for job in plan if job.rule == rule]
+        assert f"results/ci/flagship_mask/{folder}/detector.safetensors" in trained.inputs
+
+
+@pytest.mark.slow
+def test_a_scorer_sees_the_masks_of_the_detector_of_another_study(copy):
+    scored = "results/ci/flagship_mask/fold0/scored.parquet"
+    answer = copy.snakemake(scored, delta=copy.delta(MASKED + "candidates_of: flagship\n"))
+    assert answer.names == {"take_candidates 0", "train_scorer 0", "score_candidates 0"}
+    [trained] = [job for job in answer.jobs if job.rule == "train_scorer"]
+    assert "results/ci/flagship/fold0/detector.safetensors" in trained.inputs
+    assert pd.read_parquet(copy.folder / scored)["probability"].between(0, 1).all()
+    folders = [copy.dataset / name / "fold0" for name in ("flagship_mask", "flagship")]
+    scorer = load_model(folders[0] / "scorer.safetensors", expect_role="scorer")
+    detector = load_model(folders[1] / "detector.safetensors").members[0]
+    assert scorer.card.settings["network"]["weights_path"] == "detector.safetensors"
+    for name, tensor in detector.state_dict().items():
+        assert torch.equal(scorer.members[0].state_dict()[f"intensity.mask.network.{name}"], tensor), name
 
 
 def test_unchanged_scores_are_judged_and_no_scorer_is_trained(copy):

@@ -73,6 +73,9 @@ MANIFEST = "lungpipe.volumes.manifest:write_manifest"
 # changes no volume; which scans are refused is a param, see `refused_scans`
 MEMORY = "lungpipe.preparation.memory"
 
+# settings of a network that few studies name, and that all others leave out of their fingerprints
+MASKED_NETWORK = "lungpipe.settings.recipe.masked_rating_net"
+
 # jobs reserve granted cores; if there are fewer real cores, jobs use their share
 grant_cores(workflow.resource_settings.cores)
 
@@ -84,12 +87,17 @@ def dump(*sections):
 
 def code_of(script, *choices, aside=()):
     """The fingerprint of a workflow script: of all code that it can run, and of the code that settings name."""
-    return script_fingerprint(SCRIPTS / f"{script}.py", *choices, aside=aside)
+    return script_fingerprint(SCRIPTS / f"{script}.py", *choices, aside=[*aside, *unnamed()])
 
 
 def notebook_code(name):
     """The fingerprint of a notebook of the workflow: of its code cells, and of all code that they can run."""
-    return script_fingerprint(NOTEBOOKS / f"{name}.ipynb")
+    return script_fingerprint(NOTEBOOKS / f"{name}.ipynb", aside=unnamed())
+
+
+def unnamed():
+    """Settings of networks that the study does not name; they count for no job."""
+    return [] if sees_masks() else [MASKED_NETWORK]
 
 
 def notebook_names():
@@ -106,6 +114,35 @@ def fold_threads(wildcards):
 def learned(part):
     """The settings that a part is trained with; `inference` is left out, since it retrains nothing."""
     return part.model_dump(mode="json", exclude={"inference"})
+
+
+def mask_networks():
+    """The settings of the detector's network whose mask the scorer sees; none for a scorer without masks."""
+    return [STUDY.scorer.network.detector] if sees_masks() else []
+
+
+def sees_masks():
+    """Whether the scorer's network sees the mask of the fold's detector."""
+    return STUDY.scorer.kind == "trained" and STUDY.scorer.network.kind == "masked_rating_net"
+
+
+def first_weights(wildcards):
+    """The file of weights from which the training of a scorer starts, as a list: for a network that sees masks the
+    detector of the same fold, or of all series; empty for a network that is trained from scratch.
+    """
+    if not sees_masks():
+        return WEIGHTS
+    folder = "final" if wildcards.get("fold") is None else f"fold{wildcards.fold}"
+    study = R if STUDY.candidates_dir is None else STUDY.candidates_dir.as_posix()
+    return [f"{study}/{folder}/detector.safetensors"]
+
+
+def learned_by_scorer(wildcards):
+    """The settings that a scorer is trained with, and the file of the fold's detector where the scorer sees masks."""
+    settings = learned(STUDY.scorer)
+    if sees_masks():
+        settings["network"]["weights_path"] = first_weights(wildcards)[0]
+    return settings
 
 
 def applied(part):

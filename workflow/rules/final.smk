@@ -82,7 +82,7 @@ if STUDY.detector.kind == "trained":
                 nodules=f"{D}/targets/nodules.parquet",
                 ratings=f"{D}/targets/ratings.parquet",
                 exclusions=f"{D}/targets/exclusions.parquet",
-                weights=WEIGHTS,
+                weights=first_weights,
             output:
                 model=f"{R}/final/scorer.safetensors",
                 history=f"{R}/final/scorer_history.parquet",
@@ -100,7 +100,9 @@ if STUDY.detector.kind == "trained":
                 run=f"{R}/tracking/run.json",
                 code=code_of(
                     "train_final_scorer",
-                    *built(STUDY.scorer.network, STUDY.scorer.training.objective),
+                    *built(
+                        STUDY.scorer.network, *mask_networks(), STUDY.scorer.training.objective
+                    ),
                 ),
                 seed=STUDY.seed,
                 num_subsets=STUDY.dataset.num_subsets,
@@ -108,7 +110,7 @@ if STUDY.detector.kind == "trained":
                 spacing_zyx_mm=list(STUDY.preprocessing.spacing_zyx_mm),
                 precision=STUDY.compute.precision,
                 recipe=STUDY.recipe,
-                settings=learned(STUDY.scorer),
+                settings=learned_by_scorer,
                 inference=unrecorded(STUDY.scorer.inference.model_dump(mode="json")),
                 device=unrecorded(STUDY.compute.device),
             script:

@@ -20,7 +20,7 @@ if STUDY.scorer.kind == "trained":
             gpu=GPUS,
         params:
             run=f"{R}/tracking/run.json",
-            code=code_of("rate_nodules", *built(STUDY.scorer.network)),
+            code=code_of("rate_nodules", *built(STUDY.scorer.network, *mask_networks())),
             settings=applied(STUDY.scorer),
             precision=STUDY.compute.precision,
             device=unrecorded(STUDY.compute.device),

@@ -10,7 +10,7 @@ if STUDY.scorer.kind == "trained":
             nodules=f"{D}/targets/nodules.parquet",
             ratings=f"{D}/targets/ratings.parquet",
             exclusions=f"{D}/targets/exclusions.parquet",
-            weights=WEIGHTS,
+            weights=first_weights,
         output:
             model=f"{R}/fold{{fold}}/scorer.safetensors",
             history=f"{R}/fold{{fold}}/scorer_history.parquet",
@@ -27,7 +27,8 @@ if STUDY.scorer.kind == "trained":
         params:
             run=f"{R}/tracking/run.json",
             code=code_of(
-                "train_scorer", *built(STUDY.scorer.network, STUDY.scorer.training.objective)
+                "train_scorer",
+                *built(STUDY.scorer.network, *mask_networks(), STUDY.scorer.training.objective),
             ),
             seed=STUDY.seed,
             num_subsets=STUDY.dataset.num_subsets,
@@ -35,7 +36,7 @@ if STUDY.scorer.kind == "trained":
             spacing_zyx_mm=list(STUDY.preprocessing.spacing_zyx_mm),
             precision=STUDY.compute.precision,
             told=dict(recipe=STUDY.recipe, nodules_per_litre=STUDY.dataset.nodules_per_litre),
-            settings=learned(STUDY.scorer),
+            settings=learned_by_scorer,
             inference=unrecorded(STUDY.scorer.inference.model_dump(mode="json")),
             device=unrecorded(STUDY.compute.device),
         script:
@@ -62,7 +63,7 @@ if STUDY.scorer.kind == "trained":
             gpu=GPUS,
         params:
             run=f"{R}/tracking/run.json",
-            code=code_of("score_candidates", *built(STUDY.scorer.network)),
+            code=code_of("score_candidates", *built(STUDY.scorer.network, *mask_networks())),
             settings=applied(STUDY.scorer),
             num_subsets=STUDY.dataset.num_subsets,
             precision=STUDY.compute.precision,

@@ -58,7 +58,7 @@ def last_feature_map(
     if len(hu_BCZYX) != 1:
         raise ValueError(f"patches: expected one, found {len(hu_BCZYX)}")
     steps: list[_Step] = []
-    handles = [module.register_forward_hook(_recorder(steps)) for module in network.modules() if module is not network]
+    handles = [module.register_forward_hook(_recorder(steps)) for module in _scoring_modules(network)]
     try:
         with torch.enable_grad():
             hu = hu_BCZYX.detach().to(torch.float32, copy=True).requires_grad_(True)
@@ -93,6 +93,13 @@ class _Step:
     def shape(self) -> tuple[int, int, int]:
         z, y, x = self.output.shape[2:]
         return (int(z), int(y), int(x))
+
+
+def _scoring_modules(network: nn.Module) -> list[nn.Module]:
+    """Return the modules behind the first layer, in which a detector may compute a mask with its own convolutions."""
+    intensity = getattr(network, "intensity", None)
+    first = set(intensity.modules()) if isinstance(intensity, nn.Module) else set()
+    return [module for module in network.modules() if module is not network and module not in first]
 
 
 def _recorder(steps: list[_Step]) -> Any:

@@ -20,6 +20,8 @@ from lungpipe.bundles.manifest import ProgramKind
 from lungpipe.export.fixed_pooling import fix_pooling
 from lungpipe.inference.detector import trained_heads
 from lungpipe.models import Model, apply_network, takes_diameter
+from lungpipe.models.intensity import Intensity
+from lungpipe.models.masked_rating_net import MaskedIntensity
 
 ENDINGS: Mapping[ProgramKind, str] = {"torchscript": "torchscript.pt", "torch_export": "pt2", "onnx": "onnx"}
 LARGEST_DIFFERENCE = 1e-3
@@ -54,14 +56,15 @@ class _Mean(nn.Module):
     """The mean of the members' logits, float32, in a fixed order of the heads.
 
     Members have the same settings, so the first layer (HU to intensity) is computed once for all. ONNX's optimizer also
-    merges equal first layers, and then leaves uses of a layer that it removed (onnxscript 0.7.2).
+    merges equal first layers, and then leaves uses of a layer that it removed (onnxscript 0.7.2). Where scorers see a
+    detector's mask, the detector is a part of the first layer: all members must have the same.
     """
 
     def __init__(self, members: Sequence[nn.Module], heads: Sequence[str]) -> None:
         """Copy the members."""
         super().__init__()
         self.members, self.heads = nn.ModuleList(copy.deepcopy(member) for member in members), tuple(heads)
-        self.intensity = cast("nn.Module", self.members[0].intensity)
+        self.intensity = _share_windows(cast("nn.Module", self.members[0].intensity))
         for member in self.members:
             member.intensity = nn.Identity()
         fix_pooling(self)
@@ -73,6 +76,30 @@ class _Mean(nn.Module):
         return tuple(torch.stack([output[head].float() for output in outputs]).mean(dim=0) for head in self.heads)
 
 
+class _SharedWindows(nn.Module):
+    """First layer of a scorer whose detector has the same windows: computed once, as ONNX's optimizer demands."""
+
+    def __init__(self, first: MaskedIntensity) -> None:
+        super().__init__()
+        self.windows, self.mask = first.windows, first.mask
+        self.mask.network.intensity = nn.Identity()
+
+    def forward(self, hu_BCZYX: Tensor) -> Tensor:
+        """Return the windows and the mask, (B, windows + 1, Z, Y, X)."""
+        windows = self.windows(hu_BCZYX)
+        return torch.cat([windows, self.mask(windows)], dim=1)
+
+
+def _share_windows(first: nn.Module) -> nn.Module:
+    """Return the first layer with the detector's windows computed once, where scorer and detector have the same."""
+    if not isinstance(first, MaskedIntensity):
+        return first
+    own, other = first.windows, cast("Intensity", first.mask.network.intensity)
+    pairs = ((own.low_hu, other.low_hu), (own.high_hu, other.high_hu))
+    is_same = own.normalisation == other.normalisation and all(torch.equal(*pair) for pair in pairs)
+    return _SharedWindows(first) if is_same else first
+
+
 def make_programs(model: Model, name: str) -> Programs:
     """Return a model's programs; `name` stands for the model in messages.
 
@@ -81,10 +108,12 @@ def make_programs(model: Model, name: str) -> Programs:
     other values than it was traced with, and the largest difference from the model is measured.
 
     Raises:
-        BundleError: onnx is not installed, or a program differs by more than LARGEST_DIFFERENCE.
+        BundleError: onnx is not installed, scorers see masks of different detectors, or a program differs by more than
+            LARGEST_DIFFERENCE.
     """
     if missing := [package for package in ("onnx", "onnxscript", "onnxruntime") if find_spec(package) is None]:
         raise BundleError(f"{name}: expected the extra bundle (pip install -e '.[bundle]'), found no {missing[0]}")
+    _require_one_first_layer(model.members, name)
     heads = sorted(trained_heads(model.card.part))
     network = _Mean(model.members, heads).eval()
     traced, tested = (_examples(model, count) for count in (2, 3))
@@ -104,6 +133,14 @@ def make_programs(model: Model, name: str) -> Programs:
             expected_text = f"the model's logits within {LARGEST_DIFFERENCE:g}"
             raise BundleError(f"{name}: {kind}: {head}: expected {expected_text}, found {found[head]:.3g} away")
     return Programs(_inputs(model, traced), _outputs(expected, heads, tested[0].shape[2]), contents, differences)
+
+
+def _require_one_first_layer(members: Sequence[nn.Module], name: str) -> None:
+    """Raise BundleError unless the weights of the members' first layers are equal; most first layers have none."""
+    states = [cast("nn.Module", member.intensity).state_dict() for member in members]
+    if not all(torch.equal(tensor, state[key]) for state in states[1:] for key, tensor in states[0].items()):
+        expected = "scorers that see the mask of one detector"
+        raise BundleError(f"{name}: expected {expected}, found members with different detectors: bundle one fold")
 
 
 def _mean_logits(model: Model, inputs: tuple[Tensor, ...], heads: Sequence[str]) -> dict[str, Tensor]:

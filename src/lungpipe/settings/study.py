@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
-from lungpipe.settings.recipe import RecipeSettings
+from lungpipe.settings.recipe import MaskedRatingNetSettings, RecipeSettings
 from lungpipe.settings.scan_limits import ScanLimits
 
 FOLDER_NAME = r"^[A-Za-z0-9_-][A-Za-z0-9_.-]*$"
@@ -235,6 +235,15 @@ class ConfigSettings(Settings):
 
 class StudySettings(RecipeSettings, ConfigSettings):
     """A study: dataset, folds, and a recipe at its scale."""
+
+    @model_validator(mode="after")
+    def _masks_have_a_detector(self) -> "StudySettings":
+        is_without = self.detector.kind == "given" and self.candidates_of is None
+        network = None if self.scorer.kind == "unchanged" else self.scorer.network
+        if is_without and isinstance(network, MaskedRatingNetSettings):
+            expected = "trained, or candidates_of, for the masks of the scorer's network masked_rating_net"
+            raise ValueError(f"detector.kind: expected {expected}, found 'given'")
+        return self
 
 
 __all__ = [

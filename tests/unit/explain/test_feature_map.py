@@ -5,15 +5,24 @@ import torch
 
 from lungpipe.explain.feature_map import Alignment, last_feature_map
 from lungpipe.models import build_network
-from lungpipe.settings.recipe import Cnn3dSettings, RatingNetSettings, ResNetSettings
+from lungpipe.settings.recipe import (
+    CenterNetSettings,
+    Cnn3dSettings,
+    MaskedRatingNetSettings,
+    RatingNetSettings,
+    ResNetSettings,
+)
 from lungpipe.settings.recipe.networks import BlockCnnSettings
 from lungpipe.settings.recipe.slice_networks import SliceCnnSettings, SliceVgg16Settings
 
+MASKS = CenterNetSettings(channels=(4, 6), output_stride=2)
 CASES = [
     # strided convolutions: the middle of element o is voxel 4 o
     (ResNetSettings(channels=(4, 6)), 17, (6, 5, 5, 5), (4.0,) * 3, (0.0,) * 3),
     # two scales: the middle half of the patch
     (RatingNetSettings(channels=(4, 6), num_scales=2), 36, (6, 5, 5, 5), (4.0,) * 3, (0.0,) * 3),
+    # a detector in the first layer, whose convolutions are no part of the way
+    (MaskedRatingNetSettings(channels=(4, 6), num_scales=2, detector=MASKS), 40, (6, 5, 5, 5), (4.0,) * 3, (0.0,) * 3),
     # pooling: the middle of two voxels is between them; before the third pooling
     (Cnn3dSettings(channels=(4, 6, 8)), 16, (8, 4, 4, 4), (4.0,) * 3, (1.5,) * 3),
     (BlockCnnSettings(channels=(4, 6), tuned_blocks=1), 16, (6, 8, 8, 8), (2.0,) * 3, (0.5,) * 3),

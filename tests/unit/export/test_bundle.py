@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from ball_parts import ball_detector, masked_scorer
 from random_detector import write_random_detector, write_random_part, write_random_scorer
 from safetensors.torch import save as save_bytes
 from typer.testing import CliRunner
@@ -131,6 +132,15 @@ def test_an_ensembles_programs_return_the_mean(tmp_path):
             outputs = run(kind, programs.contents[kind], inputs)
             place = [each.name for each in programs.outputs].index("nodule")
             torch.testing.assert_close(outputs[place], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_scorers_that_see_the_masks_of_different_detectors_are_no_programs(tmp_path):
+    part = masked_scorer(ball_detector({"kind": "center_net", "output_stride": 2}))
+    one, two = (load_model(write_random_part(tmp_path / "a.safetensors", "scorer", part)) for _ in range(2))
+    assert set(make_programs(join_models([one, two]), "a").contents) == KINDS
+    two.members[0].get_submodule("intensity.mask.network.mask").bias.data += 1.0
+    with pytest.raises(BundleError, match="a: expected scorers that see the mask of one detector, found members with"):
+        make_programs(join_models([one, two]), "a")
 
 
 def test_a_program_that_computes_something_else_is_not_delivered(folder, monkeypatch):

@@ -177,7 +177,7 @@ def with_small_networks(content):
         ),
         (
             drop("scorer", "network", "kind"),
-            "scorer.network.kind: expected one of resnet, rating_net, cnn3d, block_cnn, slice_cnn, "
+            "scorer.network.kind: expected one of resnet, rating_net, masked_rating_net, cnn3d, block_cnn, slice_cnn, "
             "slice_vgg16, found none",
         ),
         (put("scorer", "kind", value="best"), "scorer.kind: expected one of trained, unchanged, found 'best'"),

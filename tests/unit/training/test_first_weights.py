@@ -2,8 +2,10 @@
 
 import pytest
 import torch
+from ball_parts import ball_detector, ball_scorer, masked_scorer
+from random_detector import write_random_part
 
-from lungpipe.models import build_network
+from lungpipe.models import build_network, load_model
 from lungpipe.settings.recipe import Cnn3dSettings, SliceVgg16Settings, TrainedScorer
 from lungpipe.training.first_weights import start_weights
 from lungpipe.training.members import TrainingJob
@@ -61,3 +63,21 @@ def test_networks_that_take_no_file_say_nothing():
     lines = []
     start_weights(torch.nn.Identity(), Cnn3dSettings(), lines.append)
     assert lines == []
+
+
+def test_a_training_moves_a_scorer_and_no_bit_of_the_detector_whose_mask_it_sees(ball_scans, cpu, tmp_path):
+    detector = ball_detector({"kind": "center_net", "output_stride": 2})
+    (tmp_path / "final").mkdir()
+    path = write_random_part(tmp_path / "final" / "detector.safetensors", "detector", detector)
+    part = masked_scorer(detector, weights_path=str(path))
+    part = part.model_copy(update={"training": ball_scorer().training})
+    trained, lines = train(part, ball_scans, cpu)
+    assert lines[0] == f"{path}: the training starts from masks of the detector of recipe random, final"
+    torch.manual_seed(TrainingJob(cpu, seed=3, log=lambda step, metrics: None).member_seed(0))
+    started, expected = build_network(part.network).state_dict(), load_model(path).members[0].state_dict()
+    for name, tensor in trained.items():
+        if name.startswith("intensity.mask.network."):
+            # running statistics of batch normalisation, too
+            assert torch.equal(tensor, expected[name.removeprefix("intensity.mask.network.")]), name
+        elif name.startswith(("stages.", "nodule.")):
+            assert not torch.equal(tensor, started[name]), name

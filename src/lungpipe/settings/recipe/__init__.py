@@ -10,6 +10,7 @@ from lungpipe.settings.recipe.detector import (
     PeakDecoding,
     TrainedDetector,
 )
+from lungpipe.settings.recipe.masked_rating_net import MaskedRatingNetSettings
 from lungpipe.settings.recipe.networks import (
     BlockCnnSettings,
     CenterNetSettings,
@@ -47,6 +48,7 @@ __all__ = [
     "FineTuneSettings",
     "GivenCandidates",
     "LumpDecoding",
+    "MaskedRatingNetSettings",
     "NetworkSettings",
     "Normalisation",
     "PatientSettings",

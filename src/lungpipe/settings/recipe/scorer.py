@@ -5,12 +5,19 @@ from typing import Annotated, ClassVar, Literal
 from pydantic import Field, model_validator
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
+from lungpipe.settings.recipe.masked_rating_net import MaskedRatingNetSettings
 from lungpipe.settings.recipe.networks import BlockCnnSettings, Cnn3dSettings, RatingNetSettings, ResNetSettings
 from lungpipe.settings.recipe.slice_networks import SliceCnnSettings, SliceVgg16Settings
 from lungpipe.settings.recipe.training import TrainingSettings
 
 ScorerNetwork = Annotated[
-    ResNetSettings | RatingNetSettings | Cnn3dSettings | BlockCnnSettings | SliceCnnSettings | SliceVgg16Settings,
+    ResNetSettings
+    | RatingNetSettings
+    | MaskedRatingNetSettings
+    | Cnn3dSettings
+    | BlockCnnSettings
+    | SliceCnnSettings
+    | SliceVgg16Settings,
     Field(discriminator="kind"),
 ]
 NumViews = Literal[1, 2, 4, 8, 16, 24, 48]
@@ -153,6 +160,10 @@ class TrainedScorer(Settings):
         smallest, found = self.network.smallest_patch_vox, self.sampling.patch_size_vox
         if found < smallest:
             expected = f"at least {smallest} for the network {self.network.kind}"
+            raise ValueError(f"sampling.patch_size_vox: expected {expected}, found {found}")
+        stride = self.network.total_stride if isinstance(self.network, MaskedRatingNetSettings) else 1
+        if found % stride:
+            expected = f"a multiple of the total stride {stride} of network.detector"
             raise ValueError(f"sampling.patch_size_vox: expected {expected}, found {found}")
         if self.training.fine_tune is not None and not self.network.is_tunable:
             expected = "null for a network without parts of malignancy's own"
