@@ -67,11 +67,14 @@ def write_whole_scans(shared: Path) -> None:
 
 
 def write_candidates(study: Path) -> None:
-    """Write what a plan needs of a finished study whose candidates another study scores: that the files are there."""
+    """Write what a plan needs of a finished study whose candidates another study scores: that the files are there.
+
+    The detector is for a scorer that sees its masks.
+    """
     for fold in yaml.safe_load((ROOT / "config.yaml").read_text())["folds"]:
-        for name in ("candidates", "mined"):
+        for name in ("candidates.parquet", "mined.parquet", "detector.safetensors"):
             (study / f"fold{fold}").mkdir(parents=True, exist_ok=True)
-            (study / f"fold{fold}" / f"{name}.parquet").touch()
+            (study / f"fold{fold}" / name).touch()
 
 
 def plan(checkout, command: Command) -> subprocess.CompletedProcess:

@@ -18,12 +18,14 @@ from lungpipe.preparation.raw_files import unchanged_files
 
 try:
     STUDY = load_study(config, Path(workflow.basedir) / "recipes")
+    # whether the scorer's network sees the mask of the fold's detector
+    SEES_MASKS = STUDY.scorer.kind == "trained" and STUDY.scorer.network.kind == "masked_rating_net"
     RAW = RawScans.of(STUDY)
     HAS_MASKS = STUDY.detector.kind == "trained" and STUDY.detector.sampling.mask == "annotated"
     if HAS_MASKS:
         RAW.require_masks()
     if STUDY.candidates_dir:
-        require_candidates_of(STUDY.candidates_dir, STUDY.folds)
+        require_candidates_of(STUDY.candidates_dir, STUDY.folds, has_detector=SEES_MASKS)
     elif STUDY.detector.kind == "given":
         RAW.require_candidates()
     WEIGHTS = weights_files(STUDY)
@@ -97,7 +99,7 @@ def notebook_code(name):
 
 def unnamed():
     """Settings of networks that the study does not name; they count for no job."""
-    return [] if sees_masks() else [MASKED_NETWORK]
+    return [] if SEES_MASKS else [MASKED_NETWORK]
 
 
 def notebook_names():
@@ -118,19 +120,14 @@ def learned(part):
 
 def mask_networks():
     """The settings of the detector's network whose mask the scorer sees; none for a scorer without masks."""
-    return [STUDY.scorer.network.detector] if sees_masks() else []
-
-
-def sees_masks():
-    """Whether the scorer's network sees the mask of the fold's detector."""
-    return STUDY.scorer.kind == "trained" and STUDY.scorer.network.kind == "masked_rating_net"
+    return [STUDY.scorer.network.detector] if SEES_MASKS else []
 
 
 def first_weights(wildcards):
     """The file of weights from which the training of a scorer starts, as a list: for a network that sees masks the
     detector of the same fold, or of all series; empty for a network that is trained from scratch.
     """
-    if not sees_masks():
+    if not SEES_MASKS:
         return WEIGHTS
     folder = "final" if wildcards.get("fold") is None else f"fold{wildcards.fold}"
     study = R if STUDY.candidates_dir is None else STUDY.candidates_dir.as_posix()
@@ -140,7 +137,7 @@ def first_weights(wildcards):
 def learned_by_scorer(wildcards):
     """The settings that a scorer is trained with, and the file of the fold's detector where the scorer sees masks."""
     settings = learned(STUDY.scorer)
-    if sees_masks():
+    if SEES_MASKS:
         settings["network"]["weights_path"] = first_weights(wildcards)[0]
     return settings
 

@@ -59,11 +59,13 @@ def take_candidates(
     return candidates
 
 
-def require_candidates_of(study_dir: Path, folds: Iterable[int]) -> None:
-    """Raise DatasetError unless another study has candidates of every fold."""
+def require_candidates_of(study_dir: Path, folds: Iterable[int], *, has_detector: bool = False) -> None:
+    """Raise DatasetError unless another study has candidates, and with `has_detector` a detector, of every fold."""
+    needed = {"candidates.parquet": "candidates", "mined.parquet": "candidates"}
+    needed |= {"detector.safetensors": "detector"} if has_detector else {}
     for fold in folds:
-        for name in ("candidates", "mined"):
-            path = study_dir / f"fold{fold}" / f"{name}.parquet"
+        for name, meaning in needed.items():
+            path = study_dir / f"fold{fold}" / name
             if not path.is_file():
-                expected = f"the candidates of study {study_dir.name!r} for candidates_of"
+                expected = f"the {meaning} of study {study_dir.name!r} for candidates_of"
                 raise DatasetError(f"{path}: expected {expected}, found no such file; run that study first")

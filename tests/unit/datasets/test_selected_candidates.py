@@ -89,5 +89,7 @@ def test_a_study_without_candidates_of_a_fold_is_refused(tmp_path):
     write_taken(tmp_path / "flagship" / "fold0", ["1.1"]).rename(tmp_path / "flagship" / "fold0" / "mined.parquet")
     write_taken(tmp_path / "flagship" / "fold0", ["1.1"])
     require_candidates_of(tmp_path / "flagship", [0])
+    with pytest.raises(DatasetError, match=r"fold0/detector.safetensors: expected the detector of study 'flagship'"):
+        require_candidates_of(tmp_path / "flagship", [0], has_detector=True)
     with pytest.raises(DatasetError, match=r"fold3/mined.parquet: expected the candidates of study 'flagship'"):
         require_candidates_of(tmp_path / "flagship", [0, 3])
