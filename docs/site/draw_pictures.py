@@ -57,7 +57,6 @@ def draw_report() -> None:
     """Draw head and patients of the report of the default study, and copy its examples of nodules."""
     with open_browser() as browser, visit(browser, (STUDY / "report.html").absolute(), (1200, 1000)) as seen:
         seen.page.screenshot(path=FIGURES / "report.png")
-        seen.page.evaluate("for (const image of document.images) image.loading = 'eager'")
         seen.page.evaluate("document.querySelector('#patients').scrollIntoView()")
         seen.page.wait_for_timeout(500)
         seen.page.screenshot(path=FIGURES / "report_patients.png")

@@ -109,12 +109,11 @@ def write_study(evaluation: Evaluation, tables: StudyTables, folder: Path, *, ru
 def headline(summary: dict[str, Any]) -> dict[str, float]:
     """Return the figures by which recipes and folds are compared; undefined figures are left out.
 
-    `cpm_fold3` is the CPM of the scans of subset 3 alone, which fold 3 is evaluated on.
+    `cpm_fold3` is the CPM of the scans of subset 3 alone, which fold 3 is evaluated on. `nodule_auc_low` and
+    `nodule_auc_high` are the bounds of the 95 % interval of `nodule_auc`; the other names of this form are alike.
     """
     figures = {
         "cpm": summary["cpm"],
-        "cpm_low": summary["cpm_ci95"][0],
-        "cpm_high": summary["cpm_ci95"][1],
         "cpm_before_scorer": _nested(summary, "before_scorer", "cpm"),
         "sensitivity_max": summary["sensitivity_max"],
         "num_scans": summary["num_scans"],
@@ -130,6 +129,16 @@ def headline(summary: dict[str, Any]) -> dict[str, float]:
         "patient_auc_top_mean": _nested(summary, "patients", "top_mean", "auc"),
         "patient_auc_diameter_only": _nested(summary, "patients", "diameter_only", "auc"),
     }
+    intervals = {
+        "cpm": summary["cpm_ci95"],
+        "nodule_auc": summary["nodule_auc"]["auc_ci95"],
+        "malignancy_auc": _nested(summary, "malignancy", "model", "auc_ci95"),
+        "malignancy_auc_diameter_only": _nested(summary, "malignancy", "diameter_only", "auc_ci95"),
+        "patient_auc": _nested(summary, "patients", "score", "auc_ci95"),
+        "patient_auc_diameter_only": _nested(summary, "patients", "diameter_only", "auc_ci95"),
+    }
+    for name, bounds in intervals.items():
+        figures |= dict(zip((f"{name}_low", f"{name}_high"), bounds or (None, None), strict=True))
     figures |= {f"cpm_fold{row['name']}": row["cpm"] for row in summary["strata"].get("subset", ())}
     return {name: float(value) for name, value in figures.items() if value is not None}
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lungpipe.reporting.wording import UNDEFINED, interval, label_rule, number
+from lungpipe.reporting.wording import UNDEFINED, counted, interval, label_rule, number
 
 Figures = Mapping[str, Any]
 
@@ -34,8 +34,8 @@ def headline_cards(summary: Figures, malignancy_rule: str) -> tuple[Card, ...]:
 def _cpm_card(summary: Figures) -> Card:
     lines = (
         f"95 %: {interval(summary['cpm_ci95'])}",
-        f"divides by {summary['num_scans']} scans",
-        f"{summary['num_nodules']} nodules",
+        f"divides by {counted(summary['num_scans'], 'scan')}",
+        counted(summary["num_nodules"], "nodule"),
     )
     return Card("CPM", number(summary["cpm"]), lines)
 
@@ -43,7 +43,7 @@ def _cpm_card(summary: Figures) -> Card:
 def _nodule_card(figures: Figures) -> Card:
     lines = (
         f"95 %: {interval(figures['auc_ci95'])}",
-        f"{figures['num_nodules']} hits, {figures['num_false_positives']} false positives",
+        f"{counted(figures['num_nodules'], 'hit')}, {counted(figures['num_false_positives'], 'false positive')}",
     )
     return Card("AUC, nodule or not", number(figures["auc"]), lines)
 

@@ -163,7 +163,10 @@ def accounting_table(accounting: pd.DataFrame) -> Table:
 def lungs_table(accounting: pd.DataFrame) -> Table:
     """Return the accounting of the scans' lungs."""
     names = ["subset", *_LUNG_COLUMNS]
-    return Table("Lungs, by subset", _headings(names), _cells(accounting[names]))
+    shown = accounting[names].copy()
+    for name in ("lungs_dice_median", "lungs_dice_min"):
+        shown[name] = [None if pd.isna(value) else number(value, 4) for value in shown[name]]
+    return Table("Lungs, by subset", _headings(names), _cells(shown))
 
 
 def _headings(names: Sequence[str]) -> tuple[str, ...]:

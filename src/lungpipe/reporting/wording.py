@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 
 UNDEFINED = "not defined"
+NO_BREAK = "\N{NO-BREAK SPACE}"
 
 _SERIES_UID = re.compile(r"\b\d+(?:\.\d+){2,}\b")
 _LISTING_CODES = ("scans_without_predictions", "unknown_series", "ties_at_cut")
@@ -31,8 +32,9 @@ def interval(bounds: Sequence[float | None] | None, digits: int = 3) -> str:
 
 
 def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: `1 scan`, `3 scans`."""
-    return f"{count:,} {noun}{'' if count == 1 else 's'}".replace(",", " ")
+    """Return a number with its noun: `1 scan`, `3 scans`; from five digits on in groups of three."""
+    digits = f"{count:,}".replace(",", NO_BREAK) if count >= 10_000 else str(count)
+    return f"{digits} {noun}{'' if count == 1 else 's'}"
 
 
 def label_rule(name: str) -> str:

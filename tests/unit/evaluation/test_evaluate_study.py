@@ -121,6 +121,24 @@ def test_the_headline_leaves_out_what_a_study_does_not_have(study):
     assert whole.keys() - part.keys() == {"malignancy_accuracy", "malignancy_f1", "malignancy_f1_diameter_only"}
 
 
+def test_the_headline_has_the_bounds_of_every_interval(study):
+    summary = judged(study).summary
+    figures = headline(summary)
+    parts = {
+        "cpm": summary["cpm_ci95"],
+        "nodule_auc": summary["nodule_auc"]["auc_ci95"],
+        "malignancy_auc": summary["malignancy"]["model"]["auc_ci95"],
+        "malignancy_auc_diameter_only": summary["malignancy"]["diameter_only"]["auc_ci95"],
+    }
+    defined = {name: bounds for name, bounds in parts.items() if bounds is not None and None not in bounds}
+    assert {"cpm", "malignancy_auc"} <= set(defined)
+    for name, bounds in defined.items():
+        assert [figures[f"{name}_low"], figures[f"{name}_high"]] == bounds
+        assert figures[f"{name}_low"] <= figures[name] <= figures[f"{name}_high"]
+    for name in parts.keys() - defined.keys():
+        assert f"{name}_low" not in figures
+
+
 def test_the_same_seed_gives_the_same_report(study):
     assert judged(study).summary == judged(study).summary
 

@@ -6,6 +6,7 @@ import shutil
 import subprocess
 
 import pytest
+from headless import open_browser, visit
 
 from lungpipe.reporting.page import render_page
 from lungpipe.reporting.page_inputs import PageInputs
@@ -47,6 +48,16 @@ def test_the_pages_own_script_runs_and_shows_the_search(html, tmp_path):
     assert not re.search(r'class="search"[^>]* hidden', dom)
     assert "3 of 3 rows" in dom
     assert patients(dom) == (["1", "2", "3"], ["1", "2", "3"])
+
+
+def test_pictures_are_printed(html, tmp_path):
+    (tmp_path / "page.html").write_text(html)
+    with open_browser() as browser, visit(browser, tmp_path / "page.html") as seen:
+        num_pictures = seen.page.evaluate("new Set([...document.images].map(image => image.src)).size")
+        printed = seen.page.pdf(format="A4")
+    assert num_pictures
+    # pictures below the window are not loaded before a page is printed if they are lazy
+    assert printed.count(b"/Subtype /Image") >= num_pictures
 
 
 def test_a_heading_sorts_up_and_down(html, tmp_path):

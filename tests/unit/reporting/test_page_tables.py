@@ -77,6 +77,6 @@ def test_accounting_is_shown_as_it_is_and_the_lungs_apart():
     table = lungs_table(accounting)
     assert table.headings[-2:] == ("Lungs dice median", "Lungs dice min")
     assert table.rows == (
-        ("0", "4.501", "2", "0", "0.98", "0.97"),
+        ("0", "4.501", "2", "0", "0.9800", "0.9700"),
         ("total", "4.501", "2", "0", "not defined", "not defined"),
     )

@@ -58,9 +58,9 @@ def draw_calibration(axes: Axes, labels: ArrayLike, probabilities: ArrayLike, *,
         axes.annotate(
             f"{part.num_cases}",
             (part.mean_probability, top),
-            xytext=(0, 3) if is_low else (4, -2),
+            # a number in the middle would cross the axis, and one close above the point itself would touch it
+            xytext=((0, 3) if part.mean_probability > 0.04 else (2, 6)) if is_low else (4, -2),
             textcoords="offset points",
-            # beside a point near the axis, a number in the middle would cross it
             ha="center" if is_low and part.mean_probability > 0.04 else "left",
             va="bottom" if is_low else "top",
             fontsize=7.0,

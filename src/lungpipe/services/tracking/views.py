@@ -18,13 +18,14 @@ PARAMS = ("params.`recipe`", "params.`seed`")
 """Columns of a study's settings."""
 _TIMES = ("createdAt", "updatedAt")
 _HEADLINE = {
-    "CPM": ("cpm", "cpm_low", "cpm_high"),
-    "AUC, nodule or not": ("nodule_auc",),
-    "AUC, malignant or not, nodules": ("malignancy_auc",),
-    "the same by the diameter alone": ("malignancy_auc_diameter_only",),
-    "AUC, malignant or not, patients": ("patient_auc",),
+    "CPM": "cpm",
+    "AUC, nodule or not": "nodule_auc",
+    "AUC, malignant or not, nodules": "malignancy_auc",
+    "the same by the diameter alone": "malignancy_auc_diameter_only",
+    "AUC, malignant or not, patients": "patient_auc",
+    "the same by the diameter alone, patients": "patient_auc_diameter_only",
 }
-"""Titles of the headline; metric, and the bounds of its interval."""
+"""Titles of the headline, and metrics. The bounds of a metric's interval are metrics that end in `_low` and `_high`."""
 _FIRST_PICTURE = "froc.png"
 _WIDTH = 72
 _WIDTH_OF_LETTER = 8
@@ -66,7 +67,7 @@ def view_link(experiment: str, key: str = STUDIES) -> str:
 def run_note(note: str, run_id: str, metrics: Mapping[str, float], files: Iterable[str]) -> str:
     """Return the description of a study's run: figures, pictures (png among `files`; the FROC curve first), `note`."""
     # a list: MLflow's pages set the columns of a table without a gap
-    figures = [_line(title, names, metrics) for title, names in _HEADLINE.items() if names[0] in metrics]
+    figures = [_line(title, name, metrics) for title, name in _HEADLINE.items() if name in metrics]
     if figures:
         figures.append("")
     shown = sorted((name for name in files if name.endswith(".png")), key=lambda name: name != _FIRST_PICTURE)
@@ -74,10 +75,10 @@ def run_note(note: str, run_id: str, metrics: Mapping[str, float], files: Iterab
     return "\n".join([*figures, *(f"{picture}\n" for picture in pictures), note])
 
 
-def _line(title: str, names: Sequence[str], metrics: Mapping[str, float]) -> str:
-    value, *bounds = (metrics.get(name) for name in names)
-    interval = " to ".join(f"{bound:.3f}" for bound in bounds if bound is not None)
-    return f"- {title}: **{value:.3f}**" + (f" (95 % interval {interval})" if interval else "")
+def _line(title: str, name: str, metrics: Mapping[str, float]) -> str:
+    bounds = [metrics[bound] for bound in (f"{name}_low", f"{name}_high") if bound in metrics]
+    interval = " to ".join(f"{bound:.3f}" for bound in bounds)
+    return f"- {title}: **{metrics[name]:.3f}**" + (f" (95 % interval {interval})" if interval else "")
 
 
 def _view(name: str, runs: str, metrics: Sequence[str], others: Sequence[str]) -> dict[str, Any]:

@@ -47,9 +47,11 @@ def test_the_description_links_to_every_view():
 
 def test_a_run_shows_figures_then_pictures_then_its_note():
     metrics = {"cpm": 0.8418, "cpm_low": 0.7301, "cpm_high": 0.9351, "malignancy_auc": 0.6308}
+    metrics |= {"nodule_auc": 0.96, "nodule_auc_low": 0.896, "nodule_auc_high": 1.0}
     note = run_note("Recipe `flagship`", "abc", metrics, ["candidates.png", "config.yaml", "froc.png"])
     assert note.splitlines() == [
         "- CPM: **0.842** (95 % interval 0.730 to 0.935)",
+        "- AUC, nodule or not: **0.960** (95 % interval 0.896 to 1.000)",
         "- AUC, malignant or not, nodules: **0.631**",
         "",
         "![froc.png](get-artifact?path=froc.png&run_uuid=abc)",
