@@ -42,7 +42,7 @@ NOTEBOOKS = Path(__file__).parents[2] / "workflow" / "notebooks"
 SNAKEMAKE_TAG = "snakemake-job-properties"
 """Tag of the cell that Snakemake puts before the others."""
 DATASET = Path("results/phantom")
-STUDY, SLICES = DATASET / "flagship", DATASET / "cnn3d"
+STUDY, CNN3D = DATASET / "flagship", DATASET / "cnn3d"
 CROPS = Path("results/luna16_crops_whole/flagship")
 STORE = "sqlite:///results/mlflow.db"
 FOLD = 0
@@ -84,14 +84,15 @@ def draw_volumes() -> None:
             row.paste(picture, (300 * place, 0))
         save(row, "render_transfer.png")
         save(Image.open(work / "histogram.png"), "render_histogram.png")
-        for model, transfer in ((STUDY, "linear"), (SLICES, "otsu")):
-            out, more = work / model.name, ["--model", model / f"fold{FOLD}" / "scorer.safetensors"]
+        for model, method, transfer in ((STUDY, "gradcam", "linear"), (CNN3D, "hirescam", "otsu")):
+            shown = ["--scene", "--method", method, "--transfer", transfer]
+            scorer = model / f"fold{FOLD}" / "scorer.safetensors"
             lungpipe(
-                "explain", store, "--candidates", candidates, "--out", out, "--scene", "--transfer", transfer, *more
+                "explain", store, "--candidates", candidates, "--out", work / model.name, "--model", scorer, *shown
             )
         save(Image.open(work / STUDY.name / "candidate-01.png"), "explain_planes.png")
         save(Image.open(work / STUDY.name / "scene.png"), "explain_scene.png")
-        save(Image.open(work / SLICES.name / "scene.png"), "explain_scene_cnn3d.png")
+        save(Image.open(work / CNN3D.name / "scene.png"), "explain_scene_cnn3d.png")
         lungpipe("view", store, "--candidates", candidates, "--out", work / "viewer.html")
         with open_browser() as browser, visit(browser, work / "viewer.html", (1280, 800)) as seen:
             seen.page.wait_for_selector("body[data-ready]", timeout=120_000)

@@ -45,6 +45,10 @@ def explain(
     output: Annotated[
         Literal["nodule", "malignancy"], typer.Option(help="The output of the scorer that is explained.")
     ] = "nodule",
+    method: Annotated[
+        Literal["gradcam", "hirescam"],
+        typer.Option(help="gradcam: one weight for each channel of the last map; hirescam: one for each element."),
+    ] = "gradcam",
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop candidates of a lower probability.")] = 0.0,
     most: Annotated[int, typer.Option(min=1, help="Explain at most so many, the most probable first.")] = 10,
     scene: Annotated[bool, typer.Option(help="Draw the map in a volume rendering; needs the extra viz.")] = False,
@@ -60,7 +64,7 @@ def explain(
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")] = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace an earlier explanation.")] = False,
 ) -> None:
-    """Show which places raise a scorer's output, by Grad-CAM. Research use only, not a medical device.
+    """Show which places raise a scorer's output, by Grad-CAM or HiResCAM. Research use only, not a medical device.
 
     A heat map shows where the network looks. It does not show that the network is right.
     """
@@ -75,12 +79,12 @@ def explain(
             source, model, series, device=device, threads=threads, has_lungs=scene and not whole_volume
         )
         chosen = choose_candidates(candidates, opened.volume, threshold=threshold, most=most)
-        explanation = compute(loaded, opened, chosen, output=output, hardware=hardware)
+        explanation = compute(loaded, opened, chosen, output=output, method=method, hardware=hardware)
         write_explanation(explanation, opened, out, is_forced=force)
         if scene:
             _draw_scene(opened, explanation, candidates, out / SCENE_FILE, transfer=transfer, is_whole=whole_volume)
     if not quiet:
-        typer.echo(f"{out}: Grad-CAM of {output} for {len(explanation.maps)} candidates")
+        typer.echo(f"{out}: {explanation.title} for {len(explanation.maps)} candidates")
 
 
 def _open(
@@ -126,7 +130,7 @@ def _draw_scene(
         tuple(center) for center in explanation.candidates[["center_z_mm", "center_y_mm", "center_x_mm"]].to_numpy()
     }
     marks = [mark for mark in read_marks(candidates, chest.series_uid) if mark.center_zyx_mm in shown]
-    heat = Heat(paste_maps(explanation.maps, chest.grid), chest.grid, f"Grad-CAM of {explanation.output}")
+    heat = Heat(paste_maps(explanation.maps, chest.grid), chest.grid, explanation.title)
     render(chest, make_transfer(transfer, chest.hu), path, marks=marks, heat=heat)
 
 

@@ -12,6 +12,7 @@ from lungpipe.delivery.outputs import IMAGE_NOTE, check_output, replacing_folder
 from lungpipe.evaluation.submission import read_positions, write_positions
 from lungpipe.explain.candidates import PatchMap, explain_candidates
 from lungpipe.explain.feature_map import Output
+from lungpipe.explain.gradcam import METHOD_NAMES, Method
 from lungpipe.explain.paste import paste_maps
 from lungpipe.geometry import Grid
 from lungpipe.geometry.grid import Triple
@@ -27,7 +28,7 @@ from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.tables.errors import InputError
 from lungpipe.volumes.volume import MemoryVolume
 
-TABLE_FILE, HEAT_FILE = "explanation.csv", "gradcam.nii.gz"
+TABLE_FILE = "explanation.csv"
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +41,22 @@ class Opened:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Explanation:
-    """Candidates (series_uid, centres, diameter_mm and probability where the file has them), their maps, the output."""
+    """Candidates (series_uid, centres, diameter_mm and probability where the file has them) and their maps."""
 
     candidates: pd.DataFrame
     maps: tuple[PatchMap, ...]
     output: Output
+    method: Method = "gradcam"
+
+    @property
+    def title(self) -> str:
+        """What the maps show: `Grad-CAM of nodule`."""
+        return f"{METHOD_NAMES[self.method]} of {self.output}"
+
+    @property
+    def heat_file(self) -> str:
+        """File name of the heat map on the scan's grid."""
+        return f"{self.method}.nii.gz"
 
 
 def load_scorer_model(path: Path) -> Model:
@@ -107,14 +119,20 @@ def choose_candidates(path: Path, volume: MemoryVolume, *, threshold: float, mos
 
 
 def explain(
-    model: Model, opened: Opened, candidates: pd.DataFrame, *, output: Output, hardware: Hardware
+    model: Model,
+    opened: Opened,
+    candidates: pd.DataFrame,
+    *,
+    output: Output,
+    method: Method = "gradcam",
+    hardware: Hardware,
 ) -> Explanation:
     """Return the maps of candidates (columns of `read_positions`)."""
     diameters = candidates["diameter_mm"].to_numpy() if "diameter_mm" in candidates else None
     known = None if diameters is None else np.where(diameters > 0, diameters, np.nan)
     centers = candidates[list(CENTER_COLUMNS)].to_numpy()
-    maps = explain_candidates(model, opened.volume, centers, known, output=output, hardware=hardware)
-    return Explanation(candidates, maps, output)
+    maps = explain_candidates(model, opened.volume, centers, known, output=output, method=method, hardware=hardware)
+    return Explanation(candidates, maps, output, method)
 
 
 def write_explanation(explanation: Explanation, opened: Opened, folder: Path, *, is_forced: bool = False) -> Path:
@@ -127,7 +145,7 @@ def write_explanation(explanation: Explanation, opened: Opened, folder: Path, *,
         table = explanation_table(explanation)
         write_positions(table, draft / TABLE_FILE)
         heat = paste_maps(explanation.maps, opened.scan_grid)
-        write_image(draft / HEAT_FILE, heat, opened.scan_grid, note=IMAGE_NOTE)
+        write_image(draft / explanation.heat_file, heat, opened.scan_grid, note=IMAGE_NOTE)
         for number, (row, heat_map) in enumerate(zip(table.to_dict("records"), explanation.maps, strict=True), start=1):
             center = tuple(float(row[name]) for name in CENTER_COLUMNS)
             diameter = float(row.get("diameter_mm", np.nan))
@@ -135,7 +153,7 @@ def write_explanation(explanation: Explanation, opened: Opened, folder: Path, *,
                 heat_map,
                 (center[0], center[1], center[2]),
                 diameter if diameter > 0 else None,
-                _caption(number, row, explanation.output),
+                _caption(f"candidate {number}   {explanation.title}", row),
             )
             draw_heat(opened.volume, shown, draft / f"candidate-{number:02d}.png")
     return Path(folder)
@@ -147,7 +165,7 @@ def check_folder(folder: Path, *, is_forced: bool) -> None:
 
 
 def explanation_table(explanation: Explanation) -> pd.DataFrame:
-    """Return the candidates with the output, its logit, the map's maximum, and how much of the map is in the nodule.
+    """Return the candidates with output, method, logit, the map's maximum, and how much of the map is in the nodule.
 
     `share_in_nodule` is the share of the map's sum within the sphere of the diameter, NaN for an unknown diameter or a
     map of 0. `share_of_patch` is the sphere's share of the patch's volume: what an even map would have.
@@ -161,13 +179,14 @@ def explanation_table(explanation: Explanation) -> pd.DataFrame:
         rows.append(
             {
                 "output": explanation.output,
+                "method": explanation.method,
                 "logit": heat.logit,
                 "map_maximum": heat.maximum,
                 "share_in_nodule": heat.share_within(center, diameter) if is_known else np.nan,
                 "share_of_patch": np.pi / 6.0 * diameter**3 / volume if is_known else np.nan,
             }
         )
-    columns = ["output", "logit", "map_maximum", "share_in_nodule", "share_of_patch"]
+    columns = ["output", "method", "logit", "map_maximum", "share_in_nodule", "share_of_patch"]
     return explanation.candidates.join(pd.DataFrame(rows, columns=columns))
 
 
@@ -190,8 +209,8 @@ def _resampled(
     return MemoryVolume(scan.series_uid, grid, hu, lungs)
 
 
-def _caption(number: int, row: dict[str, object], output: Output) -> str:
-    text = f"candidate {number}   Grad-CAM of {output}   logit {row['logit']:.2f}"
+def _caption(title: str, row: dict[str, object]) -> str:
+    text = f"{title}   logit {row['logit']:.2f}"
     if not row["map_maximum"]:
         return f"{text}   nothing in the patch raises the output"
     share, even = float(str(row["share_in_nodule"])), float(str(row["share_of_patch"]))

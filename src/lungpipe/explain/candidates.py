@@ -1,4 +1,4 @@
-"""Grad-CAM maps of a scorer at world positions of a volume."""
+"""Heat maps of a scorer at world positions of a volume."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,8 +8,8 @@ import torch
 from numpy.typing import ArrayLike, NDArray
 
 from lungpipe.explain.feature_map import OUTPUTS, Output
-from lungpipe.explain.gradcam import explain_flips
-from lungpipe.geometry import Grid, window_around
+from lungpipe.explain.gradcam import Method, explain_flips
+from lungpipe.geometry import Grid, Window, window_around
 from lungpipe.models import Hardware
 from lungpipe.models.model import Model
 from lungpipe.volumes.volume import Volume
@@ -19,7 +19,7 @@ FloatArray = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True, eq=False)
 class PatchMap:
-    """Grad-CAM of one candidate on its patch (float32, zyx, not negative), the patch's grid, and the output's logit.
+    """Heat map of one candidate on its patch (float32, zyx, not negative), the patch's grid, and the output's logit.
 
     Map and logit are means over the members of an ensemble and over the 8 flips of the patch. The values have no unit:
     they are compared within one map.
@@ -57,6 +57,7 @@ def explain_candidates(
     diameters_mm: ArrayLike | None = None,
     *,
     output: Output = "nodule",
+    method: Method = "gradcam",
     hardware: Hardware,
 ) -> tuple[PatchMap, ...]:
     """Return the map of each world centre (N, 3) zyx mm, by the scorer's networks in float32.
@@ -75,7 +76,15 @@ def explain_candidates(
     centers = np.reshape(np.asarray(centers_zyx_mm, dtype=np.float64), (-1, 3))
     diameters = np.full(len(centers), np.nan) if diameters_mm is None else np.asarray(diameters_mm, dtype=np.float64)
     return tuple(
-        _explain(members, volume, index, diameter_mm=float(diameter), side=side, output=output, hardware=hardware)
+        _explain(
+            members,
+            volume,
+            window_around(index, (side, side, side)),
+            diameter_mm=float(diameter),
+            output=output,
+            method=method,
+            hardware=hardware,
+        )
         for index, diameter in zip(volume.grid.to_index(centers), diameters, strict=True)
     )
 
@@ -83,18 +92,17 @@ def explain_candidates(
 def _explain(
     members: Sequence[torch.nn.Module],
     volume: Volume,
-    index_zyx: NDArray[np.float64],
+    window: Window,
     *,
     diameter_mm: float,
-    side: int,
     output: Output,
+    method: Method,
     hardware: Hardware,
 ) -> PatchMap:
-    window = window_around(index_zyx, (side, side, side))
     hu = torch.from_numpy(np.ascontiguousarray(volume.read_hu(window)))[None, None].to(hardware.device)
     diameter = torch.tensor([diameter_mm], dtype=torch.float32, device=hardware.device)
-    found = [explain_flips(member, hu, output, diameter) for member in members]
+    found = [explain_flips(member, hu, output, diameter, method=method) for member in members]
     z, y, x = volume.grid.to_world(np.asarray(window.start_zyx_vox, dtype=np.float64))
-    grid = Grid((side, side, side), volume.grid.spacing_zyx_mm, (float(z), float(y), float(x)))
+    grid = Grid(window.shape_zyx, volume.grid.spacing_zyx_mm, (float(z), float(y), float(x)))
     values = np.stack([values for values, _ in found]).mean(axis=0, dtype=np.float32)
     return PatchMap(np.asarray(values), grid, float(np.mean([logit for _, logit in found])))

@@ -85,6 +85,15 @@ def test_the_table_has_the_most_probable_candidate_first(scan, candidates, model
     assert Image.open(out / "candidate-02.png").size[0] > 700
 
 
+def test_the_method_names_table_pictures_and_map(scan, candidates, model, tmp_path):
+    out = tmp_path / "explained"
+    done = run(scan, candidates, model, out, "--method", "hirescam")
+    assert done.output.strip() == f"{out}: HiResCAM of nodule for 2 candidates"
+    assert set(pd.read_csv(out / "explanation.csv")["method"]) == {"hirescam"}
+    assert (out / "hirescam.nii.gz").is_file()
+    assert not (out / "gradcam.nii.gz").exists()
+
+
 def test_the_scene_shows_the_map_inside_the_rendering(scan, candidates, model, tmp_path):
     out = tmp_path / "explained"
     done = run(scan, candidates, model, out, "--scene", "--whole-volume", "--most", "1", "--quiet")

@@ -6,7 +6,7 @@ import torch
 from ball_networks import KINDS, RADIUS_VOX, ball_centers, ball_patch
 from torch import nn
 
-from lungpipe.explain.gradcam import explain_flips, explain_patch, weigh
+from lungpipe.explain.gradcam import explain_flips, explain_patch, weigh, weigh_elements
 from lungpipe.models import build_network
 
 
@@ -42,6 +42,49 @@ def test_one_layer_by_hand():
     values, logit = explain_patch(network, hu, "malignancy")
     assert logit == pytest.approx(2 * 28)
     np.testing.assert_allclose(values, 2 * hu[0, 0].numpy())
+
+
+class Places(nn.Module):
+    """One 1x1x1 convolution without bias to one channel, then a weight for each place of the map, as a dense layer."""
+
+    def __init__(self, weights_zyx):
+        super().__init__()
+        self.layer = nn.Conv3d(1, 1, 1, bias=False)
+        self.layer.weight.data.fill_(1.0)
+        self.weights = weights_zyx
+
+    def forward(self, hu_BCZYX):
+        return {"nodule": (self.weights * self.layer(hu_BCZYX)).sum(dim=(1, 2, 3, 4))}
+
+
+def test_elements_have_the_weight_of_their_own_gradient():
+    activations = torch.tensor([[[[1.0, 2.0]]], [[[3.0, -1.0]]]])
+    gradients = torch.tensor([[[[1.0, 3.0]]], [[[-1.0, 0.0]]]])
+    # 1 * 1 - 1 * 3 is cut at zero; 3 * 2 + 0
+    assert weigh_elements(activations, gradients).tolist() == [[[0.0, 6.0]]]
+
+
+def test_a_network_that_weighs_places_is_followed_by_hirescam_alone():
+    hu = torch.full((1, 1, 3, 3, 3), 0.1)
+    # a ball in the middle, which alone raises the output; a brighter wall that the network ignores
+    hu[0, 0, 1, 1, 1], hu[0, 0, :, :, 0] = 1.0, 2.0
+    weights = torch.zeros(3, 3, 3)
+    weights[1, 1, 1] = 27.0
+    network = Places(weights)
+    averaged, _ = explain_patch(network, hu, "nodule")
+    np.testing.assert_allclose(averaged, hu[0, 0].numpy())
+    own, _ = explain_patch(network, hu, "nodule", method="hirescam")
+    assert np.argwhere(own).tolist() == [[1, 1, 1]]
+    assert own[1, 1, 1] == 27.0
+
+
+def test_both_methods_agree_where_the_map_is_averaged():
+    hu = torch.rand(1, 1, 3, 4, 5, generator=torch.Generator().manual_seed(0))
+    network = OneLayer([2.0, -1.0], [0.5, -3.0])
+    averaged, _ = explain_flips(network, hu, "nodule")
+    own, _ = explain_flips(network, hu, "nodule", method="hirescam")
+    assert averaged.any()
+    np.testing.assert_allclose(own, averaged, rtol=1e-6)
 
 
 def test_slices_have_weights_of_their_own():
