@@ -13,6 +13,7 @@ from lungpipe.candidates.tissue import measure_tissue
 from lungpipe.geometry import radius_mm, window_around
 from lungpipe.tables import CENTER_COLUMNS, MEASURES
 from lungpipe.tables.measures import BLOB_MM, EDGE, LEVELS_HU, PERCENTILES, SHELLS_MM, level_name
+from lungpipe.terms import counted
 from lungpipe.volumes.store import open_volume
 from lungpipe.volumes.volume import Volume
 
@@ -61,7 +62,7 @@ def measure_nodules(
             if volume.grid.contains(center):
                 rows.append({"nodule_id": nodule.nodule_id} | measure(volume, center, float(nodule.diameter_mm)))
         if on_done is not None:
-            on_done(f"{series_uid}: {len(own)} nodules")
+            on_done(f"{series_uid}: {counted(len(own), 'nodule')}")
     return MEASURES.conform(pd.DataFrame(rows)) if rows else MEASURES.empty()
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.terms import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -36,4 +37,4 @@ def convert(
     with refusing(InputError):
         marks = {"nndetection": read_nndetection, "monai": read_monai}[tool](sources)
         write_submission(marks, out)
-    typer.echo(f"{out}: {len(marks)} marks in {marks['series_uid'].nunique()} scans")
+    typer.echo(f"{out}: {counted(len(marks), 'mark')} in {counted(marks['series_uid'].nunique(), 'scan')}")

@@ -21,6 +21,7 @@ from lungpipe.cli.scans import (
     warn,
     warn_of_seen,
 )
+from lungpipe.terms import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -77,6 +78,6 @@ def detect(
     warn_of_seen(count_seen(detector.card, found.series), len(found.series))
     name_failures(f"{series_uid}: {reason}" for series_uid, reason in found.failures.items())
     num_done = len(found.series) - len(found.failures)
-    say(f"{out}: {len(found.detections)} detections in {num_done} of {len(found.series)} scans")
+    say(f"{out}: {counted(len(found.detections), 'detection')} in {num_done} of {counted(len(found.series), 'scan')}")
     if found.failures:
         raise typer.Exit(1)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from lungpipe.cli.errors import refusing
+from lungpipe.terms import counted
 
 if TYPE_CHECKING:
     from lungpipe.delivery.explanation import Explanation, Opened
@@ -84,7 +85,7 @@ def explain(
         if scene:
             _draw_scene(opened, explanation, candidates, out / SCENE_FILE, transfer=transfer, is_whole=whole_volume)
     if not quiet:
-        typer.echo(f"{out}: {explanation.title} for {len(explanation.maps)} candidates")
+        typer.echo(f"{out}: {explanation.title} for {counted(len(explanation.maps), 'candidate')}")
 
 
 def _open(

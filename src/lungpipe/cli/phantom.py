@@ -9,6 +9,7 @@ import typer
 
 from lungpipe.cli.errors import refusing
 from lungpipe.cli.progress import watching
+from lungpipe.terms import counted
 
 
 def register(app: typer.Typer) -> None:
@@ -47,7 +48,7 @@ def phantom(
 
         write_phantom(out, settings, subsets, num_workers=num_workers, log=log)
     if not quiet:
-        typer.echo(f"{out}: {num_scans} scans in {subsets} subsets")
+        typer.echo(f"{out}: {counted(num_scans, 'scan')} in {counted(subsets, 'subset')}")
 
 
 def _check_empty(out: Path) -> None:

@@ -11,6 +11,7 @@ from lungpipe.candidates.mask_table import join_mask_tables, to_mask_table
 from lungpipe.inference.detector import Detector
 from lungpipe.models.card import ModelCard, digest_of
 from lungpipe.tables import CANDIDATES
+from lungpipe.terms import counted
 from lungpipe.volumes.store import open_volume
 
 NO_FOLD = -1
@@ -38,7 +39,7 @@ def detect_series(
         found = detector.detect(volume, margin_mm=margin_mm)
         tables.append(to_table(found, series_uid, fold))
         masks.append(to_mask_table(tables[-1], found.mask_crops, volume.grid))
-        on_done(f"{series_uid}: {len(found)} candidates")
+        on_done(f"{series_uid}: {counted(len(found), 'candidate')}")
     return join_candidates(tables), join_mask_tables(masks)
 
 
@@ -91,5 +92,5 @@ def _detect_all(
     for series_uid, path in sorted(stores.items()):
         found = detector.detect(open_volume(path, series_uid), margin_mm=margin_mm)
         tables.append(to_table(found, series_uid, fold))
-        on_done(f"{series_uid}: {len(found)} candidates")
+        on_done(f"{series_uid}: {counted(len(found), 'candidate')}")
     return join_candidates(tables)

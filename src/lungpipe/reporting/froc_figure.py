@@ -12,8 +12,8 @@ from lungpipe.evaluation.froc import Froc, cpm
 from lungpipe.reporting.charts.froc import FrocLine, draw_froc_lines
 from lungpipe.reporting.charts.svg import legend_below
 from lungpipe.reporting.style import BLUE
-from lungpipe.reporting.wording import counted
 from lungpipe.tables import replacing
+from lungpipe.terms import counted
 
 
 def draw_froc(froc: Froc, band: NDArray[np.float64], path: Path, *, summary: Mapping[str, Any] | None = None) -> None:

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from lungpipe.reporting.wording import UNDEFINED, counted, interval, label_rule, number
+from lungpipe.reporting.wording import UNDEFINED, interval, label_rule, number
+from lungpipe.terms import counted
 
 Figures = Mapping[str, Any]
 

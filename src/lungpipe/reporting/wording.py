@@ -4,7 +4,6 @@ import re
 from collections.abc import Iterable, Sequence
 
 UNDEFINED = "not defined"
-NO_BREAK = "\N{NO-BREAK SPACE}"
 
 _SERIES_UID = re.compile(r"\b\d+(?:\.\d+){2,}\b")
 _LISTING_CODES = ("scans_without_predictions", "unknown_series", "ties_at_cut")
@@ -29,12 +28,6 @@ def interval(bounds: Sequence[float | None] | None, digits: int = 3) -> str:
         return UNDEFINED
     low, high = (number(value, digits) for value in bounds)
     return f"{low} to {high}"
-
-
-def counted(count: int, noun: str) -> str:
-    """Return a number with its noun: `1 scan`, `3 scans`; from five digits on in groups of three."""
-    digits = f"{count:,}".replace(",", NO_BREAK) if count >= 10_000 else str(count)
-    return f"{digits} {noun}{'' if count == 1 else 's'}"
 
 
 def label_rule(name: str) -> str:

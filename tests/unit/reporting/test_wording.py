@@ -1,6 +1,6 @@
 from typing import get_args
 
-from lungpipe.reporting.wording import NO_BREAK, counted, interval, label_rule, number, without_identifiers
+from lungpipe.reporting.wording import interval, label_rule, number, without_identifiers
 from lungpipe.settings.study import MalignancyRule
 
 
@@ -9,12 +9,6 @@ def test_numbers_and_intervals_have_three_digits_and_say_when_there_are_none():
     assert number(None) == "not defined"
     assert interval([0.1, 0.25]) == "0.100 to 0.250"
     assert interval([None, None]) == interval(None) == interval([0.1, None]) == "not defined"
-
-
-def test_counts_have_their_noun_and_groups_from_five_digits_on():
-    assert counted(1, "scan") == "1 scan"
-    assert counted(1135, "false positive") == "1135 false positives"
-    assert counted(551065, "mark") == f"551{NO_BREAK}065 marks"
 
 
 def test_every_rule_of_the_settings_reads_as_words():

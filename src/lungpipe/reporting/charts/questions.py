@@ -11,7 +11,7 @@ from lungpipe.reporting.charts.ranking import Score, draw_calibration, draw_roc
 from lungpipe.reporting.charts.svg import Drawn, legend_below, new_figure
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.style import VERMILION
-from lungpipe.reporting.wording import counted
+from lungpipe.terms import counted
 
 
 @dataclass(frozen=True, slots=True, eq=False)

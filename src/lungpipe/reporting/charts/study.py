@@ -18,7 +18,8 @@ from lungpipe.reporting.charts.svg import WIDE_INCH, Chart, Drawn, legend_below,
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.style import BLUE, INK, LINE_STYLES, VERMILION
 from lungpipe.reporting.training_figure import Histories, draw_legend, draw_metric, shown_metrics
-from lungpipe.reporting.wording import counted, label_rule
+from lungpipe.reporting.wording import label_rule
+from lungpipe.terms import counted
 
 
 @dataclass(frozen=True, slots=True)
