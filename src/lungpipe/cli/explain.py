@@ -15,6 +15,13 @@ if TYPE_CHECKING:
     from lungpipe.rendering.transfer import TransferName
 
 SCENE_FILE = "scene.png"
+ExplainedOutput = Annotated[
+    Literal["nodule", "malignancy"], typer.Option(help="The output of the scorer that is explained.")
+]
+MethodName = Annotated[
+    Literal["gradcam", "hirescam"],
+    typer.Option(help="gradcam: one weight for each channel of the last map; hirescam: one for each element."),
+]
 
 
 def register(app: typer.Typer) -> None:
@@ -43,13 +50,8 @@ def explain(
         Path | None,
         typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),
     ] = None,
-    output: Annotated[
-        Literal["nodule", "malignancy"], typer.Option(help="The output of the scorer that is explained.")
-    ] = "nodule",
-    method: Annotated[
-        Literal["gradcam", "hirescam"],
-        typer.Option(help="gradcam: one weight for each channel of the last map; hirescam: one for each element."),
-    ] = "gradcam",
+    output: ExplainedOutput = "nodule",
+    method: MethodName = "gradcam",
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop candidates of a lower probability.")] = 0.0,
     most: Annotated[int, typer.Option(min=1, help="Explain at most so many, the most probable first.")] = 10,
     scene: Annotated[bool, typer.Option(help="Draw the map in a volume rendering; needs the extra viz.")] = False,

@@ -1,4 +1,4 @@
-"""Training as small multiples: a row per network, a column per metric, a line per fold."""
+"""Training as small multiples: rows per network, a panel per metric, a line per fold."""
 
 from collections.abc import Mapping, Sequence
 from itertools import zip_longest
@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from lungpipe.reporting.style import INK, LINE_STYLES, PAGE_WIDTH_INCH, Dashes, save_png
+from lungpipe.terms import counted
 
 Histories = Mapping[str, Mapping[int, pd.DataFrame]]
 """Name of the network, then fold, to its history (HISTORY contract)."""
@@ -18,27 +19,32 @@ Histories = Mapping[str, Mapping[int, pd.DataFrame]]
 _LOSSES = ("training_loss", "validation_loss")
 _KEPT: dict[str, Any] = {"marker": "o", "markersize": 5.5, "markerfacecolor": "white", "markeredgewidth": 1.4}
 _ROW_INCH, _LEGEND_INCH = 2.15, 0.4
+_MOST_COLUMNS = 4
+"""Panels beside each other; the titles of more would touch."""
 
 
 def draw_training(histories: Histories, path: Path) -> None:
     """Draw losses and validation metrics over optimiser steps as PNG, the kept step of every fold as a ring."""
+    save_png(training_figure(histories), path)
+
+
+def training_figure(histories: Histories) -> Figure:
+    """Return the figure of `draw_training`: up to four panels beside each other, the legend below."""
     metrics = {network: shown_metrics(by_fold) for network, by_fold in histories.items()}
-    num_columns = max([1, *map(len, metrics.values())])
-    height = _ROW_INCH * len(histories) + _LEGEND_INCH
-    figure = Figure(figsize=(PAGE_WIDTH_INCH, height), layout="constrained")
-    *rows, foot = figure.subfigures(
-        len(histories) + 1, 1, squeeze=False, height_ratios=[_ROW_INCH] * len(histories) + [_LEGEND_INCH]
-    )[:, 0]
-    for row, network in zip(rows, histories, strict=True):
-        row.suptitle(
-            f"{network.capitalize()} (metrics: validation subset)", x=0.01, ha="left", fontweight="bold", fontsize=10
-        )
-        panels = row.subplots(1, num_columns, squeeze=False)[0]
+    num_columns = max([1, *(min(len(names), _MOST_COLUMNS) for names in metrics.values())])
+    num_rows = [max(1, -(-len(names) // num_columns)) for names in metrics.values()]
+    heights = [*(_ROW_INCH * num for num in num_rows), _LEGEND_INCH]
+    figure = Figure(figsize=(PAGE_WIDTH_INCH, sum(heights)), layout="constrained")
+    *parts, foot = figure.subfigures(len(heights), 1, squeeze=False, height_ratios=heights)[:, 0]
+    for part, network, num in zip(parts, histories, num_rows, strict=True):
+        title = f"{network.capitalize()}, n = {counted(len(histories[network]), 'fold')} (metrics: validation subset)"
+        part.suptitle(title, x=0.01, ha="left", fontweight="bold", fontsize=10)
+        panels = part.subplots(num, num_columns, squeeze=False).ravel()
         for panel, metric in zip_longest(panels, metrics[network]):
             draw_metric(panel, histories[network], metric)
     folds = sorted({fold for by_fold in histories.values() for fold in by_fold})
     foot.legend(handles=_legend(folds), loc="center", ncols=min(6, len(folds) + 1))
-    save_png(figure, path)
+    return figure
 
 
 def shown_metrics(by_fold: Mapping[int, pd.DataFrame]) -> list[str]:

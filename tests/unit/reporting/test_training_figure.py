@@ -1,9 +1,11 @@
+from itertools import pairwise
+
 import pandas as pd
 import pytest
 from PIL import Image
 
 from lungpipe.reporting.style import LINE_STYLES, house_style
-from lungpipe.reporting.training_figure import draw_training, kept_step, shown_metrics
+from lungpipe.reporting.training_figure import draw_training, kept_step, shown_metrics, training_figure
 
 
 def history(**values):
@@ -36,6 +38,21 @@ def test_the_figure_grows_by_a_row_a_network(tmp_path, num_networks):
         draw_training({f"network{i}": by_fold for i in range(num_networks)}, tmp_path / "training.png")
     width, height = Image.open(tmp_path / "training.png").size
     assert (width, height) == (1600, round(200 * (2.15 * num_networks + 0.4)))
+
+
+def test_titles_of_many_metrics_are_whole_and_apart():
+    names = ("dice", "heatmap_loss", "offset_loss", "diameter_loss", "peak_precision")
+    metrics = {"training_loss": [3.0, 2.0]} | {f"validation_{name}": [0.1, 0.2] for name in ("loss", *names)}
+    with house_style():
+        figure = training_figure({"detector": {0: history(score=[1.0, 2.0], **metrics)}})
+        figure.draw_without_rendering()
+    panels = [panel for panel in figure.subfigs[0].axes if panel.axison]
+    assert len(panels) == 7
+    for row in (panels[:4], panels[4:]):
+        # with ticks and titles
+        boxes = [panel.get_tightbbox() for panel in row]
+        assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+        assert boxes[-1].x1 < figure.bbox.x1
 
 
 def test_a_line_is_drawn_in_the_colour_of_its_fold(tmp_path):
