@@ -43,7 +43,7 @@ def test_series_are_searched_in_order_and_told_about(detector, stores, said):
     table, masks = detect_series(detector, unseen, fold=2, margin_mm=2.0, on_done=said.append)
     counts = table.groupby("series_uid").size()
     assert list(table["series_uid"].unique()) == ["1.3", "1.4"]
-    assert said == [f"{uid}: {counts[uid]} candidates" for uid in ("1.3", "1.4")]
+    assert said == [f"{uid}: {counts[uid]} candidate{'' if counts[uid] == 1 else 's'}" for uid in ("1.3", "1.4")]
     assert table.equals(CANDIDATES.conform(table))
     assert set(table["fold"]) == {2}
     first = table[table["series_uid"] == "1.3"]
