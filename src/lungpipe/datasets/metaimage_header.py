@@ -142,6 +142,8 @@ def read_fields(path: Path) -> tuple[dict[str, str], int]:
                     break
                 if b"=" not in line and last_key not in ("", *_NEEDED):
                     continue  # a further line of such a field
+                if b"=" not in line and line.lstrip().startswith(b"#"):
+                    continue  # a note of somebody who wrote the header by hand
                 key, value = _split_line(path, line)
                 if key in fields and key in _NEEDED:
                     raise ScanError(f"{path}: expected one field {key}, found two")

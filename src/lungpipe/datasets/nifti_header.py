@@ -161,8 +161,8 @@ class _Fields:
 def _sizes(fields: _Fields) -> list[int]:
     num_dimensions, *sizes = (int(size) for size in fields.read("dim"))
     given = sizes[: max(num_dimensions, 0)]
-    # a last dimension of one time point is dropped
-    while len(given) > 3 and given[-1] == 1:
+    # a last dimension of one time point is dropped; some writers count none as 0
+    while len(given) > 3 and given[-1] in (0, 1):
         given.pop()
     if not 1 <= num_dimensions <= 7 or len(given) != 3 or min(given) < 1:
         raise ScanError(f"{fields.path}: expected a NIfTI image of three dimensions, found {given}")

@@ -171,6 +171,15 @@ def test_nifti_2_is_the_scan_that_nifti_1_is(tmp_path, name):
             np.testing.assert_allclose(scan.grid.to_world(index), expected.to_world(index), atol=1e-4)
 
 
+@pytest.mark.parametrize("last", [1, 0])
+def test_a_fourth_dimension_of_one_time_point_is_dropped(tmp_path, last):
+    path = write(tmp_path / "a.nii")
+    content = bytearray(path.read_bytes())
+    struct.pack_into("<8h", content, 40, 4, 5, 4, 3, last, 0, 0, 0)
+    path.write_bytes(content)
+    np.testing.assert_array_equal(read_scan(path).hu, HU)
+
+
 def test_rescale_and_one_time_point_of_nifti_2(tmp_path):
     content = write(tmp_path / "a.nii").read_bytes()
     dim, pixdim = (4, 5, 4, 3, 1, 1, 1, 1), (1, 7, 8, 12.5, 1, 0, 0, 0)

@@ -12,7 +12,7 @@ import numpy as np
 import SimpleITK
 from numpy.typing import NDArray
 from pydicom.dataset import Dataset, FileMetaDataset
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import encapsulate, generate_fragments, generate_frames, parse_basic_offsets
 from pydicom.pixels import iter_pixels
 from pydicom.uid import MultiFrameGrayscaleWordSecondaryCaptureImageStorage as WordImage
 from pydicom.uid import RLELossless
@@ -38,12 +38,15 @@ def decode_frames(data: Dataset) -> Iterator[NDArray[Any]]:
         yield from iter_pixels(data, raw=True)
         return
     num_frames = int(data.get("NumberOfFrames", 1) or 1)
-    frames = generate_frames(data.PixelData, number_of_frames=num_frames)
     shape = int(data.Rows), int(data.Columns)
     decode = partial(_decode, (str(data.file_meta.TransferSyntaxUID), shape, int(data.BitsAllocated)))
     if num_frames == 1:
-        yield from map(decode, frames)
+        # all fragments, whatever a wrong table of offsets says about frames
+        stream = BytesIO(data.PixelData)
+        parse_basic_offsets(stream)
+        yield decode(b"".join(generate_fragments(stream)))
         return
+    frames = generate_frames(data.PixelData, number_of_frames=num_frames)
     with ThreadPoolExecutor(count_threads()) as pool:  # SimpleITK releases the interpreter's lock
         yield from pool.map(decode, frames)
 

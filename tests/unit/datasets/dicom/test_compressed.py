@@ -156,6 +156,21 @@ def test_bytes_behind_the_end_of_a_stream_are_no_error(large_series):
     np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
 
 
+@pytest.mark.parametrize("kind", ["JPEG lossless", "JPEG 2000"])
+@pytest.mark.parametrize("has_table", [True, False])
+def test_fragments_of_one_frame_are_joined_whatever_the_table_of_offsets_says(large_series, kind, has_table):
+    for path in large_series.write_all().iterdir():
+        compress(path, kind)
+        data = pydicom.dcmread(path)
+        stream = next(generate_frames(data.PixelData, number_of_frames=1))
+        parts = [stream[start : start + 200] for start in range(0, len(stream), 200)]
+        assert len(parts) > 1
+        # a table that calls every fragment a frame
+        data.PixelData = encapsulate(parts, has_bot=has_table)
+        data.save_as(path)
+    np.testing.assert_array_equal(read_dicom(large_series.folder).hu, large_series.hu)
+
+
 @pytest.mark.parametrize(
     ("changes", "message"),
     [

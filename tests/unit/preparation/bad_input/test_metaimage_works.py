@@ -124,6 +124,7 @@ OTHERS = {
     "UTF-16 in a value": b"Comment = " + "größe".encode("utf-16") + b"\n",
     "a value of several lines": b"0010|4000 = first\nsecond, without a mark\n\nfourth\n",
     "a field twice": b"Comment = a\nComment = b\n",
+    "notes by hand": b"# written by hand\n  # DimSize = 1 1 1\n",
     "a long line": b"0029|1010 = " + b"x" * 300_000 + b"\n",
     "a header of 3 MB": b"".join(b"0029|%04x = %s\n" % (n, b"y" * 990) for n in range(3000)),
 }
