@@ -15,7 +15,7 @@ def test_converted_predictions_are_a_submission_and_replace_nothing(tmp_path):
     words = ["convert", "monai", str(tmp_path / "fold0.json"), "--out", str(tmp_path / "marks.csv")]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    assert "1 marks in 1 scans" in done.output
+    assert "1 mark in 1 scan\n" in done.output
     assert read_submission(tmp_path / "marks.csv").iloc[0].tolist() == ["1.2.3", 3.0, 2.0, 1.0, 0.5]
     again = CliRunner().invoke(app, words)
     assert again.exit_code == 2
