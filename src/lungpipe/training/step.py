@@ -13,6 +13,7 @@ from lungpipe.settings.recipe import TrainingSettings
 from lungpipe.training.augment import TrainingPatches, augment
 from lungpipe.training.distributed import processes, sum_gradients, sum_over_processes
 from lungpipe.training.objective import Objective
+from lungpipe.training.optimiser import Optimisers
 
 
 class TrainingStep:
@@ -33,7 +34,7 @@ class TrainingStep:
         self.network, self.objective, self.training, self.hardware = network, objective, training, hardware
         self.patch_size_vox, self.seed = patch_and_seed
 
-    def take(self, batch: Batch, index: int, optimiser: torch.optim.Optimizer) -> Tensor:
+    def take(self, batch: Batch, index: int, optimiser: Optimisers) -> Tensor:
         """Train on the batch of the step with this index; return its loss and gradient norm (2,), on the device.
 
         The loss is this process's part; the norm is that of the whole gradient before clipping.
@@ -41,7 +42,7 @@ class TrainingStep:
         self.network.train()
         torch.manual_seed(seed_of(self.seed, index, processes().rank))
         patches = augment(batch.to(self.hardware.device), self.training.augmentation, self.patch_size_vox)
-        optimiser.zero_grad(set_to_none=True)
+        optimiser.zero_grad()
         parts = list(split(patches, self.training.micro_batch_size))
         counts = self._counts_of_whole_batch(patches, len(parts))
         losses = [self._backward(part, counts) for part in parts]

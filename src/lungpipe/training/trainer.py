@@ -102,9 +102,7 @@ class Trainer:
 
     def _take(self, batch: Batch) -> Tensor:
         """Take one step; return its loss and gradient norm (2,), on the device."""
-        rate = learning_rate(self.num_taken, self.training)
-        for group in self.optimiser.param_groups:
-            group["lr"] = rate
+        self.optimiser.set_learning_rate(learning_rate(self.num_taken, self.training))
         figures = self.step.take(batch, self.num_taken, self.optimiser)
         self.num_taken += 1
         self.average.update(self.num_taken)

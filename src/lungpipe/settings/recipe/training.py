@@ -1,5 +1,7 @@
 """Settings of every training: length, optimiser, augmentation."""
 
+from typing import Literal
+
 from pydantic import Field
 
 from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings
@@ -35,10 +37,12 @@ class TrainingSettings(Settings):
     """patches per step, over all processes"""
     micro_batch_size: PositiveInt | None = None
     """patches on the device at once, with accumulated gradients; null takes a whole batch at once"""
+    optimiser: Literal["adamw", "muon"] = "adamw"
+    """`adamw`, or `muon`: orthogonal steps for the kernels of convolutions, AdamW for all other weights"""
     learning_rate: PositiveFloat
-    """peak learning rate of AdamW, after warm-up and before the cosine decay"""
+    """peak learning rate, after warm-up and before the cosine decay"""
     weight_decay: float = Field(default=1e-4, ge=0)
-    """AdamW weight decay of convolutions and dense layers"""
+    """decoupled weight decay of convolutions and dense layers"""
     warmup_fraction: Fraction = 0.1
     """share of the steps in which the learning rate rises"""
     gradient_limit: PositiveFloat = 5.0
