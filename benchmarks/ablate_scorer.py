@@ -2,10 +2,10 @@
 
     LUNGPIPE_SHARED=<folder> python benchmarks/ablate_scorer.py [--variants NAME ...] [--cores N]
 
-Each variant is trained and evaluated by the workflow (`study_malignancy` of studies/luna16_malignancy.yaml), in a folder
-of its own. The script writes recipes/ablation_<variant>.yaml and leaves it, so that a stopped comparison goes on where it
-stopped. The table has the AUC of the networks alone (expected malignancy rating) and of the scorer (networks, measures),
-each with its paired difference from the recipe; intervals are over patients, the same draws for all.
+Each variant is trained and evaluated by the workflow (`study_malignancy` of studies/luna16_malignancy.yaml), in a
+folder of its own. The script writes recipes/ablation_<variant>.yaml and leaves it, so that a stopped comparison goes on
+where it stopped. The table has the AUC of the networks alone (expected malignancy rating) and of the scorer (networks,
+measures), each with its paired difference from the recipe; intervals are over patients, the same draws for all.
 """
 
 import argparse
@@ -80,12 +80,14 @@ def table(recipes: list[str]) -> pd.DataFrame:
     for name in recipes:
         row: dict[str, Any] = {"recipe": name, "nodules": len(labels)}
         for method in METHODS:
-            values, own = (cases[which].loc[first.index, method].to_numpy(dtype=np.float64) for which in (recipes[0], name))
+            values, own = (
+                cases[which].loc[first.index, method].to_numpy(dtype=np.float64) for which in (recipes[0], name)
+            )
             draws = [
                 auc_samples(labels, scores, NUM_BOOTSTRAPS, np.random.default_rng(SEED), groups=patients)
                 for scores in (values, own)
             ]
-            gain = compare(*draws, auc(labels, own) - auc(labels, values))
+            gain = compare(draws[0], draws[1], auc(labels, own) - auc(labels, values))
             low, high = interval(draws[1])
             row[method] = f"{auc(labels, own):.3f} ({low:.3f} to {high:.3f})"
             row[f"difference ({method})"] = f"{gain.difference:+.3f} ({gain.low:+.3f} to {gain.high:+.3f})"

@@ -12,6 +12,7 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pandas as pd
@@ -73,14 +74,16 @@ SCORES = ScoreObjectiveSettings()
 
 
 def make_detector(
-    network: UNetSettings | SliceUNetSettings | CenterNetSettings, patch_size_vox: int = 16
+    network: UNetSettings | SliceUNetSettings | CenterNetSettings,
+    patch_size_vox: int = 16,
+    optimiser: Literal["adamw", "muon"] = "adamw",
 ) -> TrainedDetector:
     is_center = isinstance(network, CenterNetSettings)
     objective = CenterObjectiveSettings() if is_center else MaskObjectiveSettings()
     return TrainedDetector(
         network=network,
         sampling=DetectorSampling(patch_size_vox=patch_size_vox, max_offset_vox=4),
-        training=DetectorTraining(**SCHEDULE, objective=objective),
+        training=DetectorTraining(**SCHEDULE, optimiser=optimiser, objective=objective),
         inference=DetectorInference(),
     )
 
@@ -106,6 +109,7 @@ PARTS = {
     "slice_unet": make_detector(SliceUNetSettings(channels=(4, 6), windows_hu=WINDOWS)),
     "center_net": make_detector(CenterNetSettings(channels=(6, 8)), patch_size_vox=24),
     "center_net_adding": make_detector(CenterNetSettings(channels=(6, 8), output_stride=2, skips="add")),
+    "center_net_muon": make_detector(CenterNetSettings(channels=(6, 8), output_stride=2), optimiser="muon"),
     "resnet": make_scorer(ResNetSettings(channels=(4, 6, 8), normalisation="zero_centre")),
     "rating_net": make_scorer(RatingNetSettings(channels=(4, 6, 8), windows_hu=WINDOWS), RatingObjectiveSettings()),
     "masked_rating_net": make_scorer(

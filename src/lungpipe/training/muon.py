@@ -16,11 +16,11 @@ class Muon(torch.optim.Optimizer):
     """Orthogonal momentum (Jordan et al.: Muon, an optimizer for hidden layers in neural networks, 2024).
 
     A step is the gradient's momentum, taken as a matrix (out, in*z*y*x) and replaced by a matrix with the same
-    singular vectors and singular values of about 1. It is scaled to elements with a mean square of about 1, like those of an
-    AdamW step, so that both take the same learning rate. Weight decay is that of AdamW.
+    singular vectors and singular values of about 1. It is scaled to elements with a mean square of about 1, like those
+    of an AdamW step, so that both take the same learning rate. Weight decay is that of AdamW.
 
-    `torch.optim.Muon` takes matrices alone, and iterates in bfloat16: on CPUs that do not multiply bfloat16 this costs a fifth
-    of a detector's training step.
+    `torch.optim.Muon` takes matrices alone, and iterates in bfloat16: on CPUs that do not multiply bfloat16 this costs
+    a fifth of a detector's training step.
     """
 
     def __init__(self, kernels: Iterable[Tensor], *, lr: float, weight_decay: float) -> None:
@@ -33,14 +33,14 @@ class Muon(torch.optim.Optimizer):
             for kernel in group["params"]:
                 if kernel.grad is not None:
                     kernel.mul_(1.0 - group["lr"] * group["weight_decay"])
-                    kernel.add_(self._update(kernel), alpha=-group["lr"])
+                    kernel.add_(self._update(kernel, kernel.grad), alpha=-group["lr"])
 
-    def _update(self, kernel: Tensor) -> Tensor:
+    def _update(self, kernel: Tensor, gradient: Tensor) -> Tensor:
         state = self.state[kernel]
         if not state:
             state["momentum"] = torch.zeros_like(kernel)
-        momentum = state["momentum"].lerp_(kernel.grad, 1.0 - MOMENTUM)
-        ahead = kernel.grad.lerp(momentum, MOMENTUM)  # Nesterov's momentum
+        momentum = state["momentum"].lerp_(gradient, 1.0 - MOMENTUM)
+        ahead = gradient.lerp(momentum, MOMENTUM)  # Nesterov's momentum
         update = orthogonal(ahead.flatten(1))
         return (update * max(update.shape) ** 0.5).view_as(kernel)
 

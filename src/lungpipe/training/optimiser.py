@@ -47,10 +47,11 @@ class Optimisers:
 
 
 def build_optimiser(network: nn.Module, training: TrainingSettings) -> Optimisers:
-    """Return the optimisers of a network that was moved to its device before: AdamW (Loshchilov & Hutter, ICLR 2019), or
-    Muon for the kernels of convolutions and AdamW for the rest.
+    """Return the optimisers of a network that was moved to its device before.
 
-    Biases and the scales of normalisation layers are not decayed: they have one axis, all other weights have more.
+    `adamw` is AdamW (Loshchilov & Hutter, ICLR 2019) for all weights; `muon` is Muon for the kernels of convolutions
+    and AdamW for the rest. Biases and the scales of normalisation layers are not decayed: they have one axis, all other
+    weights have more.
     """
     parameters = [parameter for parameter in network.parameters() if parameter.requires_grad]
     kernels = [parameter for parameter in parameters if training.optimiser == "muon" and is_kernel(parameter)]
