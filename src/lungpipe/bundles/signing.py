@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from lungpipe.bundles.archive import BundleError
+from lungpipe.tables.json_input import parse_json
 
 TRUSTED_VARIABLE = "LUNGPIPE_TRUSTED_KEY"
 """Names the file of a public key (PEM). Where it is set, only bundles that the key's owner signed are read."""
@@ -52,7 +53,7 @@ def _verify(manifest: bytes, signature: bytes, name: str) -> str:
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
     try:
-        facts = json.loads(signature)
+        facts = parse_json(signature)
         public_key = str(facts["public_key"])
         Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key)).verify(
             bytes.fromhex(facts["signature"]), manifest

@@ -6,7 +6,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
-from pydantic import ValidationError
 
 from lungpipe import __version__
 from lungpipe.delivery.outputs import CANDIDATES_FILE, RESULT_FILE, Wanted, write_prediction
@@ -18,7 +17,7 @@ from lungpipe.prediction.predict import predict
 from lungpipe.prediction.privacy import without_identifiers
 from lungpipe.prediction.result import NOTICE
 from lungpipe.prediction.tables import write_candidates
-from lungpipe.tables import write_csv, write_text
+from lungpipe.tables import file_sha256, is_full, write_csv, write_text
 
 SCANS_FILE, SIGNATURE_FILE = "scans.csv", ".signature"
 COLUMNS = ("folder", "source", "status", "reason", "message", "num_candidates", "malignancy_max", "notice")
@@ -52,6 +51,10 @@ def predict_many(
     A scan that is refused or fails is a row with the reason; the others go on. A scan whose wanted outputs are there,
     by the same model, search and version, of unchanged files, is kept. scans.csv is written again after every scan, so
     that it is right if the call is stopped. `on_done` is called with the position (from 1) and outcome of each scan.
+    Outputs that were edited since are written anew.
+
+    Raises:
+        OSError: a disk that is full; a second call goes on.
     """
     out.mkdir(parents=True, exist_ok=True)
     for leftover in out.glob(".scan-*"):
@@ -76,10 +79,13 @@ def _predict(scan: Input, folder: Path, model: LoadedModel, search: Search) -> O
         shutil.rmtree(folder, ignore_errors=True)
         found = predict(scan.path, model=model, threshold=search.threshold, is_whole=search.is_whole)
         document = write_prediction(found, folder, model, replace(search.wanted, source=scan.path))
-        write_text(folder / SIGNATURE_FILE, signature)
+        write_text(folder / SIGNATURE_FILE, _signed(signature, folder, document))
     except RefusedScanError as error:
         return Outcome(scan, _refusal(error.reason, error, scan))
-    except Exception as error:  # noqa: BLE001 - one bad scan must not end the others; its row has the reason
+    except Exception as error:
+        if is_full(error):
+            raise  # no flaw of the scan: the next call goes on here
+        # one bad scan must not end the others; its row has the reason
         return Outcome(scan, _refusal("failed", error, scan))
     return Outcome(scan, document)
 
@@ -90,6 +96,12 @@ def _signature(scan: Input, wanted: Wanted) -> str:
     return " ".join([scan.signature(), *(name for name, is_wanted in outputs.items() if is_wanted)])
 
 
+def _signed(signature: str, folder: Path, result: Result) -> str:
+    """Return the content of the file that is kept beside a prediction: its signature, and the SHA-256 of its files."""
+    digests = (f"{file_sha256(folder / name)} {name}" for name in sorted([*result.files, RESULT_FILE]))
+    return "\n".join([signature, *digests]) + "\n"
+
+
 def _refusal(reason: str, error: Exception, scan: Input) -> Refusal:
     message = without_identifiers(str(error) or type(error).__name__, scan.path)
     return Refusal.model_validate({"reason": reason, "message": message})
@@ -98,15 +110,17 @@ def _refusal(reason: str, error: Exception, scan: Input) -> Refusal:
 def _kept(folder: Path, signature: str, model: LoadedModel, search: Search) -> Result | None:
     """Return the result of an earlier call if it still holds."""
     try:
-        if (folder / SIGNATURE_FILE).read_text(encoding="utf-8") != signature:
+        known = (folder / SIGNATURE_FILE).read_text(encoding="utf-8")
+        if known.partition("\n")[0] != signature:
             return None
         result = Result.model_validate_json((folder / RESULT_FILE).read_text(encoding="utf-8"))
-    except (OSError, ValidationError):
+        if known != _signed(signature, folder, result):
+            return None  # a file was edited since it was written
+    except (OSError, ValueError):
         return None
     expected = (model.digests, search.threshold, search.is_whole, __version__)
     found = (result.model.files, result.threshold, result.is_whole, result.lungpipe_version)
-    is_complete = all((folder / name).is_file() for name in result.files)
-    return result if expected == found and is_complete else None
+    return result if expected == found else None
 
 
 def _write_scans(outcomes: Sequence[Outcome], path: Path) -> None:

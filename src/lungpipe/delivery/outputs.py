@@ -15,7 +15,7 @@ from lungpipe.prediction.stages import Stages
 from lungpipe.prediction.tables import candidate_table, write_candidates
 from lungpipe.preparation.image_files import write_image
 from lungpipe.reporting.overlays import draw_overlays
-from lungpipe.tables import write_text
+from lungpipe.tables import is_full, naming, write_text
 from lungpipe.viewer.page import write_page
 from lungpipe.viewer.predicted import scene_of_prediction
 
@@ -56,6 +56,7 @@ def write_prediction(prediction: Prediction, folder: Path, model: LoadedModel, w
 
     Raises:
         OutputError: the folder must not be written to (see `check_output`).
+        WriteError: the disk does not take an output.
     """
     wanted = wanted or Wanted()
     stages = Stages(wanted.on_stage)
@@ -97,9 +98,13 @@ def _write_dicom(prediction: Prediction, folder: Path, model: LoadedModel, sourc
         if made is None:
             return ()
         folder.mkdir()
-        made.segmentation.save_as(folder / SEGMENTATION_FILE, enforce_file_format=True)
-        made.report.save_as(folder / REPORT_FILE, enforce_file_format=True)
-    except Exception as error:  # noqa: BLE001 - a flaw of the source's headers must not cost the other outputs
+        for name, dataset in ((SEGMENTATION_FILE, made.segmentation), (REPORT_FILE, made.report)):
+            with naming(folder / name, folder / name):
+                dataset.save_as(folder / name, enforce_file_format=True)
+    except Exception as error:
+        if is_full(error):
+            raise
+        # a flaw of the source's headers must not cost the other outputs
         shutil.rmtree(folder, ignore_errors=True)
         return (f"no DICOM segmentation and report were written: {error}",)
     return ()

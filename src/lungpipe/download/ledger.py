@@ -1,7 +1,6 @@
 """Record of the files that a fetch wrote, so that complete files are skipped and other files are never touched."""
 
 import fcntl
-import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from threading import Lock
 from lungpipe.download.connection import FetchError
 from lungpipe.download.transfer import RemoteFile
 from lungpipe.tables import write_json
+from lungpipe.tables.json_input import parse_json
 
 LEDGER_FILE = ".fetched.json"
 LOCK_FILE = ".fetching.lock"
@@ -23,9 +23,10 @@ class Ledger:
         self._entries: dict[str, dict[str, object]] = {}
         if self._path.exists():
             try:
-                self._entries = dict(json.loads(self._path.read_text(encoding="utf-8")))
-            except ValueError as error:
-                raise FetchError(f"{self._path}: expected JSON, found {error}; delete it to start anew") from None
+                self._entries = _entries_of(parse_json(self._path.read_text(encoding="utf-8")))
+            except (TypeError, ValueError) as error:
+                expected = "JSON with the files that were fetched"
+                raise FetchError(f"{self._path}: expected {expected}, found {error}; delete it to start anew") from None
 
     def is_complete(self, file: RemoteFile) -> bool:
         """Return whether all files unpacked from `file`, in this version, exist with their sizes."""
@@ -50,6 +51,12 @@ class Ledger:
     def _files(self, name: str) -> dict[str, int]:
         files = self._entries.get(name, {}).get("files", {})
         return files if isinstance(files, dict) else {}
+
+
+def _entries_of(content: object) -> dict[str, dict[str, object]]:
+    if not isinstance(content, dict) or not all(isinstance(entry, dict) for entry in content.values()):
+        raise TypeError("JSON of another form")
+    return content
 
 
 @contextmanager

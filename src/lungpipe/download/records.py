@@ -1,13 +1,13 @@
 """Read the files of the public records (names, sizes, checksums, addresses) from Zenodo's API."""
 
 import http.client
-import json
 import re
 from typing import Any
 
 from lungpipe.download.connection import FetchError, check_url, open_url
 from lungpipe.download.transfer import RemoteFile, RetryPolicy, retrying
 from lungpipe.download.watch import Watch
+from lungpipe.tables.json_input import parse_json
 
 RECORDS = ("3723295", "4121926")
 """LUNA16 part 1 (subsets 0 to 6, the tables and the lung masks) and part 2 (subsets 7 to 9)"""
@@ -38,7 +38,7 @@ def read_record(source: str, record: str, policy: RetryPolicy, watch: Watch) -> 
 
     content = retrying(read, url, policy, watch)
     try:
-        entries = json.loads(content)["files"]
+        entries = parse_json(content)["files"]
         files = [_remote_file(entry) for entry in entries]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise FetchError(f"{url}: expected a record with files (key, size, checksum, links), found {error!r}") from None

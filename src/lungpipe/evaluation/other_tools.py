@@ -1,6 +1,5 @@
 """Read the predictions of nnDetection and of MONAI's detection as marks of a LUNA16 submission."""
 
-import json
 import pickle
 import re
 from collections.abc import Iterable, Mapping
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 from lungpipe.geometry import Grid
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.tables.errors import InputError
+from lungpipe.tables.json_input import parse_json
 
 COLUMNS = ("series_uid", *CENTER_COLUMNS, "probability")
 NNDETECTION_ENDING = "_boxes.pkl"
@@ -85,7 +85,7 @@ def _read_boxes(path: Path) -> pd.DataFrame:
 
 def _read_results(path: Path) -> list[pd.DataFrame]:
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = parse_json(path.read_text(encoding="utf-8"))
     except (OSError, ValueError) as error:
         raise InputError(f"{path}: expected a JSON file of MONAI's detection, found {error}") from None
     parts = content.values() if isinstance(content, dict) else [content]

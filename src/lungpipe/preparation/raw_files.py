@@ -2,7 +2,6 @@
 
 import errno
 import hashlib
-import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -10,6 +9,7 @@ from stat import S_ISREG
 from typing import Any
 
 from lungpipe.datasets.luna16 import ScanFiles
+from lungpipe.tables.json_input import parse_json
 from lungpipe.volumes.manifest import MANIFEST_FILE, ManifestError, read_manifest
 
 RECORDS_FILE = "raw_files.json"
@@ -37,7 +37,7 @@ def read_records(folder: Path) -> dict[str, Any]:
     Returns an empty mapping if the record is missing or unreadable; every raw file is then hashed again.
     """
     try:
-        content = json.loads((Path(folder) / RECORDS_FILE).read_text())
+        content = parse_json((Path(folder) / RECORDS_FILE).read_text())
     except (OSError, ValueError):
         return {}
     return content if isinstance(content, dict) else {}

@@ -19,6 +19,8 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+from lungpipe.tables.json_input import build_checked, parse_json
+
 SNAKEMAKE_FOLDER = Path(".snakemake")
 CLAIMED = "LUNGPIPE_CLAIM"
 """Environment variable with the path of the claim of the run that a job belongs to."""
@@ -130,7 +132,7 @@ def _living(claims: Path, locks: Path) -> Iterator[Claimant]:
 
 def _read(path: Path) -> Claimant:
     try:
-        return Claimant(**json.loads(path.read_text(encoding="utf-8")))
+        return build_checked(Claimant, parse_json(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError):
         # its process was killed before the claim was written
         return Claimant("")

@@ -24,7 +24,7 @@ from lungpipe.tables.contracts import (
 from lungpipe.tables.digests import DigestError, check_digests, file_sha256, write_digests
 from lungpipe.tables.io import read_table, write_csv, write_table
 from lungpipe.tables.json_input import read_json, read_json_object
-from lungpipe.tables.machine import MachineError, is_of_machine
+from lungpipe.tables.machine import MachineError, is_full, is_of_machine
 from lungpipe.tables.regular import IrregularFileError, require_regular
 
 __all__ = [
@@ -57,6 +57,7 @@ __all__ = [
     "WriteError",
     "check_digests",
     "file_sha256",
+    "is_full",
     "is_of_machine",
     "naming",
     "parse_ratings",

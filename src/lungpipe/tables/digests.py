@@ -1,11 +1,11 @@
 """Digests of finished files, kept beside them: whoever reads the files later sees whether they were edited."""
 
 import hashlib
-import json
 from collections.abc import Iterable
 from pathlib import Path
 
 from lungpipe.tables.atomic import write_json
+from lungpipe.tables.json_input import parse_json
 
 DIGESTS_FILE = "digests.json"
 
@@ -34,7 +34,7 @@ def check_digests(folder: Path, names: Iterable[str]) -> None:
     """
     path = folder / DIGESTS_FILE
     try:
-        known = dict(json.loads(path.read_text(encoding="utf-8")))
+        known = dict(parse_json(path.read_text(encoding="utf-8")))
     except (TypeError, ValueError) as error:
         raise DigestError(f"{path}: expected the digests of the files beside it, found {error}") from None
     for name in {**dict.fromkeys(names), **known}:

@@ -35,6 +35,11 @@ def is_of_machine(error: BaseException, written: Path | None = None) -> bool:
     return any(_is_one(one, written) for one in _chain(error))
 
 
+def is_full(error: BaseException) -> bool:
+    """Return whether an error, or an error behind it, says that a disk is full, or that a quota or limit is reached."""
+    return any(find_errno(one) in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) for one in _chain(error))
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     seen: set[int] = set()
     following: BaseException | None = error

@@ -5,10 +5,12 @@ import shutil
 import pandas as pd
 import pytest
 from chest_models import draw_chests
+from full_disk import file_limit
 
 from lungpipe.delivery.many import Search, predict_many
 from lungpipe.delivery.outputs import Wanted
 from lungpipe.delivery.scans import list_inputs
+from lungpipe.tables import WriteError
 
 SEARCH = Search(0.01, False, Wanted(has_masks=False, has_overlays=False, has_viewer=False))
 
@@ -84,3 +86,25 @@ def test_what_no_longer_holds_is_done_again(folder, model, tmp_path):
     assert kept() == [False, True]
     (out / other.out_name / "candidates.csv").unlink()
     assert kept() == [True, False]
+
+
+def test_an_output_that_was_edited_is_written_anew(folder, model, tmp_path):
+    out = tmp_path / "out"
+    one, other = [scan for scan in list_inputs(folder) if scan.path.suffix == ".mhd"]
+    run(folder, out, model)
+    edited = out / one.out_name / "result.json"
+    before = edited.read_text()
+    edited.write_text(before.replace('"threshold": 0.01', '"threshold": 0.010'))
+    (out / other.out_name / ".signature").write_bytes(b"\xff")
+    assert [one.is_kept for one in run(folder, out, model) if one.document.status == "done"] == [False, False]
+    assert '"threshold": 0.01,' in edited.read_text()
+    assert [one.is_kept for one in run(folder, out, model) if one.document.status == "done"] == [True, True]
+
+
+def test_a_full_disk_ends_the_call_by_name_and_the_next_call_goes_on(folder, model, tmp_path):
+    out = tmp_path / "out"
+    with file_limit(3000), pytest.raises(WriteError, match=r"candidates\.csv: expected to write it, found"):
+        run(folder, out, model)
+    assert not list(out.glob(".scan-*"))
+    assert not list(out.rglob("result.json"))
+    assert [one.is_kept for one in run(folder, out, model) if one.document.status == "done"] == [False, False]

@@ -10,6 +10,7 @@ import pydicom
 import pytest
 import SimpleITK
 from dicom_balls import predict_balls, write_series
+from full_disk import file_limit
 from PIL import Image
 
 from lungpipe.datasets.read import read_scan
@@ -17,6 +18,7 @@ from lungpipe.delivery.outputs import OutputError, Wanted, replacing_folder, wri
 from lungpipe.evaluation.submission import read_submission
 from lungpipe.prediction.predict import predict
 from lungpipe.reporting.overlays import MAX_PICTURES, NODULE_COLOUR
+from lungpipe.tables import WriteError
 
 
 @pytest.fixture(scope="module")
@@ -150,3 +152,12 @@ def test_a_source_that_dicom_objects_cannot_refer_to_costs_nothing_else(model, t
     assert document.files == ("candidates.csv",)
     [remark] = document.scan.remarks
     assert remark.startswith("no DICOM segmentation and report were written: expected the element FrameOfReferenceUID")
+
+
+def test_a_full_disk_is_no_flaw_of_the_source(model, tmp_path):
+    series = write_series(tmp_path / "series")
+    wanted = Wanted(has_masks=False, has_overlays=False, has_viewer=False, source=series.folder)
+    found = predict_balls(series)
+    with file_limit(3000), pytest.raises(WriteError, match=r"dicom/segmentation\.dcm: expected to write it, found"):
+        write_prediction(found, tmp_path / "out", model, wanted)
+    assert [path.name for path in tmp_path.iterdir()] == ["series"]
