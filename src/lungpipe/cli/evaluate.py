@@ -118,14 +118,16 @@ def compare(
     from lungpipe.evaluation.matching import match, named_series
     from lungpipe.evaluation.protocol import MISSING_SERIES_LIST, protocol_warnings
     from lungpipe.evaluation.submission import read_submission
-    from lungpipe.tables import write_json
+    from lungpipe.settings import SettingsError
+    from lungpipe.tables import DigestError, write_json
     from lungpipe.tables.errors import InputError
 
-    with refusing(InputError), watching(is_quiet=quiet) as watch:
+    with refusing(InputError, DigestError, SettingsError), watching(is_quiet=quiet) as watch:
         files, reference = _find_compared([submission_a, submission_b], annotations, excluded, series)
         marks_a, marks_b = (read_submission(file) for file in files)
         nodules, exclusions, listed = reference.nodules, reference.exclusions, reference.series_uids
         scans = named_series(nodules, exclusions, marks_a, marks_b) if listed is None else listed
+        settings = _settings_differences(submission_a, submission_b)
         a, b = (match(marks, nodules, exclusions, scans) for marks in (marks_a, marks_b))
         on_sample = partial(watch.show, SAMPLES)
         summary = compare_submissions(a, b, num_bootstraps=bootstraps, seed=seed, on_sample=on_sample)
@@ -138,7 +140,7 @@ def compare(
             write_json(out / "comparison.json", summary)
     print_comparison(summary, str(submission_a), str(submission_b))
     print_warnings(summary["warnings"])
-    for line in _settings_differences(submission_a, submission_b):
+    for line in settings:
         typer.echo(line)
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.evaluation.submission import read_findings, read_series_list, write_positions
-from lungpipe.tables import CENTER_COLUMNS, write_csv, write_text
+from lungpipe.tables import CENTER_COLUMNS, check_digests, write_csv, write_text
+from lungpipe.tables.digests import DIGESTS_FILE
 from lungpipe.tables.errors import InputError
 
 SUBMISSION = "submission.csv"
@@ -75,9 +76,14 @@ def find_evaluation(path: Path) -> Path:
 
     Raises:
         InputError: neither of them has a submission with its tables.
+        DigestError: a file of the folder that was edited since a study wrote it.
     """
+    needed = (SUBMISSION, ANNOTATIONS, EXCLUDED, SERIES)
     for folder in (path, path / "evaluation"):
-        if all((folder / name).is_file() for name in (SUBMISSION, ANNOTATIONS, EXCLUDED, SERIES)):
+        if all((folder / name).is_file() for name in needed):
+            # an evaluation that no study wrote, or an early one, has no digests
+            if (folder / DIGESTS_FILE).is_file():
+                check_digests(folder, needed)
             return folder
     raise InputError(f"{path}: expected the folder of a study or its evaluation, with {SUBMISSION} and {SERIES} in it")
 

@@ -9,6 +9,7 @@ import pytest
 from typer.testing import CliRunner
 
 from lungpipe.cli.main import app
+from lungpipe.tables import write_digests
 
 HEADER = "seriesuid,coordX,coordY,coordZ,"
 
@@ -150,6 +151,25 @@ def test_compare_refuses_studies_of_different_scans(studies):
     assert result.exit_code == 2
     assert "expected evaluations of the same scans and nodules, found that" in result.output
     assert str(series) in result.output
+
+
+@pytest.mark.parametrize("name", ["submission.csv", "annotations.csv", "series.csv"])
+def test_compare_refuses_files_of_a_study_that_were_edited(studies, name):
+    folder = studies / "good" / "evaluation"
+    write_digests(folder.glob("*.csv"), folder)
+    edited = folder / name
+    edited.write_text(edited.read_text() + "\n")
+    result = lungpipe("compare", str(studies / "poor"), str(studies / "good"))
+    assert result.exit_code == 2
+    assert f"{edited}: expected the content that was written with it" in result.output
+
+
+def test_compare_refuses_settings_that_were_edited(studies):
+    for study in ("poor", "good"):
+        (studies / study / "settings.yaml").write_text("seed: [1")
+    result = lungpipe("compare", str(studies / "poor"), str(studies / "good"))
+    assert result.exit_code == 2
+    assert f"{studies}/poor/settings.yaml: expected the settings of a study in YAML, found" in result.output
 
 
 def test_compare_refuses_a_folder_without_an_evaluation_and_files_without_annotations(studies, files):
