@@ -30,6 +30,7 @@ rule execute_model_evaluation:
         series=f"{R}/evaluation/series.csv",
         annotations=f"{R}/evaluation/annotations.csv",
         excluded=f"{R}/evaluation/annotations_excluded.csv",
+        digests=f"{R}/evaluation/digests.json",
     output:
         figures=f"{R}/notebooks/model_evaluation.csv",
     log:

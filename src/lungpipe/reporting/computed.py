@@ -7,17 +7,30 @@ from typing import Any
 
 from lungpipe.reporting.page_tables import Table
 from lungpipe.tables import read_json_object
+from lungpipe.tables.errors import InputError
 
 FACTS = ("device", "precision", "threads", "instructions")
 
 
 def read_computed(logs_dir: Path, ending: str) -> dict[str, Mapping[str, Any]]:
-    """Return what each job noted beside its log (`<rule>/fold<k><ending>`, or `<rule><ending>`), by `rule fold<k>`."""
+    """Return what each job noted beside its log (`<rule>/fold<k><ending>`, or `<rule><ending>`), by `rule fold<k>`.
+
+    Raises:
+        InputError: a note of another content; the message names the file.
+    """
     paths = {path.relative_to(logs_dir): path for path in sorted(logs_dir.rglob(f"*{ending}"))}
     return {
-        " ".join([*place.parts[:-1], place.name.removesuffix(ending)]): read_json_object(path, "the facts of a job")
+        " ".join([*place.parts[:-1], place.name.removesuffix(ending)]): _read_facts(path)
         for place, path in paths.items()
     }
+
+
+def _read_facts(path: Path) -> dict[str, Any]:
+    facts = read_json_object(path, "the facts of a job")
+    versions = facts.get("versions", {})
+    if not isinstance(versions, dict) or not all(isinstance(version, str) for version in versions.values()):
+        raise InputError(f"{path}: expected versions of libraries as texts, found {versions!r:.40}")
+    return facts
 
 
 def computed_table(computed: Mapping[str, Mapping[str, Any]]) -> Table | None:

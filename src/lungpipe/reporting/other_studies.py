@@ -9,8 +9,7 @@ from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.settings.difference import find_studies
 from lungpipe.tables import check_digests, read_json_object
-from lungpipe.tables.digests import DIGESTS_FILE, DigestError
-from lungpipe.tables.errors import InputError
+from lungpipe.tables.digests import DIGESTS_FILE
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +28,8 @@ def read_other_studies(study_dir: Path, say: Callable[[str], None]) -> dict[str,
     """Return the finished studies beside a study's folder, by name.
 
     They are read as they are when the report is written: a study that is evaluated later changes no earlier report.
-    A study whose files were edited, or are being written, is left out; `say` is called with the reason.
+    A study whose files were edited, are being written, or have another form (of another version) is left out; `say` is
+    called with the reason.
     """
     found = {}
     for name, settings in find_studies(study_dir.parent, aside=study_dir.name, say=say).items():
@@ -38,8 +38,10 @@ def read_other_studies(study_dir: Path, say: Callable[[str], None]) -> dict[str,
             continue
         try:
             found[name] = _read(folder, settings)
-        except (InputError, DigestError) as error:
-            say(f"study {name} is left out of the comparison: {error}")
+        except (LookupError, OSError, TypeError, ValueError) as error:
+            # a name alone is the message of a LookupError
+            reason = f"{folder}: expected the tables of an evaluation, found none with {error}"
+            say(f"study {name} is left out of the comparison: {reason if isinstance(error, LookupError) else error}")
     return found
 
 

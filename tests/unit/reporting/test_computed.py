@@ -2,7 +2,10 @@
 
 import json
 
+import pytest
+
 from lungpipe.reporting.computed import computed_table, other_versions, read_computed
+from lungpipe.tables.errors import InputError
 
 CPU = {"device": "cpu (x)", "precision": "float32", "threads": "2", "instructions": "AVX2"}
 GPU = {**CPU, "device": "cuda (y)"}
@@ -23,6 +26,13 @@ def test_notes_are_found_beside_the_logs_of_jobs_with_and_without_a_fold(tmp_pat
     found = read_computed(tmp_path, ".ran.json")
     assert found == {"train_detector fold3": CPU, "train_final_detector": CPU}
     assert computed_table(found).rows[0][0] == "train_detector (fold3), train_final_detector"
+
+
+@pytest.mark.parametrize("content", ["[1]", "{", '{"versions": [1]}', '{"versions": {"torch": 1}}'])
+def test_an_edited_note_is_refused_by_name(tmp_path, content):
+    (tmp_path / "train_final_detector.ran.json").write_text(content)
+    with pytest.raises(InputError, match=r"train_final_detector\.ran\.json: expected "):
+        read_computed(tmp_path, ".ran.json")
 
 
 def test_no_job_that_noted_anything_is_no_table():

@@ -5,7 +5,9 @@ import shutil
 import pytest
 
 from lungpipe.evaluation.evaluate_study import write_study
+from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.other_studies import read_other_studies
+from lungpipe.tables import write_digests
 
 
 @pytest.fixture(scope="module")
@@ -61,3 +63,20 @@ def test_a_study_of_an_earlier_version_has_its_figures_only(dataset, evaluation)
 def test_a_study_that_was_never_evaluated_is_no_other_study(dataset):
     shutil.rmtree(dataset / "seed7" / "evaluation")
     assert read(dataset) == ({}, [])
+
+
+def test_a_study_whose_tables_have_other_columns_is_left_out_by_name(dataset):
+    folder = dataset / "seed7" / "evaluation"
+    (folder / "froc.csv").write_text("rate,sensitivity\n0.125,0.5\n")
+    write_digests([folder / name for name in STUDY_FILES], folder)
+    others, [line] = read(dataset)
+    assert others == {}
+    assert line.startswith(f"study seed7 is left out of the comparison: {folder}: expected the tables of an evaluation")
+
+
+def test_a_study_that_is_being_written_is_left_out_by_name(dataset):
+    folder = dataset / "seed7" / "evaluation"
+    (folder / "command.txt").unlink()
+    others, [line] = read(dataset)
+    assert others == {}
+    assert "command.txt" in line
