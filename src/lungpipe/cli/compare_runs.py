@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from lungpipe.services.tracking.reading import StudyRun
 
 DEFAULT_STORE = "sqlite:///results/mlflow.db"
-FIGURES = ("cpm", "cpm_low", "cpm_high", "malignancy_auc", "nodule_auc")
+FIGURES = ("cpm", "cpm_low", "cpm_high", "num_scans", "malignancy_auc", "nodule_auc")
 SETTINGS = ("recipe", "seed", "folds")
 ASIDE = re.compile(r"name$|compute\.|recipe$|seed$|folds$")
 """Settings that change no result, or that have a row of their own."""
@@ -55,11 +55,17 @@ def _table(a: "StudyRun", b: "StudyRun") -> Table:
 
 
 def _number(metrics: Mapping[str, float], name: str) -> str:
-    return f"{metrics[name]:.4f}" if name in metrics else "not defined"
+    return format(metrics[name], _format(name)) if name in metrics else "not defined"
 
 
 def _difference(a: "StudyRun", b: "StudyRun", name: str) -> str:
-    return f"{b.metrics[name] - a.metrics[name]:+.4f}" if name in a.metrics and name in b.metrics else ""
+    is_known = name in a.metrics and name in b.metrics
+    return format(b.metrics[name] - a.metrics[name], f"+{_format(name)}") if is_known else ""
+
+
+def _format(name: str) -> str:
+    """Return the format of a figure: counts without decimals."""
+    return ".0f" if name.startswith("num_") else ".4f"
 
 
 def _value(value: str | None) -> str:

@@ -29,6 +29,7 @@ def store(tmp_path_factory):
         if cpm is not None:
             client.log_metric(run_id, "cpm", cpm)
             client.log_metric(run_id, "cpm_fold3", cpm / 2)
+            client.log_metric(run_id, "num_scans", 12 if name == "flagship" else 4)
     return uri
 
 
@@ -48,6 +49,7 @@ def test_figures_settings_and_their_differences_are_side_by_side(store):
     assert "phantom/flagship" in output
     assert row(output, "cpm") == ["cpm", "0.8418", "0.8612", "+0.0194"]
     assert row(output, "cpm_fold3") == ["cpm_fold3", "0.4209", "0.4306", "+0.0097"]
+    assert row(output, "num_scans") == ["num_scans", "12", "4", "-8"]
     assert row(output, "malignancy_auc")[:3] == ["malignancy_auc", "not defined", "not defined"]
     assert row(output, "seed")[:3] == ["seed", "2016", "7"]
     [line] = [line for line in output.splitlines() if ": " in line]

@@ -40,7 +40,7 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     studies = "params.recipe LIKE '%'"  # a nested run has no params, and that of the volumes has no recipe
     by_fold = [f"cpm_fold{fold}" for fold in folds]
     views = {
-        STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "malignancy_auc"], PARAMS),
+        STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "num_scans", "malignancy_auc"], PARAMS),
         "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
         TRAININGS: _view(
             "Trainings",
