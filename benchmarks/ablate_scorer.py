@@ -1,6 +1,6 @@
 """What each part of the malignancy scorer gives: variants of a recipe with one change each, beside the recipe itself.
 
-    LUNGPIPE_SHARED=<folder> python benchmarks/ablate_scorer.py [--variants NAME ...] [--cores N]
+    LUNGPIPE_SHARED=<folder> python benchmarks/ablate_scorer.py [--variants NAME ...] [--folds K ...]
 
 Each variant is trained and evaluated by the workflow (`study_malignancy` of studies/luna16_malignancy.yaml), in a
 folder of its own. The script writes recipes/ablation_<variant>.yaml and leaves it, so that a stopped comparison goes on
@@ -41,6 +41,7 @@ def main() -> None:
     """Train what is missing, and print the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--variants", nargs="*", default=list(VARIANTS), choices=list(VARIANTS))
+    parser.add_argument("--folds", nargs="*", type=int, default=[1, 3, 5, 7, 9])
     parser.add_argument("--cores", type=int, default=2)
     given = parser.parse_args()
     names = {RECIPE: RECIPE} | {f"ablation_{variant}": variant for variant in given.variants}
@@ -48,7 +49,7 @@ def main() -> None:
         if recipe != RECIPE:
             write_recipe(recipe, VARIANTS[variant])
         command = ["snakemake", "study_malignancy", "--cores", str(given.cores), "--configfile", STUDY]
-        subprocess.run([*command, "--config", f"recipe={recipe}"], check=True)
+        subprocess.run([*command, "--config", f"recipe={recipe}", f"folds={given.folds}"], check=True)
     sys.stdout.write(table(list(names)).to_string(index=False) + "\n")
 
 

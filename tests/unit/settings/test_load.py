@@ -42,7 +42,7 @@ def test_a_study_scales_what_is_trained_and_changes_nothing_else(recipes):
     assert scaled.scorer.training.num_members == 2
     before, after = plain.model_dump(), scaled.model_dump()
     assert after["detector"]["training"].pop("num_steps") == 3
-    assert before["detector"]["training"].pop("num_steps") == 600
+    assert before["detector"]["training"].pop("num_steps") == 800
     for key, values in {"batch_size": (24, 5), "num_members": (1, 2)}.items():
         assert (before["scorer"]["training"].pop(key), after["scorer"]["training"].pop(key)) == values
     assert {name: after[name] for name in RECIPE_SECTIONS} == {name: before[name] for name in RECIPE_SECTIONS}
