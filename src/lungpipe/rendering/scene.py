@@ -22,6 +22,8 @@ HEAT_OPACITY = 0.12
 HEAT_FLOOR = 0.6
 """Heat maps are clear up to this value: the scene shows where a map is high."""
 SMALLEST_MARK_MM = 3.0
+COARSE_BELOW_MM = 10.0
+"""Smaller outlines have fewer lines, so that the heat map is seen between the lines."""
 ZOOM = 1.35
 """Beyond the camera distance at which the sphere around all things fills the picture."""
 
@@ -86,7 +88,7 @@ class Scene:
             z, y, x = mark.center_zyx_mm
             sphere.SetCenter(x, y, z)
             sphere.SetRadius(max(mark.diameter_mm, SMALLEST_MARK_MM) / 2.0)
-            sides = 12 if is_outlined else 32
+            sides = _outline_sides(mark) if is_outlined else 32
             sphere.SetThetaResolution(sides)
             sphere.SetPhiResolution(sides)
             actor = _actor(sphere)
@@ -161,6 +163,10 @@ class Scene:
         look.SetColor(*HULL_COLOUR)
         look.SetOpacity(HULL_OPACITY)
         self._renderer.AddActor(actor)
+
+
+def _outline_sides(mark: Mark) -> int:
+    return 6 if mark.diameter_mm < COARSE_BELOW_MM else 12
 
 
 def _image(array: NDArray[np.generic], grid: Grid) -> Any:

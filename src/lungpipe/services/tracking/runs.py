@@ -9,7 +9,7 @@ import yaml
 from lungpipe.services.provenance import environment
 from lungpipe.services.tracking.plans import RunPlan
 from lungpipe.services.tracking.records import Begin, now_ms
-from lungpipe.services.tracking.views import NOTE_TAG, STUDY_TAG, experiment_tags, run_note
+from lungpipe.services.tracking.views import NOTE_TAG, STUDY_TAG, experiment_tags, run_note, viewed_folds
 
 DIGEST_TAG = "lungpipe.study_digest"
 RECORD_TAG = "lungpipe.record"
@@ -53,7 +53,9 @@ class Runs:
         self._client.update_run(run_id, status="RUNNING")
         self._describe(run_id, plan)
         if folds := plan.identity.get("folds"):
-            for key, value in experiment_tags(experiment, folds, now_ms()).items():
+            # a study of one fold leaves the folds of earlier studies in the view
+            seen = viewed_folds(self._client.get_experiment(experiment).tags)
+            for key, value in experiment_tags(experiment, sorted({*folds, *seen}), now_ms()).items():
                 self._client.set_experiment_tag(experiment, key, value)
         self.set_tags(run_id, begin.tags)
         return run_id

@@ -5,13 +5,14 @@ the JSON of filter, order, columns and widths (pixels). The menu "Views" lists s
 """
 
 import json
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 VIEW_TAG = "mlflow.sharedViewState."
 NOTE_TAG = "mlflow.note.content"
-STUDIES, TRAININGS = "studies", "trainings"
-"""Keys of views that reports link to."""
+STUDIES, FOLDS, TRAININGS = "studies", "folds", "trainings"
+"""Keys of the views."""
 STUDY_TAG = "lungpipe.study"
 """Tag of a nested run: the name of its study, or `volumes`."""
 PARAMS = ("params.`recipe`", "params.`seed`")
@@ -41,7 +42,7 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     by_fold = [f"cpm_fold{fold}" for fold in folds]
     views = {
         STUDIES: _view("Studies", studies, ["cpm", "cpm_low", "cpm_high", "num_scans", "malignancy_auc"], PARAMS),
-        "folds": _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
+        FOLDS: _view("Folds", studies, [*by_fold, "cpm"], PARAMS),
         TRAININGS: _view(
             "Trainings",
             "tags.`lungpipe.stage` LIKE 'train_%'",
@@ -52,6 +53,11 @@ def experiment_tags(experiment: str, folds: Sequence[int], time_ms: int) -> dict
     tags = {f"{VIEW_TAG}{key}": json.dumps(view | dict.fromkeys(_TIMES, time_ms)) for key, view in views.items()}
     links = ", ".join(f"[{view['name']}]({view_link(experiment, key)})" for key, view in views.items())
     return tags | {NOTE_TAG: f"Compare: {links}"}
+
+
+def viewed_folds(tags: Mapping[str, str]) -> set[int]:
+    """Return the folds that the view of folds compares, of an experiment's tags; empty without such a view."""
+    return {int(fold) for fold in re.findall(r"metrics\.`cpm_fold(\d+)`", tags.get(f"{VIEW_TAG}{FOLDS}", ""))}
 
 
 def run_link(experiment: str, run_id: str) -> str:

@@ -12,6 +12,7 @@ from lungpipe.services.tracking.errors import TrackingError
 from lungpipe.services.tracking.records import pending_records
 from lungpipe.services.tracking.sending import METRICS_PER_BATCH
 from lungpipe.services.tracking.store import connect
+from lungpipe.services.tracking.views import viewed_folds
 
 
 def test_a_stage_is_a_nested_run_with_its_place_times_and_files(study, results, tmp_path):
@@ -66,12 +67,15 @@ def test_pages_show_figures_and_pictures_first_and_the_study_of_a_stage(study, t
     assert lines[2] == f"![froc.png](get-artifact?path=froc.png&run_uuid={run.info.run_id})"
     assert lines[-1] == study.plan.note
     assert study.nested()["evaluate_study"].data.tags["lungpipe.study"] == "flagship"
+    study.client.set_experiment_tag(run.info.experiment_id, "mlflow.sharedViewState.folds", "metrics.`cpm_fold1`")
     # the next run of the workflow evaluates nothing again
     study.record(None).end("FINISHED")
     study.send()
     assert study.parent().data.tags["mlflow.note.content"].splitlines() == lines
     tags = study.client.get_experiment(run.info.experiment_id).tags
     assert {"mlflow.sharedViewState.studies", "mlflow.sharedViewState.folds", "mlflow.note.content"} <= set(tags)
+    # of an earlier study and of this one
+    assert viewed_folds(tags) == {0, 1, 3, 7}
 
 
 def test_the_same_study_goes_on_in_the_same_run(study):

@@ -2,7 +2,7 @@
 
 import json
 
-from lungpipe.services.tracking.views import experiment_tags, run_note, view_link
+from lungpipe.services.tracking.views import experiment_tags, run_note, view_link, viewed_folds
 
 
 def views(folds=(0, 3)):
@@ -31,6 +31,11 @@ def test_the_studies_show_their_cpm_with_its_interval_and_the_recipe_and_seed():
 def test_the_folds_are_those_of_the_study():
     columns = json.loads(views(folds=(1, 4))[0]["folds"]["state"])["selectedColumns"]
     assert columns[:3] == ["metrics.`cpm_fold1`", "metrics.`cpm_fold4`", "metrics.`cpm`"]
+
+
+def test_the_folds_of_a_view_are_read_back():
+    assert viewed_folds(experiment_tags("7", (0, 3, 7), 1234)) == {0, 3, 7}
+    assert viewed_folds({}) == set()
 
 
 def test_the_columns_fit_beside_each_other():
