@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lungpipe.bundles import BundleError, TensorFacts
 from lungpipe.bundles.manifest import ProgramKind
 from lungpipe.export.fixed_pooling import fix_pooling
+from lungpipe.export.source_lines import remove_source_lines, without_source_lines
 from lungpipe.inference.detector import trained_heads
 from lungpipe.models import Model, apply_network, takes_diameter
 from lungpipe.models.intensity import Intensity
@@ -121,6 +122,7 @@ def make_programs(model: Model, name: str) -> Programs:
     with torch.no_grad(), _quiet(), torch.random.fork_rng(devices=[]):
         expected = _mean_logits(model, tested, heads)
         exported = torch.export.export(network, traced, dynamic_shapes=shapes)
+        remove_source_lines(exported)
         contents: dict[ProgramKind, bytes] = {
             "torchscript": _torchscript(network, traced),
             "torch_export": _exported(exported),
@@ -215,7 +217,7 @@ def _outputs(values: Mapping[str, Tensor], heads: Sequence[str], side_vox: int) 
 def _torchscript(network: nn.Module, examples: tuple[Tensor, ...]) -> bytes:
     stream = io.BytesIO()
     torch.jit.save(torch.jit.trace(network, examples, check_trace=False), stream)  # type: ignore[no-untyped-call]
-    return stream.getvalue()
+    return without_source_lines(stream.getvalue())
 
 
 def _exported(program: torch.export.ExportedProgram) -> bytes:
