@@ -1,5 +1,6 @@
 """Detection as the detector alone ranks the candidates, beside the ranking of detector and scorer."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
@@ -29,26 +30,19 @@ def figures_before(
     """Return CPM and sensitivities of `marks` (see `marks_before`), and what the scorer adds to the CPM.
 
     The scorer's gain is the CPM of the evaluation minus that of the marks, with interval and p of paired bootstrap
-    samples of scans: the samples of the evaluation itself.
+    samples of scans: those of the evaluation.
     """
     before = match(marks, evaluation.nodules, exclusions, series_uids)
     curve = froc_curve(before)
     bootstrap = evaluation.summary["bootstrap"]
-    ours, theirs = (
-        bootstrap_froc(matches, bootstrap["num_samples"], np.random.default_rng(bootstrap["seed"]))
-        for matches in (evaluation.matches, before)
-    )
-    gain = compare(theirs.mean(axis=1), ours.mean(axis=1), evaluation.summary["cpm"] - cpm(curve))
+    # the same seed draws the same scans as for the evaluation
+    samples = bootstrap_froc(before, bootstrap["num_samples"], np.random.default_rng(bootstrap["seed"]))
+    cpms, gained = samples.mean(axis=1), evaluation.summary["cpm"] - cpm(curve)
     figures = {
         "cpm": cpm(curve),
-        "cpm_ci95": interval(theirs.mean(axis=1)),
+        "cpm_ci95": interval(cpms),
         "sensitivity": dict(zip(RATE_NAMES, sensitivity_at(curve), strict=True)),
-        "sensitivity_ci95": dict(zip(RATE_NAMES, interval(theirs).T, strict=True)),
-        "gain_of_scorer": {
-            "difference": gain.difference,
-            "low": gain.low,
-            "high": gain.high,
-            "p_value": gain.p_value,
-        },
+        "sensitivity_ci95": dict(zip(RATE_NAMES, interval(samples).T, strict=True)),
+        "gain_of_scorer": asdict(compare(cpms, evaluation.samples.mean(axis=1), gained)),
     }
     return dict(plain(figures))

@@ -34,11 +34,15 @@ BAND_RATES = tuple(float(2.0 ** (step / 8)) for step in range(-24, 25))
 
 @dataclass(frozen=True, slots=True)
 class Evaluation:
-    """A result: matches, curve, its band (49 rates x lower, upper), and every figure as plain data (`summary`)."""
+    """A result: matches, curve, its band (49 rates x lower, upper), and every figure as plain data (`summary`).
+
+    `samples` (samples, rates) are the sensitivities of the bootstrap samples at the seven official rates.
+    """
 
     matches: Matches
     froc: Froc
     band: FloatArray
+    samples: FloatArray
     summary: dict[str, Any]
     marks: pd.DataFrame
     nodules: pd.DataFrame
@@ -91,7 +95,7 @@ def evaluate(
             *protocol_warnings(marks, nodules, exclusions, matches),
         ],
     }
-    return Evaluation(matches, froc, interval(samples).T, plain(summary), marks, nodules)
+    return Evaluation(matches, froc, interval(samples).T, official, plain(summary), marks, nodules)
 
 
 def write_evaluation(evaluation: Evaluation, out_dir: Path) -> None:

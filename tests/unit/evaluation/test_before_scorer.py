@@ -7,7 +7,10 @@ import pandas as pd
 import pytest
 
 from lungpipe.evaluation.before_scorer import marks_before
+from lungpipe.evaluation.bootstrap import bootstrap_froc
+from lungpipe.evaluation.comparison import compare_submissions
 from lungpipe.evaluation.evaluate_study import evaluate_study, headline
+from lungpipe.evaluation.matching import match
 from lungpipe.settings import EvaluationSettings
 
 SETTINGS = EvaluationSettings(num_bootstraps=50)
@@ -57,3 +60,14 @@ def test_candidates_without_scores_and_unchanged_scores_have_no_figures(study, s
     summary = judged(replace(study, scored=scored))
     assert summary["before_scorer"] is None
     assert "cpm_before_scorer" not in headline(summary)
+
+
+def test_the_gain_is_paired_with_the_samples_of_the_evaluation(study):
+    tables = with_false_positives(study)
+    evaluation = evaluate_study(tables, SETTINGS, folds=[0, 2], num_subsets=4, seed=1)
+    again = bootstrap_froc(evaluation.matches, SETTINGS.num_bootstraps, np.random.default_rng(1))
+    assert evaluation.samples.tobytes() == again.tobytes()
+    series = tables.of_subsets([0, 2]).series["series_uid"].tolist()
+    alone = match(marks_before(evaluation.marks), evaluation.nodules, tables.exclusions, series)
+    paired = compare_submissions(alone, evaluation.matches, num_bootstraps=SETTINGS.num_bootstraps, seed=1)
+    assert evaluation.summary["before_scorer"]["gain_of_scorer"] == paired["cpm_difference"]
