@@ -5,8 +5,8 @@ from pathlib import Path
 
 from snakemake.exceptions import WorkflowError
 
+from lungpipe.candidates.of_study import require_candidates_of
 from lungpipe.datasets.annotations import DatasetError, find_candidates
-from lungpipe.datasets.given import require_candidates_of
 from lungpipe.datasets.read import DICOM, METAIMAGE, NIFTI, ZIPPED
 from lungpipe.datasets.raw import RawScans
 from lungpipe.services.commands import shown_path

@@ -1,7 +1,7 @@
 from pathlib import Path
 
+from lungpipe.candidates.of_study import take_candidates
 from lungpipe.datasets.folds import split_for_training
-from lungpipe.datasets.given import take_candidates
 from lungpipe.services.job import open_job
 from lungpipe.tables import CANDIDATES, SERIES, read_table, write_table
 

@@ -12,6 +12,7 @@ def read_fold_candidates(path: Path, fold: int) -> pd.DataFrame:
 
     Raises:
         ContractError: no such table, or a candidate of another fold; the message names the file.
+        OSError: no such file.
     """
     table = read_table(path, CANDIDATES)
     others = table[table["fold"] != fold]
