@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from lungpipe.geometry import window_around
 from lungpipe.reporting.examples import Example, Examples
-from lungpipe.reporting.montage import LUNG_WINDOW_HU
 from lungpipe.reporting.style import GREEN, GREY, ORANGE, PAGE_WIDTH_INCH, PURPLE, save_png
+from lungpipe.reporting.views import LUNG_WINDOW_HU
 from lungpipe.volumes.store import open_volume
 
 PATCH_MM = 48.0

@@ -41,11 +41,8 @@ def draw_heat(volume: MemoryVolume, shown: HeatPicture, path: Path) -> None:
     index = grid.to_index(shown.center_zyx_mm)
     longest = max(side * step for side, step in zip(grid.shape_zyx, grid.spacing_zyx_mm, strict=True))
     rows: tuple[list[Image.Image], list[Image.Image]] = ([], [])
-    for axis, plane in enumerate(PLANES):
-        z, y, x = (slice(0, side) for side in grid.shape_zyx)
-        sides = ((y, x), (z, x), (z, y))[axis]
-        nearest = int(np.clip(round(float(index[axis])), 0, grid.shape_zyx[axis] - 1))
-        view = View(plane, nearest, sides, PLANE_PIXELS / longest)
+    for plane in PLANES:
+        view = View.through(index, grid, plane=plane, scale=PLANE_PIXELS / longest)
         plain = view.picture(hu, grid)
         for row, picture in zip(rows, (plain, blend(plain, view.resized(heat, grid))), strict=True):
             row.append(_ringed(picture, view, grid, index=index, diameter_mm=shown.diameter_mm))

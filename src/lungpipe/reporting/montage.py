@@ -8,9 +8,8 @@ import numpy as np
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from lungpipe.reporting.views import LUNG_WINDOW_HU
 from lungpipe.tables import replacing
-
-LUNG_WINDOW_HU = (-1000, 400)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from lungpipe.geometry import Grid
 from lungpipe.prediction.paint import paint_nodules
 from lungpipe.prediction.result import NOTICE, Candidate, Prediction
 from lungpipe.reporting.views import PLANES, Colour, Plane, View, beside, paint
+from lungpipe.reporting.wording import counted
 from lungpipe.tables import replacing
 
 LUNG_COLOUR: Colour = (70, 150, 255)
@@ -93,8 +94,7 @@ def _overview(prediction: Prediction, layers: _Layers) -> Image.Image:
             drawing.ellipse((x - reach, y - reach, x + reach, y + reach), outline=NODULE_COLOUR)
             drawing.text((x + reach + 2, y - 7), str(candidate.number), fill=NODULE_COLOUR, font=_font(13))
         pictures.append(picture)
-    count = len(prediction.candidates)
-    found = f"{count} candidate{'' if count == 1 else 's'} of probability {prediction.threshold:g} or more"
+    found = f"{counted(len(prediction.candidates), 'candidate')} of probability {prediction.threshold:g} or more"
     return _framed(beside(pictures, _GAP), f"{found}   (rings: projected onto these two planes)")
 
 
@@ -117,10 +117,8 @@ def _middle(layers: _Layers) -> NDArray[np.float64]:
 
 
 def _whole(grid: Grid, plane: Plane, index: NDArray[np.float64]) -> View:
-    z, y, x = (slice(0, size) for size in grid.shape_zyx)
-    box = {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[plane]
     extents = [size * step for size, step in zip(grid.shape_zyx, grid.spacing_zyx_mm, strict=True)]
-    return View(plane, _nearest(grid, plane, index), box, _CHEST_PIXELS / max(extents))
+    return View.through(index, grid, plane=plane, scale=_CHEST_PIXELS / max(extents))
 
 
 def _zoom(grid: Grid, plane: Plane, index: NDArray[np.float64]) -> View:
@@ -130,13 +128,7 @@ def _zoom(grid: Grid, plane: Plane, index: NDArray[np.float64]) -> View:
         start = int(np.clip(round(float(middle) - half), 0, max(0, size - round(2 * half))))
         sides.append(slice(start, min(size, start + round(2 * half))))
     z, y, x = sides
-    box = {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[plane]
-    return View(plane, _nearest(grid, plane, index), box, _ZOOM_PIXELS / _ZOOM_MM)
-
-
-def _nearest(grid: Grid, plane: Plane, index: NDArray[np.float64]) -> int:
-    axis = PLANES.index(plane)
-    return int(np.clip(round(float(index[axis])), 0, grid.shape_zyx[axis] - 1))
+    return View.through(index, grid, plane=plane, scale=_ZOOM_PIXELS / _ZOOM_MM, shown_zyx=(z, y, x))
 
 
 def _column(pictures: list[Image.Image]) -> Image.Image:

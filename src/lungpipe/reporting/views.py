@@ -4,7 +4,7 @@ Drawn by Pillow, which takes milliseconds for a picture; matplotlib takes a thir
 """
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,12 +12,13 @@ from PIL import Image
 
 from lungpipe.geometry import Grid
 
-WINDOW_HU = (-1000, 400)
+LUNG_WINDOW_HU = (-1000, 400)
 """Lung and soft tissue at once."""
 Plane = Literal["axial", "coronal", "sagittal"]
 PLANES: tuple[Plane, ...] = ("axial", "coronal", "sagittal")
 """In the order of the array axes (z, y, x) that they are perpendicular to."""
 Colour = tuple[int, int, int]
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,9 +35,25 @@ class View:
     box: tuple[slice, slice]
     scale: float
 
+    @classmethod
+    def through(
+        cls,
+        index_zyx: NDArray[np.float64],
+        grid: Grid,
+        *,
+        plane: Plane,
+        scale: float,
+        shown_zyx: tuple[slice, slice, slice] | None = None,
+    ) -> "View":
+        """Return the plane nearest to a continuous voxel index; `shown_zyx` are the shown voxels, by default all."""
+        axis = PLANES.index(plane)
+        nearest = int(np.clip(round(float(index_zyx[axis])), 0, grid.shape_zyx[axis] - 1))
+        z, y, x = shown_zyx or (slice(0, size) for size in grid.shape_zyx)
+        return cls(plane, nearest, _rows_and_columns(plane, (z, y, x)), scale)
+
     def picture(self, hu: NDArray[np.int16], grid: Grid) -> Image.Image:
         """Return the plane as an RGB picture in the window of lungs."""
-        low, high = WINDOW_HU
+        low, high = LUNG_WINDOW_HU
         grey = np.clip((self._cut(hu).astype(np.float32) - low) * (255.0 / (high - low)), 0, 255).astype(np.uint8)
         return Image.fromarray(grey).resize(self.size(grid), Image.Resampling.BICUBIC).convert("RGB")
 
@@ -59,25 +76,27 @@ class View:
     def size(self, grid: Grid) -> tuple[int, int]:
         """Return width and height of the picture, pixels."""
         rows, columns = (side.stop - side.start for side in self.box)
-        tall, wide = self._axes(grid.spacing_zyx_mm)
+        tall, wide = _rows_and_columns(self.plane, grid.spacing_zyx_mm)
         return max(1, round(columns * wide * self.scale)), max(1, round(rows * tall * self.scale))
 
     def place(self, index_zyx: NDArray[np.float64], grid: Grid) -> tuple[float, float]:
         """Return the pixel (x, y) of a continuous voxel index."""
-        row, column = self._axes((float(index_zyx[0]), float(index_zyx[1]), float(index_zyx[2])))
-        tall, wide = self._axes(grid.spacing_zyx_mm)
+        z, y, x = (float(value) for value in index_zyx)
+        row, column = _rows_and_columns(self.plane, (z, y, x))
+        tall, wide = _rows_and_columns(self.plane, grid.spacing_zyx_mm)
         down = (row - self.box[0].start + 0.5) * tall * self.scale
         right = (column - self.box[1].start + 0.5) * wide * self.scale
         return right, down if self.plane == "axial" else self.size(grid)[1] - down
 
-    def _axes(self, values: tuple[float, float, float]) -> tuple[float, float]:
-        """Return the values of the picture's rows and columns among three of zyx."""
-        z, y, x = values
-        return {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[self.plane]
-
     def _cut(self, array: NDArray[Any]) -> NDArray[Any]:
         part = array.take(self.index, axis=PLANES.index(self.plane))[self.box]
         return np.ascontiguousarray(part if self.plane == "axial" else part[::-1])
+
+
+def _rows_and_columns(plane: Plane, zyx: tuple[Value, Value, Value]) -> tuple[Value, Value]:
+    """Return the values of the rows and the columns of a plane's picture among those of z, y and x."""
+    z, y, x = zyx
+    return {"axial": (y, x), "coronal": (z, x), "sagittal": (z, y)}[plane]
 
 
 def paint(picture: Image.Image, pixels: NDArray[np.bool_], colour: Colour) -> Image.Image:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from lungpipe.evaluation.whole_scans import COUNTED_PROBABILITY, FP_COUNTS
 from lungpipe.reporting.page_tables import Table
+from lungpipe.reporting.wording import counted
 
 
 def whole_scans_table(scans: pd.DataFrame) -> Table | None:
@@ -13,8 +14,8 @@ def whole_scans_table(scans: pd.DataFrame) -> Table | None:
     if scans.empty:
         return None
     p = f"p {COUNTED_PROBABILITY:g}"
-    counted = [f"Found at {count} false positive{'' if count == 1 else 's'}" for count in FP_COUNTS]
-    headings = ("Scan", "Fold", "Nodules", "Found", f"Found from {p}", f"False positives from {p}", *counted)
+    at_counts = [f"Found at {counted(count, 'false positive')}" for count in FP_COUNTS]
+    headings = ("Scan", "Fold", "Nodules", "Found", f"Found from {p}", f"False positives from {p}", *at_counts)
     names = ["fold", "num_nodules", "num_hits", "num_hits_probable", "num_false_positives_probable"]
     rows = tuple(
         (str(place), *(str(int(row[name])) for name in names), *(_at(row, count) for count in FP_COUNTS))

@@ -63,3 +63,13 @@ def test_only_the_given_pixels_are_painted():
     painted = np.asarray(paint(view("axial", 0).picture(spot((9, 9, 9)), GRID), pixels, (255, 210, 0)))
     assert tuple(painted[3, 4]) == (255, 210, 0)
     assert painted.sum() == 465
+
+
+@pytest.mark.parametrize(("plane", "index"), [("axial", 4), ("coronal", 29), ("sagittal", 0)])
+def test_the_plane_through_a_place_is_the_nearest_one_inside_the_volume(plane, index):
+    place = np.array([4.4, 31.0, -0.7])
+    whole = View.through(place, GRID, plane=plane, scale=2.0)
+    assert whole == view(plane, index)
+    part = View.through(place, GRID, plane=plane, scale=2.0, shown_zyx=(slice(1, 4), slice(2, 9), slice(3, 16)))
+    rows, columns = {"axial": ((2, 9), (3, 16)), "coronal": ((1, 4), (3, 16)), "sagittal": ((1, 4), (2, 9))}[plane]
+    assert part == View(plane, index, (slice(*rows), slice(*columns)), 2.0)

@@ -12,7 +12,7 @@ from PIL import Image, ImageDraw
 from lungpipe.candidates import MaskCrop
 from lungpipe.datasets.nodule_masks import read_nodule_mask
 from lungpipe.geometry import Grid, Window
-from lungpipe.reporting.views import PLANES, WINDOW_HU, Colour, Plane, View
+from lungpipe.reporting.views import LUNG_WINDOW_HU, PLANES, Colour, Plane, View
 from lungpipe.volumes.store import StoredVolume
 
 Point = tuple[float, float, float]
@@ -33,15 +33,11 @@ class Cut:
         grid = Grid(
             window.shape_zyx, volume.grid.spacing_zyx_mm, (float(origin[0]), float(origin[1]), float(origin[2]))
         )
-        return cls(volume.read_hu(window, fill=WINDOW_HU[0]), volume.read_lungs(window), grid)
+        return cls(volume.read_hu(window, fill=LUNG_WINDOW_HU[0]), volume.read_lungs(window), grid)
 
     def view(self, plane: Plane, center_zyx_mm: Point, scale: float) -> View:
         """Return the whole plane nearest to a world position (LPS mm), `scale` pixels for a mm."""
-        sides = [slice(0, size) for size in self.grid.shape_zyx]
-        axis = PLANES.index(plane)
-        rows, columns = (side for place, side in enumerate(sides) if place != axis)
-        nearest = round(float(self.grid.to_index(center_zyx_mm)[axis]))
-        return View(plane, int(np.clip(nearest, 0, self.grid.shape_zyx[axis] - 1)), (rows, columns), scale)
+        return View.through(self.grid.to_index(center_zyx_mm), self.grid, plane=plane, scale=scale)
 
 
 def read_mask_on(path: Path, grid: Grid) -> NDArray[np.bool_]:

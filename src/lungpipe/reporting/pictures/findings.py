@@ -106,7 +106,7 @@ class Picture:
 
 
 def draw_gallery(examples: Examples, places: Places) -> dict[str, Any]:
-    """Return the pictures of one kind of finding as JSON content: kind, num_all, has_mask, shown."""
+    """Return the pictures of one kind of finding as JSON content: kind, num_all, shown."""
     shown = [_draw(examples.kind, example, places) for example in examples.shown]
     return {
         "kind": examples.kind,
