@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
-from lungpipe.cli.key_option import KeyFile
 
 if TYPE_CHECKING:
     from lungpipe.bundles import Manifest
@@ -29,17 +29,17 @@ def bundle(
     licence: Annotated[str | None, typer.Option(help="Default: the section of the folder's MODEL_CARD.md.")] = None,
     programs: Annotated[bool, typer.Option(help="Add TorchScript, torch.export and ONNX.")] = True,
     encrypt: Annotated[bool, typer.Option("--encrypt", help="Encrypt (AES-256-GCM) with the key.")] = False,
-    key_file: KeyFile = None,
+    key_file: options.KeyFile = None,
     sign_with: Annotated[Path | None, typer.Option(help="File of a private key (Ed25519, PEM) that signs.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="Print the manifest as JSON.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+    force: options.Force = False,
 ) -> None:
     """Put a model into one file: weights, programs, settings, figures, licence; or check and describe a bundle.
 
     The key of an encrypted bundle is in a file or in the environment, never on the command line.
     """
-    if out is not None and out.exists() and not force:
-        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
+    if out is not None:
+        options.refuse_existing(out, is_forced=force)
 
     from lungpipe.bundles import BundleError, find_secret, is_bundle, read_bundle
 

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
 from lungpipe.terms import counted
 
@@ -25,15 +26,14 @@ def convert(
     ],
     *,
     out: Annotated[Path, typer.Option(help="CSV: seriesuid,coordX,coordY,coordZ,probability (world mm, LPS).")],
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+    force: options.Force = False,
 ) -> None:
     """Convert the predictions of nnDetection or MONAI to a submission in LUNA16's format."""
     from lungpipe.evaluation.other_tools import read_monai, read_nndetection
     from lungpipe.evaluation.submission import write_submission
     from lungpipe.tables.errors import InputError
 
-    if out.exists() and not force:
-        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
+    options.refuse_existing(out, is_forced=force)
     with refusing(InputError):
         marks = {"nndetection": read_nndetection, "monai": read_monai}[tool](sources)
         write_submission(marks, out)

@@ -1,26 +1,13 @@
 """`lungpipe detect`: nodules of one scan or of a whole dataset, as a CSV in LUNA16's columns."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
-from lungpipe.cli.key_option import KeyFile
-from lungpipe.cli.scans import (
-    Device,
-    Force,
-    Quiet,
-    Series,
-    Source,
-    Threads,
-    name_failures,
-    refuse_existing,
-    say_nothing,
-    warn,
-    warn_of_seen,
-)
+from lungpipe.cli.messages import name_failures, say_nothing, warn, warn_of_seen
 from lungpipe.terms import counted
 
 
@@ -30,7 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def detect(
-    source: Source,
+    source: options.ScanOrDataset,
     *,
     out: Annotated[
         Path, typer.Option(help="CSV: seriesuid,coordX,coordY,coordZ,probability,diameter_mm (world mm, LPS).")
@@ -39,7 +26,7 @@ def detect(
         Path | None,
         typer.Option(help="A detector (.safetensors), a model's folder or bundle; else the model in the package."),
     ] = None,
-    key_file: KeyFile = None,
+    key_file: options.KeyFile = None,
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Search everywhere, not only the lungs; for cropped scans.")
     ] = False,
@@ -47,11 +34,11 @@ def detect(
         bool, typer.Option("--detector-only", help="Probabilities of the detector alone, without the model's scorer.")
     ] = False,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop detections of a lower probability.")] = 0.0,
-    device: Device = "auto",
-    threads: Threads = None,
-    series: Series = None,
-    quiet: Quiet = False,
-    force: Force = False,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    series: options.Series = None,
+    quiet: options.Quiet = False,
+    force: options.Force = False,
 ) -> None:
     """Find nodules: centre, diameter and probability of each, by falling probability for each scan.
 
@@ -59,15 +46,14 @@ def detect(
 
     Exit code 1 where a scan of a dataset failed; the CSV then holds the others.
     """
-    refuse_existing(out, is_forced=force)
+    options.refuse_existing(out, is_forced=force)
 
     from lungpipe.evaluation.submission import write_submission
     from lungpipe.patients.detect import Search, count_seen, detect_dataset, detect_scan, is_dataset, load_stages
-    from lungpipe.services.job import share_of_cores
     from lungpipe.shipped import require_shipped_model
 
     say = say_nothing if quiet else typer.echo
-    num_threads = threads or share_of_cores(os.cpu_count() or 1)
+    num_threads = options.count_threads(threads)
     with refusing(ValueError):
         path = model or require_shipped_model()
         detector = load_stages(path, device, num_threads, key_file=key_file, is_alone=detector_only)

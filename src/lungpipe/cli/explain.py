@@ -1,17 +1,17 @@
 """`lungpipe explain`: where a scorer looks, as a heat map on the scan's grid and as pictures."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.messages import warn
 from lungpipe.terms import counted
 
 if TYPE_CHECKING:
     from lungpipe.delivery.explanation import Explanation, Opened
-    from lungpipe.models import Hardware, Model
     from lungpipe.rendering.transfer import TransferName
 
 SCENE_FILE = "scene.png"
@@ -30,13 +30,7 @@ def register(app: typer.Typer) -> None:
 
 
 def explain(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT",
-            help="A scan (.mhd, .mha, .nii, .nii.gz, a DICOM folder or .zip), or a store (.ome.zarr).",
-        ),
-    ],
+    source: options.Scan,
     *,
     candidates: Annotated[
         Path,
@@ -46,10 +40,8 @@ def explain(
         ),
     ],
     out: Annotated[Path, typer.Option(help="New or empty folder for table, heat map and pictures.")],
-    model: Annotated[
-        Path | None,
-        typer.Option(help="A trained scorer (.safetensors), or a model's folder; else the model in the package."),
-    ] = None,
+    model: options.ScorerPath = None,
+    key_file: options.KeyFile = None,
     output: ExplainedOutput = "nodule",
     method: MethodName = "gradcam",
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop candidates of a lower probability.")] = 0.0,
@@ -61,10 +53,10 @@ def explain(
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="The scene shows everything, not only the lungs; for cropped scans.")
     ] = False,
-    device: Annotated[str, typer.Option(help="auto, cpu, or a GPU by its number: gpu:0.")] = "auto",
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
-    series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")] = False,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    series: options.Series = None,
+    quiet: options.Quiet = False,
     force: Annotated[bool, typer.Option("--force", "-f", help="Replace an earlier explanation.")] = False,
 ) -> None:
     """Show which places raise a scorer's output, by Grad-CAM or HiResCAM. Research use only, not a medical device.
@@ -74,12 +66,19 @@ def explain(
     with refusing(ValueError, ModuleNotFoundError):
         if scene:
             import lungpipe.rendering.scene  # noqa: F401 - a missing extra is refused before anything is computed
-        from lungpipe.delivery.explanation import check_folder, choose_candidates, write_explanation
+        from lungpipe.delivery.explanation import check_folder, choose_candidates, open_explained, write_explanation
         from lungpipe.delivery.explanation import explain as compute
+        from lungpipe.models.hardware import name_hardware
+        from lungpipe.models.stored import load_role
+        from lungpipe.shipped import require_shipped_model
 
         check_folder(out, is_forced=force)
-        loaded, opened, hardware = _open(
-            source, model, series, device=device, threads=threads, has_lungs=scene and not whole_volume
+        num_threads = options.count_threads(threads)
+        hardware = name_hardware(device, num_threads)
+        loaded = load_role(model or require_shipped_model(), "scorer", key_file)
+        spacing_zyx_mm, has_lungs = loaded.card.spacing_zyx_mm, scene and not whole_volume
+        opened = open_explained(
+            source, spacing_zyx_mm, series, has_lungs=has_lungs, threads=num_threads, on_remark=warn
         )
         chosen = choose_candidates(candidates, opened.volume, threshold=threshold, most=most)
         explanation = compute(loaded, opened, chosen, output=output, method=method, hardware=hardware)
@@ -88,29 +87,6 @@ def explain(
             _draw_scene(opened, explanation, candidates, out / SCENE_FILE, transfer=transfer, is_whole=whole_volume)
     if not quiet:
         typer.echo(f"{out}: {explanation.title} for {counted(len(explanation.maps), 'candidate')}")
-
-
-def _open(
-    source: Path,
-    model: Path | None,
-    series: str | None,
-    *,
-    device: str,
-    threads: int | None,
-    has_lungs: bool,
-) -> "tuple[Model, Opened, Hardware]":
-    """Return the scorer, the scan at the scorer's spacing, and the hardware that the user names."""
-    from lungpipe.delivery.explanation import load_scorer_model, open_explained
-    from lungpipe.models.hardware import name_hardware
-    from lungpipe.services.job import share_of_cores
-    from lungpipe.shipped import require_shipped_model
-
-    num_threads = threads or share_of_cores(os.cpu_count() or 1)
-    hardware = name_hardware(device, num_threads)
-    loaded = load_scorer_model(model or require_shipped_model())
-    spacing_zyx_mm = loaded.card.spacing_zyx_mm
-    opened = open_explained(source, spacing_zyx_mm, series, has_lungs=has_lungs, threads=num_threads, on_remark=_warn)
-    return loaded, opened, hardware
 
 
 def _draw_scene(
@@ -127,15 +103,10 @@ def _draw_scene(
     from lungpipe.rendering.marks import read_marks
     from lungpipe.rendering.render import Heat, render
     from lungpipe.rendering.transfer import make_transfer
+    from lungpipe.tables import CENTER_COLUMNS
 
     chest = cut_chest(opened.volume, is_whole=is_whole)
-    shown = {
-        tuple(center) for center in explanation.candidates[["center_z_mm", "center_y_mm", "center_x_mm"]].to_numpy()
-    }
+    shown = {tuple(center) for center in explanation.candidates[list(CENTER_COLUMNS)].to_numpy()}
     marks = [mark for mark in read_marks(candidates, chest.series_uid) if mark.center_zyx_mm in shown]
     heat = Heat(paste_maps(explanation.maps, chest.grid), chest.grid, explanation.title)
     render(chest, make_transfer(transfer, chest.hu), path, marks=marks, heat=heat)
-
-
-def _warn(remark: str) -> None:
-    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)

@@ -1,15 +1,13 @@
 """`lungpipe predict`: the nodules of a scan, or of a folder of scans, as tables, masks and pictures."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
-from lungpipe.cli.key_option import KeyFile
 from lungpipe.cli.predict_progress import Reporter
-from lungpipe.cli.scans import Device, Series, Threads
 
 if TYPE_CHECKING:
     from lungpipe.delivery.many import Search
@@ -39,11 +37,11 @@ def predict(
         list[Path] | None,
         typer.Option(help="A model's folder, a bundle (.lungpipe), or a model file (repeatable)."),
     ] = None,
-    key_file: KeyFile = None,
+    key_file: options.KeyFile = None,
     threshold: Annotated[float, typer.Option(min=0, max=1, help="Drop candidates of a lower probability.")] = 0.5,
-    device: Device = "auto",
-    threads: Threads = None,
-    series: Series = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    series: options.Series = None,
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Search everywhere, require no lungs; for cropped scans.")
     ] = False,
@@ -66,7 +64,6 @@ def predict(
     from lungpipe.delivery.outputs import Wanted, check_output
     from lungpipe.delivery.scans import list_inputs
     from lungpipe.prediction.model import load_model
-    from lungpipe.services.job import share_of_cores
 
     reporter = Reporter(is_quiet=quiet, as_json=as_json)
     with refusing(ValueError):
@@ -75,7 +72,7 @@ def predict(
             check_output(out, is_forced=force)
         elif series is not None:
             raise typer.BadParameter("expected one scan, found a folder of many", param_hint="--series")
-        num_threads = threads or share_of_cores(os.cpu_count() or 1)
+        num_threads = options.count_threads(threads)
         loaded = load_model(model, device=device, threads=num_threads, key_file=key_file)
         wanted = Wanted(masks, pictures, dicom, viewer, force, source, reporter.stage)
         search = Search(threshold, whole_volume, wanted)

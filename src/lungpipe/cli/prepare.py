@@ -6,11 +6,12 @@ from typing import Annotated, Literal
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.messages import warn
 from lungpipe.cli.progress import watching
 
 Source = Annotated[Path, typer.Argument(help="Scan: .mhd, .mha, .nii, .nii.gz, a DICOM series in folders or a .zip.")]
-Series = Annotated[str | None, typer.Option(help="Series UID, if a DICOM folder has several series.")]
 LungMask = Literal["threshold", "whole"]
 Threshold = Annotated[int, typer.Option(help="HU below which a voxel is air or lung.")]
 
@@ -33,13 +34,13 @@ def prepare(
         Path | None, typer.Option(help="Image whose grid is used for the output, instead of --spacing.")
     ] = None,
     lungs_only: Annotated[bool, typer.Option("--lungs-only", help="Write the lung labels instead of the HU.")] = False,
-    series: Series = None,
+    series: options.Series = None,
     threshold: Threshold = -350,
     lung_mask: Annotated[
         LungMask, typer.Option(help="`whole` is for scans that do not show the whole chest.")
     ] = "threshold",
     quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no last line.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an existing output.")] = False,
+    force: options.Force = False,
 ) -> None:
     """Resample one scan and find its lungs (1 left, 2 right, not dilated)."""
     from pydantic import ValidationError
@@ -49,8 +50,7 @@ def prepare(
 
     if spacing is not None and like is not None:
         raise typer.BadParameter("give a spacing or the image to be like, not both", param_hint="--like")
-    if out.exists() and not force:
-        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="OUT")
+    options.refuse_existing(out, is_forced=force, option="OUT")
     try:
         settings = PreprocessingSettings(
             spacing_zyx_mm=spacing or (1.0, 1.0, 1.0), lung_threshold_hu=threshold, lung_mask=lung_mask
@@ -59,7 +59,7 @@ def prepare(
         raise typer.BadParameter(f"expected three positive lengths, found {spacing}", param_hint="--spacing") from None
     with refusing(ValueError), watching(is_quiet=quiet) as watch:
         output = Output(out, like, lungs_only)
-        grid = prepare_scan(source, output, settings, series, on_remark=_warn, on_stage=watch.show)
+        grid = prepare_scan(source, output, settings, series, on_remark=warn, on_stage=watch.show)
     if not quiet:
         typer.echo(f"{out}: {_numbers(grid.shape_zyx)} voxels of {_numbers(grid.spacing_zyx_mm)} mm (z, y, x)")
 
@@ -68,7 +68,7 @@ def info(
     path: Annotated[Path, typer.Argument(help="A scan of any format, or a stored volume (.ome.zarr).")],
     *,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
-    series: Series = None,
+    series: options.Series = None,
     threshold: Threshold = -350,
 ) -> None:
     """Print shape, spacing, origin, direction, HU range and lung volumes of a scan or a stored volume."""
@@ -93,11 +93,7 @@ def info(
     for name, value in rows.items():
         typer.echo(f"{name:<26}{value}")
     for remark in facts["remarks"]:
-        _warn(remark)
-
-
-def _warn(remark: str) -> None:
-    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)
+        warn(remark)
 
 
 def _numbers(values: tuple[float, ...]) -> str:

@@ -1,12 +1,13 @@
 """`lungpipe render`: the lungs of a scan and its nodules as a volume rendering."""
 
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.messages import say_nothing, warn
 
 if TYPE_CHECKING:
     from lungpipe.rendering.chest import Chest
@@ -18,13 +19,7 @@ def register(app: typer.Typer) -> None:
 
 
 def render(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT",
-            help="A scan (.mhd, .mha, .nii, .nii.gz, a DICOM folder or .zip), or a store (.ome.zarr).",
-        ),
-    ],
+    source: options.Scan,
     *,
     out: Annotated[Path, typer.Option(help="A picture (.png), or a full turn (.gif, .mp4).")],
     candidates: Annotated[
@@ -48,18 +43,18 @@ def render(
     whole_volume: Annotated[
         bool, typer.Option("--whole-volume", help="Show everything, not only the lungs; for cropped scans.")
     ] = False,
-    threads: Annotated[int | None, typer.Option(min=1, help="Threads; else one a core.")] = None,
-    series: Annotated[str | None, typer.Option(help="Series UID to choose where a DICOM folder holds several.")] = None,
-    quiet: Annotated[bool, typer.Option("--quiet", "-q", help="No progress lines.")] = False,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+    threads: options.Threads = None,
+    series: options.Series = None,
+    quiet: options.Quiet = False,
+    force: options.Force = False,
 ) -> None:
     """Draw lungs and nodules in three dimensions. Needs the extra viz.
 
     Nodules are spheres of their diameter. Their colour is the malignancy: blue 0, yellow 1/2, red 1, grey unknown.
     """
     for name, path in (("--out", out), ("--histogram", histogram)):
-        if path is not None and path.exists() and not force:
-            raise typer.BadParameter(f"{path}: expected no such file, found one; --force replaces it", param_hint=name)
+        if path is not None:
+            options.refuse_existing(path, is_forced=force, option=name)
     with refusing(ValueError, ModuleNotFoundError):
         from lungpipe.rendering.histogram import draw_histogram
         from lungpipe.rendering.marks import read_marks
@@ -74,22 +69,12 @@ def render(
         function = make_transfer(transfer, chest.hu)
         if histogram is not None:
             draw_histogram(chest.hu, function, histogram)
-        say = _ignore if quiet else typer.echo
+        say = say_nothing if quiet else typer.echo
         draw(chest, function, out, marks=marks, view=View(size, frames, angle), say=say)
     say(f"{out}: {describe(function, len(marks))}")
 
 
 def _open(source: Path, series: str | None, *, is_whole: bool, threads: int | None) -> "Chest":
     from lungpipe.rendering.chest import open_chest
-    from lungpipe.services.job import share_of_cores
 
-    num_threads = threads or share_of_cores(os.cpu_count() or 1)
-    return open_chest(source, series, is_whole=is_whole, threads=num_threads, on_remark=_warn)
-
-
-def _warn(remark: str) -> None:
-    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)
-
-
-def _ignore(line: str) -> None:
-    """Say nothing."""
+    return open_chest(source, series, is_whole=is_whole, threads=options.count_threads(threads), on_remark=warn)

@@ -1,31 +1,13 @@
 """`lungpipe score`: nodule or not, malignancy and readers' ratings at given positions, as a CSV in LUNA16's columns."""
 
-import os
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
-from lungpipe.cli.key_option import KeyFile
-from lungpipe.cli.scans import (
-    Device,
-    Force,
-    Quiet,
-    Series,
-    Source,
-    Threads,
-    name_failures,
-    refuse_existing,
-    say_nothing,
-    warn,
-    warn_of_seen,
-)
-
-ModelPath = Annotated[
-    Path | None,
-    typer.Option(help="A trained scorer (.safetensors), a model's folder or bundle; else the model in the package."),
-]
+from lungpipe.cli.messages import name_failures, say_nothing, warn, warn_of_seen
 
 
 def register(app: typer.Typer) -> None:
@@ -34,7 +16,7 @@ def register(app: typer.Typer) -> None:
 
 
 def score(
-    source: Source,
+    source: options.ScanOrDataset,
     *,
     candidates: Annotated[
         Path,
@@ -46,28 +28,27 @@ def score(
     out: Annotated[
         Path, typer.Option(help="CSV: the positions with probability, malignancy, and the expected ratings rating_*.")
     ],
-    model: ModelPath = None,
-    key_file: KeyFile = None,
-    device: Device = "auto",
-    threads: Threads = None,
-    series: Series = None,
-    quiet: Quiet = False,
-    force: Force = False,
+    model: options.ScorerPath = None,
+    key_file: options.KeyFile = None,
+    device: options.Device = "auto",
+    threads: options.Threads = None,
+    series: options.Series = None,
+    quiet: options.Quiet = False,
+    force: options.Force = False,
 ) -> None:
     """Score given positions: how probable a nodule is, and how readers would rate the nodule.
 
     Malignancy is agreement with readers' ratings, not a diagnosis. Exit code 1 where rows were refused (positions
     outside their scan) or a scan of a dataset failed; the CSV then holds the others.
     """
-    refuse_existing(out, is_forced=force)
+    options.refuse_existing(out, is_forced=force)
 
     from lungpipe.evaluation.submission import read_positions, write_positions
     from lungpipe.patients.detect import Search, count_seen
     from lungpipe.patients.score import load_finder, load_scorer, score_positions
-    from lungpipe.services.job import share_of_cores
     from lungpipe.shipped import require_shipped_model
 
-    num_threads = threads or share_of_cores(os.cpu_count() or 1)
+    num_threads = options.count_threads(threads)
     say = say_nothing if quiet else typer.echo
     with refusing(ValueError):
         table = read_positions(candidates)

@@ -1,13 +1,14 @@
 """`lungpipe view`: a scan with its candidates in a browser."""
 
-import os
 import tempfile
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
+from lungpipe.cli import options
 from lungpipe.cli.errors import refusing
+from lungpipe.cli.messages import warn
 
 
 def register(app: typer.Typer) -> None:
@@ -16,12 +17,7 @@ def register(app: typer.Typer) -> None:
 
 
 def view(
-    source: Annotated[
-        Path,
-        typer.Argument(
-            metavar="INPUT", help="A scan (.mhd, .mha, .nii, .nii.gz, a DICOM folder or .zip) or a store (.ome.zarr)."
-        ),
-    ],
+    source: options.Scan,
     *,
     candidates: Annotated[
         Path | None,
@@ -42,9 +38,9 @@ def view(
     threshold: Annotated[
         float, typer.Option(min=0, max=1, help="Score from which candidates are shown at first.")
     ] = 0.5,
-    series: Annotated[str | None, typer.Option(help="Series UID, if a DICOM folder has several series.")] = None,
+    series: options.Series = None,
     out: Annotated[Path | None, typer.Option(help="Write an HTML file that opens offline; do not serve.")] = None,
-    force: Annotated[bool, typer.Option("--force", "-f", help="Replace an output that exists.")] = False,
+    force: options.Force = False,
     port: Annotated[int, typer.Option(min=0, max=65535, help="Port at 127.0.0.1; 0: a free one.")] = 0,
     browser: Annotated[bool, typer.Option(help="Open the page in the browser.")] = True,
 ) -> None:
@@ -52,19 +48,18 @@ def view(
 
     Without --out the page is served on this machine alone until Ctrl-C. The page names no patient.
     """
-    if out is not None and out.exists() and not force:
-        raise typer.BadParameter(f"{out}: expected no such file, found one; --force replaces it", param_hint="--out")
+    if out is not None:
+        options.refuse_existing(out, is_forced=force)
 
     from lungpipe.viewer.open import Shown, open_scene
     from lungpipe.viewer.page import write_page
 
-    threads = os.cpu_count() or 1
     with refusing(ValueError), tempfile.TemporaryDirectory() as scratch:
         shown = Shown(candidates, lungs, nodules, not no_lungs, threshold, series)
         if prediction is not None:
             shown = shown.with_prediction(prediction)
         page = out or Path(scratch) / "viewer.html"
-        write_page(open_scene(source, shown, on_remark=_warn), page, threads=threads)
+        write_page(open_scene(source, shown, on_remark=warn), page, threads=options.count_threads(None))
         if out is not None:
             typer.echo(f"{out}: {out.stat().st_size / 1e6:.0f} MB; open the file in a browser")
         else:
@@ -84,7 +79,3 @@ def _serve(page: Path, port: int, *, is_opened: bool) -> None:
             server.serve_forever()
         except KeyboardInterrupt:
             typer.echo("stopped")
-
-
-def _warn(remark: str) -> None:
-    typer.secho(f"lungpipe: {remark}", err=True, fg=typer.colors.YELLOW)

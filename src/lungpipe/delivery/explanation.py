@@ -16,14 +16,13 @@ from lungpipe.explain.gradcam import METHOD_NAMES, Method
 from lungpipe.explain.paste import paste_maps
 from lungpipe.geometry import Grid
 from lungpipe.geometry.grid import Triple
-from lungpipe.models import Hardware, Model, load_model
+from lungpipe.models import Hardware, Model
 from lungpipe.prediction.source import open_source
 from lungpipe.preparation.image_files import write_image
 from lungpipe.preparation.volume import find_lungs, require_lungs
 from lungpipe.reporting.heat_overlays import HeatPicture, draw_heat
 from lungpipe.resampling.resample import resample
 from lungpipe.settings import PreprocessingSettings
-from lungpipe.shipped import SCORER_FILE
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.tables.errors import InputError
 from lungpipe.volumes.volume import MemoryVolume
@@ -57,17 +56,6 @@ class Explanation:
     def heat_file(self) -> str:
         """File name of the heat map on the scan's grid."""
         return f"{self.method}.nii.gz"
-
-
-def load_scorer_model(path: Path) -> Model:
-    """Return the scorer of a model file or of a model's folder, with the card.
-
-    Raises:
-        ValueError: no model, or no scorer.
-        FileNotFoundError: no such file.
-    """
-    path = Path(path)
-    return load_model(path / SCORER_FILE if path.is_dir() else path, expect_role="scorer")
 
 
 def open_explained(

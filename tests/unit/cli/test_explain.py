@@ -10,6 +10,7 @@ from random_detector import write_random_detector, write_random_scorer
 from typer.testing import CliRunner
 
 from lungpipe.cli.main import app
+from lungpipe.export.bundle import Wishes, bundle_model
 from lungpipe.geometry import Grid
 
 UID = "1.2.3"
@@ -68,6 +69,16 @@ def test_the_map_is_on_the_scans_own_grid_around_the_candidates(scan, candidates
     hot = np.argwhere(heat > 0)
     reach = np.abs((hot[:, None] - centers) * GRID.spacing_zyx_mm).max(axis=-1).min(axis=1)
     assert reach.max() < 16 + 2
+
+
+def test_the_scorer_may_be_in_a_bundle(scan, candidates, model, tmp_path):
+    bundle = tmp_path / "model.lungpipe"
+    bundle_model(model, bundle, Wishes(has_programs=False))
+    for name, source in (("folder", model), ("bundle", bundle)):
+        done = run(scan, candidates, source, tmp_path / name, "--device", "cpu")
+        assert done.exit_code == 0, done.output
+    tables = [(tmp_path / name / "explanation.csv").read_bytes() for name in ("folder", "bundle")]
+    assert tables[0] == tables[1]
 
 
 def test_the_table_has_the_most_probable_candidate_first(scan, candidates, model, tmp_path):

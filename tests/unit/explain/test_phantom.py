@@ -8,10 +8,10 @@ from lungpipe.delivery.explanation import (
     choose_candidates,
     explain,
     explanation_table,
-    load_scorer_model,
     open_explained,
 )
 from lungpipe.models.hardware import name_hardware
+from lungpipe.models.stored import load_role
 from lungpipe.shipped import require_shipped_model
 from lungpipe.tables import CENTER_COLUMNS
 
@@ -19,7 +19,7 @@ from lungpipe.tables import CENTER_COLUMNS
 @pytest.mark.slow
 def test_the_mass_of_a_map_is_on_the_nodule(tmp_path):
     [scan] = draw_chests(tmp_path)
-    model = load_scorer_model(require_shipped_model())
+    model = load_role(require_shipped_model(), "scorer")
     opened = open_explained(scan, model.card.spacing_zyx_mm)
     nodules = choose_candidates(tmp_path / "annotations.csv", opened.volume, threshold=0.0, most=5)
     explanation = explain(model, opened, nodules, output="nodule", hardware=name_hardware("cpu", 1))
