@@ -9,14 +9,15 @@ import pandas as pd
 
 from lungpipe.candidates.mask_table import find_mask
 from lungpipe.geometry import Grid
+from lungpipe.geometry.slices import slice_number
 from lungpipe.prediction.privacy import digest_of_name
 from lungpipe.reporting.examples import pick_examples
 from lungpipe.reporting.pictures.findings import Places
-from lungpipe.reporting.viewer_pages import LISTING, page_name
+from lungpipe.reporting.viewer_pages import ANY_PAGE, LISTING, page_name
 from lungpipe.tables import CENTER_COLUMNS, write_json
-from lungpipe.viewer.listed import MAX_MARKS, slice_number
+from lungpipe.viewer.listed import MAX_MARKS
 from lungpipe.viewer.page import write_page
-from lungpipe.viewer.scene import Mark, Scene, as_bytes
+from lungpipe.viewer.scene import Mark, Scene, as_bytes, describe_voxels
 from lungpipe.volumes.store import open_volume
 
 
@@ -40,7 +41,7 @@ def write_study_pages(
     shown = {example.series_uid for kind in pick_examples(study.matches, limit) for example in kind.shown}
     wanted = {study.places.scan_of(uid): uid for uid in shown if uid in study.places.stores}
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(page_name(0).replace("0", "*")):
+    for path in folder.glob(ANY_PAGE):
         if path.name not in {page_name(scan) for scan in wanted}:
             path.unlink()
     for scan, series_uid in sorted(wanted.items()):
@@ -62,7 +63,6 @@ def scene_of_series(study: ShownStudy, series_uid: str) -> Scene:
             z, y, x = (slice(at, at + size) for at, size in zip(crop.start_zyx_vox, crop.mask.shape, strict=True))
             part = numbers[z, y, x]
             part[crop.mask & (part == 0)] = number
-    spacing = " × ".join(f"{step:g}" for step in volume.grid.spacing_xyz_mm)
     return Scene(
         hu=volume.read_hu(),
         grid=volume.grid,
@@ -72,7 +72,7 @@ def scene_of_series(study: ShownStudy, series_uid: str) -> Scene:
         nodules=as_bytes(numbers) if numbers.any() else None,
         marks=tuple(_mark(row, number, volume.grid) for number, row in enumerate(rows, start=1)),
         threshold=0.5,
-        notes=(f"Voxels of {spacing} mm, as the networks see the scan. Slices are those of the stored volume.",),
+        notes=(f"{describe_voxels(volume.grid)} Slices are those of the stored volume.",),
     )
 
 

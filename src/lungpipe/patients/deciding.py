@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from lungpipe.geometry import Grid
+from lungpipe.geometry.slices import slice_number
 from lungpipe.tables import CENTER_COLUMNS
 
 LUNG_RADS_MM = (6.0, 8.0, 15.0)
@@ -27,9 +28,9 @@ DECIDED_COLUMNS = (
 def find_deciding(candidates: pd.DataFrame, grids: Mapping[str, Grid] | None) -> dict[str, object]:
     """Return the columns DECIDED_COLUMNS of the candidate with the highest `risk`; all None without a known risk.
 
-    `candidates` is the table SCORED with a column `risk`. The slice is that of the stored volume, counted from 1; it is
-    None without `grids`. The volume (mm3) is that of the sphere of the diameter. Size classes are information, no
-    advice: they hold for solid nodules, and readers measure another diameter than the sphere's.
+    `candidates` is the table SCORED with a column `risk`. The slice is that of the stored volume, counted from 1 (see
+    `slice_number`), and None without `grids`. The volume (mm3) is that of the sphere of the diameter. Size classes are
+    information, no advice: they hold for solid nodules, and readers measure another diameter than the sphere's.
     """
     known = candidates[candidates["risk"].notna()]
     if not len(known):
@@ -43,7 +44,7 @@ def find_deciding(candidates: pd.DataFrame, grids: Mapping[str, Grid] | None) ->
         str(chosen["candidate_id"]),
         str(chosen["series_uid"]),
         *center,
-        None if grid is None else float(np.round(grid.to_index(center)[0]) + 1),
+        None if grid is None else float(slice_number(grid, center)),
         diameter if is_measured else None,
         np.pi / 6 * diameter**3 if is_measured else None,
         fleischner_size(diameter) if is_measured else None,

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lungpipe.candidates import Detections, MaskCrop
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
+from lungpipe.geometry.slices import slice_number
 from lungpipe.inference.scorer import LEAST_PROBABLE
 from lungpipe.inference.scoring import with_detector_odds
 from lungpipe.lungs.measures import side_volumes
@@ -150,14 +151,14 @@ def _candidate(
     center = found.centers_zyx_mm[row]
     z, y, x = (float(value) for value in center)
     first, last = span_on(scan_grid, mask.crop, volume.grid)
-    slice_index = int(np.clip(round(float(scan_grid.to_index(center)[0])), 0, scan_grid.shape_zyx[0] - 1))
+    own_slice = slice_number(scan_grid, center)
     side: Side | None = None if volume.lungs is None else side_of(volume.lungs, volume.grid, center)
     return Candidate(
         number=number,
         center_zyx_mm=(z, y, x),
-        slice_number=slice_index + 1,
-        first_slice=min(int(first[0]), slice_index) + 1,
-        last_slice=max(int(last[0]), slice_index) + 1,
+        slice_number=own_slice,
+        first_slice=min(int(first[0]) + 1, own_slice),
+        last_slice=max(int(last[0]) + 1, own_slice),
         diameter_mm=float(found.diameters_mm[row]),
         volume_mm3=float(np.count_nonzero(mask.crop.mask) * volume.grid.voxel_volume_mm3),
         has_mask=mask.is_of_network,

@@ -14,9 +14,13 @@ LISTING = "pages.json"
 """File in that folder: the rows of the scans that have a page."""
 
 
+ANY_PAGE = "scan-*.html"
+"""Pattern of the file names of all pages in that folder."""
+
+
 def page_name(scan: int) -> str:
     """Return the file name of a scan's page."""
-    return f"scan-{scan}.html"
+    return ANY_PAGE.replace("*", str(scan))
 
 
 def read_listing(path: Path) -> frozenset[int]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from lungpipe.evaluation.submission import read_positions
 from lungpipe.geometry import Grid
+from lungpipe.geometry.slices import slice_number
 from lungpipe.tables import CENTER_COLUMNS
 from lungpipe.tables.csv_input import parse_number, read_texts
 from lungpipe.viewer.scene import Mark
@@ -46,12 +47,6 @@ def _mark(row: dict[str, object], rank: int, scan_grid: Grid) -> Mark:
         malignancy=_number(row, "malignancy"),
         side=str(row["side"]) if row.get("side") else None,
     )
-
-
-def slice_number(grid: Grid, center_zyx_mm: tuple[float, float, float]) -> int:
-    """Return the slice (from 1, along the first axis of the array) that is nearest to a world point, LPS mm."""
-    index = round(float(grid.to_index(center_zyx_mm)[0]))
-    return min(max(index, 0), grid.shape_zyx[0] - 1) + 1
 
 
 def _number(row: dict[str, object], name: str) -> float | None:

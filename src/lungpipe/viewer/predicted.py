@@ -7,7 +7,7 @@ import numpy as np
 from lungpipe.prediction.paint import paint_nodules
 from lungpipe.prediction.privacy import digest_of_name, without_identifiers
 from lungpipe.prediction.result import Candidate, Prediction
-from lungpipe.viewer.scene import Mark, Scene, as_bytes
+from lungpipe.viewer.scene import Mark, Scene, as_bytes, describe_voxels
 
 
 def scene_of_prediction(prediction: Prediction, *, source: Path | None = None) -> Scene:
@@ -19,8 +19,7 @@ def scene_of_prediction(prediction: Prediction, *, source: Path | None = None) -
     volume = prediction.volume
     numbers = np.zeros(volume.grid.shape_zyx, dtype=np.uint16)
     paint_nodules(numbers, volume.grid, prediction.masks, volume.grid)
-    spacing = " × ".join(f"{step:g}" for step in volume.grid.spacing_xyz_mm)
-    notes = [f"Voxels of {spacing} mm, as the networks see the scan. Slice numbers are the scan's own."]
+    notes = [f"{describe_voxels(volume.grid)} Slice numbers are the scan's own."]
     if prediction.was_seen_in_training:
         notes.append("The model was trained or validated on this scan.")
     notes += [without_identifiers(remark, source) for remark in prediction.remarks]

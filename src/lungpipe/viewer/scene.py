@@ -68,3 +68,9 @@ class Scene:
 def as_bytes(labels: NDArray[np.unsignedinteger]) -> NDArray[np.uint8]:
     """Return labels as bytes, 0 instead of labels above 255."""
     return np.where(labels <= MAX_LABEL, labels, 0).astype(np.uint8)
+
+
+def describe_voxels(grid: Grid) -> str:
+    """Return a sentence about the voxels of a page that shows a scan as the networks see it."""
+    spacing = " × ".join(f"{step:g}" for step in grid.spacing_xyz_mm)
+    return f"Voxels of {spacing} mm, as the networks see the scan."

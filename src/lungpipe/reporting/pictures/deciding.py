@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 
 from lungpipe.geometry import Window
+from lungpipe.geometry.slices import slice_number
 from lungpipe.reporting.pictures.cut import Cut, data_uri, draw_circle
 from lungpipe.reporting.pictures.findings import CANDIDATE, Picture, Places
 from lungpipe.reporting.views import Colour, paint
@@ -68,11 +69,11 @@ def _draw(row: pd.Series, places: Places) -> Picture:
         return Picture(None, _facts(row), scan, (z, y, x))
     volume = open_volume(store, series_uid)
     slices, rows, columns = volume.grid.shape_zyx
-    index = int(np.clip(round(float(volume.grid.to_index((z, y, x))[0])), 0, slices - 1))
-    window = Window((index, 0, 0), (1, rows, columns))
+    chosen = slice_number(volume.grid, (z, y, x))
+    window = Window((chosen - 1, 0, 0), (1, rows, columns))
     mask = places.candidate_in(window, series_uid, (z, y, x))
     drawn = draw_slice(Cut.read(volume, window), (z, y, x), float(row["decided_diameter_mm"]), mask)
-    return Picture(data_uri(drawn), (*_facts(row), f"slice {index + 1} of {slices}"), scan, (z, y, x))
+    return Picture(data_uri(drawn), (*_facts(row), f"slice {chosen} of {slices}"), scan, (z, y, x))
 
 
 def _facts(row: pd.Series) -> tuple[str, ...]:

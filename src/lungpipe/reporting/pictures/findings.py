@@ -13,6 +13,7 @@ from PIL import Image
 
 from lungpipe.candidates.mask_table import find_mask, join_mask_tables
 from lungpipe.geometry import Window, window_around
+from lungpipe.geometry.slices import slice_number
 from lungpipe.reporting.evaluation_files import StoredEvaluation
 from lungpipe.reporting.examples import Example, Examples, Kind
 from lungpipe.reporting.pictures.cut import Cut, Point, crop_in, data_uri, draw_circle, read_mask_on
@@ -141,7 +142,7 @@ def _draw(kind: Kind, example: Example, places: Places) -> Picture:
         None if path is None else read_mask_on(path, cut.grid),
         places.candidate_in(window, example.series_uid, center),
     )
-    place = f"{name}, slice {round(float(index[0])) + 1} of {volume.grid.shape_zyx[0]}"
+    place = f"{name}, slice {slice_number(volume.grid, example.center_zyx_mm)} of {volume.grid.shape_zyx[0]}"
     return Picture(data_uri(draw_planes(example, cut, outlines)), (*_facts(kind, example), place), scan, center)
 
 
