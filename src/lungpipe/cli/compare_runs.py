@@ -11,7 +11,6 @@ from rich.table import Table
 if TYPE_CHECKING:
     from lungpipe.services.tracking.reading import StudyRun
 
-DEFAULT_STORE = "sqlite:///results/mlflow.db"
 FIGURES = ("cpm", "cpm_low", "cpm_high", "num_scans", "malignancy_auc", "nodule_auc")
 SETTINGS = ("recipe", "seed", "folds")
 ASIDE = re.compile(r"name$|compute\.|recipe$|seed$|folds$")
@@ -26,6 +25,7 @@ def compare_runs(name_a: str, name_b: str, store: str | None) -> None:
     Raises:
         TrackingError: no such store or run.
     """
+    from lungpipe.services.tracking.links import DEFAULT_STORE
     from lungpipe.services.tracking.reading import find_study_run
 
     uri = store or os.environ.get("MLFLOW_TRACKING_URI") or DEFAULT_STORE

@@ -8,9 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe import __version__
-from lungpipe.delivery.outputs import CANDIDATES_FILE, RESULT_FILE, Wanted, write_prediction
+from lungpipe.delivery.outputs import Wanted, write_prediction
 from lungpipe.delivery.scans import Input
 from lungpipe.prediction.document import Refusal, Result
+from lungpipe.prediction.file_names import CANDIDATES_FILE, RESULT_FILE
 from lungpipe.prediction.limits import RefusedScanError
 from lungpipe.prediction.model import LoadedModel
 from lungpipe.prediction.predict import predict

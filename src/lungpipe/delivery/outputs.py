@@ -9,6 +9,17 @@ from pathlib import Path
 
 from lungpipe.export.dicom_source import is_dicom_source
 from lungpipe.prediction.document import Result, to_document
+from lungpipe.prediction.file_names import (
+    CANDIDATES_FILE,
+    DICOM_FOLDER,
+    LUNGS_FILE,
+    NODULES_FILE,
+    OVERLAYS_FOLDER,
+    REPORT_FILE,
+    RESULT_FILE,
+    SEGMENTATION_FILE,
+    VIEWER_FILE,
+)
 from lungpipe.prediction.model import LoadedModel
 from lungpipe.prediction.result import NOTICE, Prediction
 from lungpipe.prediction.stages import Stages
@@ -19,10 +30,6 @@ from lungpipe.tables import is_full, naming, write_text
 from lungpipe.viewer.page import write_page
 from lungpipe.viewer.predicted import scene_of_prediction
 
-RESULT_FILE, CANDIDATES_FILE = "result.json", "candidates.csv"
-LUNGS_FILE, NODULES_FILE, OVERLAYS_FOLDER = "lungs.nii.gz", "nodules.nii.gz", "overlays"
-DICOM_FOLDER, SEGMENTATION_FILE, REPORT_FILE = "dicom", "segmentation.dcm", "report.dcm"
-VIEWER_FILE = "viewer.html"
 IMAGE_NOTE = f"lungpipe: {NOTICE[0].lower()}{NOTICE[1:]}"
 """Kept in the NIfTI header (`descrip`)."""
 

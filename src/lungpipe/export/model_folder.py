@@ -7,15 +7,15 @@ from typing import Any
 
 import pandas as pd
 
+from lungpipe.bundles.manifest import CARD_FILE
 from lungpipe.evaluation.evaluate_study import headline
 from lungpipe.evaluation.whole_scans import whole_scan_figures
 from lungpipe.export.model_card import CardFacts, model_card
-from lungpipe.models import Model, load_model, save_model
+from lungpipe.models import Model, Role, load_model, save_model
+from lungpipe.models.stored import FILES
 from lungpipe.settings import ModelSettings
-from lungpipe.shipped import DETECTOR_FILE, SCORER_FILE
 from lungpipe.tables import write_text
 
-CARD_FILE = "MODEL_CARD.md"
 MAX_BYTES = 20 * 2**20
 """Largest size of the model files together: they are part of the Python package."""
 FIGURES_PREFIX = "cross_validated_"
@@ -42,7 +42,7 @@ class Evidence:
         return {f"{FIGURES_PREFIX}{name}": value for name, value in figures.items()}
 
 
-def write_model_folder(models: Mapping[str, Path], folder: Path, about: ModelSettings, evidence: Evidence) -> None:
+def write_model_folder(models: Mapping[Role, Path], folder: Path, about: ModelSettings, evidence: Evidence) -> None:
     """Write detector.safetensors, scorer.safetensors (where there is one) and MODEL_CARD.md into `folder`.
 
     `models` are the files of `detector` and, if there is one, `scorer`; their cards get the figures of
@@ -55,14 +55,13 @@ def write_model_folder(models: Mapping[str, Path], folder: Path, about: ModelSet
     size = sum(Path(path).stat().st_size for path in models.values())
     if size > MAX_BYTES:
         raise ModelFolderError(f"{folder}: expected at most {MAX_BYTES / 2**20:g} MiB, found {size / 2**20:.1f} MiB")
-    names = {"detector": DETECTOR_FILE, "scorer": SCORER_FILE}
     for role, model in loaded.items():
-        save_model(Path(folder) / names[role], model)
+        save_model(Path(folder) / FILES[role], model)
     facts = CardFacts(about, {role: model.card for role, model in loaded.items()}, evidence.summary)
     write_text(Path(folder) / CARD_FILE, model_card(facts, evidence.whole_scans))
 
 
-def _completed(role: str, path: Path, about: ModelSettings, evidence: Evidence) -> Model:
+def _completed(role: Role, path: Path, about: ModelSettings, evidence: Evidence) -> Model:
     model = load_model(path)
     if model.card.role != role or model.card.fold is not None:
         found = f"{model.card.role} of {'all series' if model.card.fold is None else f'fold {model.card.fold}'}"

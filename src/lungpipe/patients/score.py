@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from lungpipe.evaluation.calibration import logistic
 from lungpipe.inference.detector import Detector
 from lungpipe.inference.scorer import Scorer
 from lungpipe.inference.scoring import with_detector_odds
@@ -16,11 +17,10 @@ from lungpipe.models.stored import has_role, load_role
 from lungpipe.patients.detect import Say, Search, is_dataset, list_dataset, load_detector, open_scan
 from lungpipe.patients.nearby import find_nearby
 from lungpipe.settings.recipe import TrainedScorer
-from lungpipe.tables import CENTER_COLUMNS, CHARACTERISTICS
+from lungpipe.tables import CENTER_COLUMNS
+from lungpipe.tables.characteristics import EXPECTED_RATING_COLUMNS
 from lungpipe.tables.errors import InputError
 from lungpipe.volumes.volume import Volume
-
-RATINGS = tuple(f"rating_{name}" for name in CHARACTERISTICS)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -150,7 +150,7 @@ def _score_rows(
     logits = scores.nodule_logits
     if scorer.inference.has_detector_odds:
         logits = with_detector_odds(scorer.card, logits, detected)
-    probability = 0.5 * (1.0 + np.tanh(0.5 * logits))
+    probability = logistic(logits)
     return _add_scores(scorer, own, np.column_stack([probability, scores.malignancy]), scores.expected_ratings), refused
 
 
@@ -170,6 +170,6 @@ def _add_scores(
 ) -> pd.DataFrame:
     columns = {"probability": values[:, 0], "malignancy": values[:, 1]}
     if "ratings" in scorer.card.part.network.heads:
-        expected = np.zeros((len(rows), len(RATINGS))) if ratings is None else ratings
-        columns |= {name: expected[:, place] for place, name in enumerate(RATINGS)}
+        expected = np.zeros((len(rows), len(EXPECTED_RATING_COLUMNS))) if ratings is None else ratings
+        columns |= {name: expected[:, place] for place, name in enumerate(EXPECTED_RATING_COLUMNS.values())}
     return rows.drop(columns="probability", errors="ignore").assign(**columns)

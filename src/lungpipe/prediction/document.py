@@ -10,7 +10,7 @@ from lungpipe import __version__
 from lungpipe.geometry import Grid
 from lungpipe.models import digest_of
 from lungpipe.prediction.limits import Reason
-from lungpipe.prediction.model import LoadedModel, describe_hardware
+from lungpipe.prediction.model import LoadedModel, device_name
 from lungpipe.prediction.privacy import without_identifiers
 from lungpipe.prediction.result import NOTICE, Candidate, Prediction, Side
 
@@ -181,7 +181,7 @@ def to_document(
     prediction: Prediction, model: LoadedModel, *, source: Path | None = None, files: tuple[str, ...] = ()
 ) -> Result:
     """Return the document of a prediction; `files` are the names of the files beside result.json."""
-    card, hardware = model.detector.card, describe_hardware(model.hardware)
+    card = model.detector.card
     return Result(
         lungpipe_version=__version__,
         created=datetime.now(UTC).replace(microsecond=0),
@@ -199,8 +199,8 @@ def to_document(
             was_trained_on_scan=prediction.was_seen_in_training,
         ),
         compute=ComputeFacts(
-            device=hardware["device"],
-            precision=hardware["precision"],
+            device=device_name(model.hardware),
+            precision=str(model.hardware.dtype).removeprefix("torch."),
             threads=model.threads,
             times_s=dict(prediction.times_s),
             peak_memory_mib=prediction.peak_memory_mib,

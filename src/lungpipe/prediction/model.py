@@ -81,10 +81,9 @@ def load_model(
     )
 
 
-def describe_hardware(hardware: Hardware) -> dict[str, str]:
-    """Return the names of device and precision."""
-    name = torch.cuda.get_device_name(hardware.device) if hardware.device.type == "cuda" else "cpu"
-    return {"device": name, "precision": str(hardware.dtype).removeprefix("torch.")}
+def device_name(hardware: Hardware) -> str:
+    """Return cpu, or the name of the GPU."""
+    return torch.cuda.get_device_name(hardware.device) if hardware.device.type == "cuda" else "cpu"
 
 
 def _place_scorer(model: Model, hardware: Hardware) -> Scorer:

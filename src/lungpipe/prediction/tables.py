@@ -6,7 +6,8 @@ from pathlib import Path
 import pandas as pd
 
 from lungpipe.prediction.result import NOTICE, Prediction
-from lungpipe.tables import CHARACTERISTICS, write_csv
+from lungpipe.tables import write_csv
+from lungpipe.tables.characteristics import EXPECTED_RATING_COLUMNS
 
 _COLUMNS = (
     "seriesuid",
@@ -26,8 +27,7 @@ _COLUMNS = (
     "has_mask",
 )
 """LUNA16's own five columns, and those of `lungpipe.prediction.result.Candidate`."""
-RATINGS = tuple(f"rating_{name}" for name in CHARACTERISTICS)
-COLUMNS = (*_COLUMNS, *RATINGS, "notice")
+COLUMNS = (*_COLUMNS, *EXPECTED_RATING_COLUMNS.values(), "notice")
 """All columns: expected ratings follow (empty where the scorer does not rate), and the notice."""
 
 
@@ -38,7 +38,7 @@ def candidate_table(prediction: Prediction) -> pd.DataFrame:
         z, y, x = candidate.center_zyx_mm
         own = {name: getattr(candidate, name) for name in _COLUMNS[4:]}
         world = {"coordX": x, "coordY": y, "coordZ": z}
-        ratings = {f"rating_{name}": value for name, value in (candidate.ratings or {}).items()}
+        ratings = {EXPECTED_RATING_COLUMNS[name]: value for name, value in (candidate.ratings or {}).items()}
         rows.append({"seriesuid": prediction.series_uid, **world, **own, **ratings, "notice": NOTICE})
     return pd.DataFrame(rows, columns=list(COLUMNS))
 

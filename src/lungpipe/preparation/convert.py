@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
+from lungpipe.lungs.measures import side_volumes
 from lungpipe.preparation.image_files import IMAGE_ENDINGS, read_reference_grid, write_image
 from lungpipe.preparation.memory import count_cores
 from lungpipe.preparation.volume import fill_draft, find_lungs, require_lungs
@@ -96,19 +97,19 @@ def describe(path: Path, settings: PreprocessingSettings, series_uid: str | None
         ValueError: a path that is neither a scan nor a store (ScanError, VolumeError).
     """
     path = Path(path)
-    if path.name.rstrip("/").endswith(STORE_SUFFIX):
+    if path.name.endswith(STORE_SUFFIX):
         volume = open_volume(path)
         scan, lungs = Scan(volume.series_uid, volume.read_hu(), volume.grid), volume.read_lungs()
     else:
         scan = read_scan(path, series_uid)
         lungs = find_lungs(scan.hu, scan.grid, settings)
-    counts = np.bincount(lungs.ravel(), minlength=3) * scan.grid.voxel_volume_mm3 / 1000.0
+    left_ml, right_ml = side_volumes(lungs, scan.grid)
     return {
         "series_uid": scan.series_uid,
         **asdict(scan.grid),
         "min_hu": int(scan.hu.min()),
         "max_hu": int(scan.hu.max()),
-        "left_lung_ml": round(float(counts[1]), 1),
-        "right_lung_ml": round(float(counts[2]), 1),
+        "left_lung_ml": round(left_ml, 1),
+        "right_lung_ml": round(right_ml, 1),
         "remarks": list(scan.remarks),
     }

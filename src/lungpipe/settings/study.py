@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
-from lungpipe.settings.base import Fraction, PositiveFloat, PositiveInt, Settings, TripleMm
+from lungpipe.settings.base import PositiveFloat, PositiveInt, Settings, TripleMm
 from lungpipe.settings.recipe import MaskedRatingNetSettings, RecipeSettings
 from lungpipe.settings.scan_limits import ScanLimits
 
@@ -251,7 +251,6 @@ __all__ = [
     "ConfigSettings",
     "DatasetSettings",
     "EvaluationSettings",
-    "Fraction",
     "MalignancyRule",
     "ModelSettings",
     "PhantomSettings",

@@ -15,6 +15,8 @@ CHARACTERISTICS = {
 MAX_RATING = max(CHARACTERISTICS.values())
 RATING_COLUMNS = {name: f"{name}_ratings" for name in CHARACTERISTICS}
 """Column of each characteristic in a table of ratings."""
+EXPECTED_RATING_COLUMNS = {name: f"rating_{name}" for name in CHARACTERISTICS}
+"""Column of the expected rating of each characteristic in the CSV files of `predict` and `score`."""
 
 
 def parse_ratings(text: str) -> tuple[int, ...]:

@@ -36,7 +36,7 @@ class CsvFormat:
     optional_numbers: tuple[str, ...] = ()
 
     def found_in(self, header: Sequence[str]) -> "CsvFormat":
-        """Return the format with those optional columns required that `header` names."""
+        """Return the format without the optional columns that `header` lacks; optional numbers become required ones."""
         return CsvFormat(
             self.texts,
             (*self.numbers, *(name for name in self.optional_numbers if name in header)),
@@ -160,7 +160,7 @@ def _in_own_case(header: list[str], layout: CsvFormat) -> list[str]:
 
 
 def _has_surplus(path: Path, header: list[str]) -> bool:
-    """Return whether every row ends with a comma and the header does not."""
+    """Return whether the first row has one cell more than the header, and that cell is empty: a comma at its end."""
     rows = open_rows(path)
     next(rows)
     _, first = next(rows, (0, header))

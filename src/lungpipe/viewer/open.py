@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from lungpipe.datasets.read import read_scan
 from lungpipe.datasets.scan import Scan
 from lungpipe.geometry import Grid
+from lungpipe.prediction.file_names import CANDIDATES_FILE, LUNGS_FILE, NODULES_FILE
 from lungpipe.prediction.privacy import digest_of_name, without_identifiers
 from lungpipe.preparation.image_files import read_labels
 from lungpipe.preparation.volume import find_lungs
@@ -20,9 +21,6 @@ from lungpipe.viewer.listed import MAX_MARKS, read_marks
 from lungpipe.viewer.scene import Scene, as_bytes
 from lungpipe.volumes.manifest import STORE_SUFFIX
 from lungpipe.volumes.store import open_volume
-
-CANDIDATES_FILE, LUNGS_FILE, NODULES_FILE = "candidates.csv", "lungs.nii.gz", "nodules.nii.gz"
-"""Files of a prediction's folder."""
 
 
 @dataclass(frozen=True, slots=True)

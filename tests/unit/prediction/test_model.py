@@ -3,7 +3,7 @@
 import pytest
 from random_detector import write_random_detector, write_random_scorer
 
-from lungpipe.prediction.model import describe_hardware, load_model
+from lungpipe.prediction.model import device_name, load_model
 
 
 def load(source):
@@ -15,7 +15,7 @@ def test_a_folder_is_a_detector_and_its_scorer(model_folder):
     assert [card.role for card in model.cards] == ["detector", "scorer"]
     assert sorted(model.digests) == ["detector", "scorer"]
     assert all(len(digest) == 64 for digest in model.digests.values())
-    assert describe_hardware(model.hardware)["device"] == "cpu"
+    assert device_name(model.hardware) == "cpu"
 
 
 def test_files_may_come_in_any_order(model_folder):
