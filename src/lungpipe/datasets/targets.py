@@ -29,7 +29,6 @@ from lungpipe.tables import (
     RATINGS,
     SERIES,
     Contract,
-    read_table,
     write_table,
 )
 
@@ -143,12 +142,6 @@ def write_targets(targets: Targets, folder: Path) -> None:
     """Write series.parquet, nodules.parquet, ratings.parquet and exclusions.parquet into `folder`."""
     for name, contract in _FILES.items():
         write_table(getattr(targets, name), Path(folder) / f"{name}.parquet", contract)
-
-
-def read_targets(folder: Path) -> Targets:
-    """Read the tables of `write_targets`; raises ContractError with the file's name for an invalid table."""
-    tables = {name: read_table(Path(folder) / f"{name}.parquet", contract) for name, contract in _FILES.items()}
-    return Targets(**tables)
 
 
 _FILES: dict[str, Contract] = {"series": SERIES, "nodules": NODULES, "ratings": RATINGS, "exclusions": EXCLUSIONS}

@@ -6,11 +6,8 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from lungpipe.sampling.batch import Batch, Spacing
-from lungpipe.sampling.draws import draw_augmentation
 from lungpipe.settings.recipe import AugmentationSettings
 from lungpipe.training import change_hu, change_place
-
-__all__ = ["TrainingPatches", "augment", "centre_crop", "draw_augmentation", "margin_for"]
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -6,7 +6,8 @@ import pytest
 
 from lungpipe.datasets.annotations import SERIES_OF_LIDC_IDRI_0332, DatasetError, read_ratings
 from lungpipe.datasets.luna16 import ScanFiles, check_dataset, find_subsets, list_scans
-from lungpipe.datasets.targets import collect_targets, match_ratings, read_targets, write_targets
+from lungpipe.datasets.targets import collect_targets, match_ratings, write_targets
+from lungpipe.tables import EXCLUSIONS, NODULES, RATINGS, SERIES, read_table
 
 MARKS = "seriesuid,coordX,coordY,coordZ,diameter_mm\n"
 RATED = "seriesuid,coordX,coordY,coordZ,diameter_mm,malignancy_ratings\n"
@@ -84,9 +85,10 @@ def test_targets_by_hand(root):
 def test_targets_come_back_from_disk(root, tmp_path):
     targets = collect_targets(root, subsets_of(root, 3))
     write_targets(targets, tmp_path / "targets")
-    again = read_targets(tmp_path / "targets")
-    for name in ("series", "nodules", "ratings", "exclusions"):
-        pd.testing.assert_frame_equal(getattr(again, name), getattr(targets, name))
+    contracts = {"series": SERIES, "nodules": NODULES, "ratings": RATINGS, "exclusions": EXCLUSIONS}
+    for name, contract in contracts.items():
+        again = read_table(tmp_path / "targets" / f"{name}.parquet", contract)
+        pd.testing.assert_frame_equal(again, getattr(targets, name))
 
 
 def test_the_patient_with_two_scans_is_known_without_a_table(root):

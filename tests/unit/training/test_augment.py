@@ -7,9 +7,10 @@ import pytest
 import torch
 
 from lungpipe.sampling.batch import Batch
+from lungpipe.sampling.draws import draw_augmentation
 from lungpipe.settings.recipe import AugmentationSettings
 from lungpipe.terms import AIR_HU
-from lungpipe.training.augment import augment, centre_crop, draw_augmentation, margin_for
+from lungpipe.training.augment import augment, centre_crop, margin_for
 
 EVERYTHING = AugmentationSettings(rotation_deg=180.0, zoom=0.2, noise_hu=20.0, blur_vox=1.0, cutout_vox=4)
 NOTHING = AugmentationSettings(has_symmetries=False, hu_scale=0.0, hu_shift=0.0)
