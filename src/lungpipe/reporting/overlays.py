@@ -11,8 +11,8 @@ from lungpipe.geometry import Grid
 from lungpipe.prediction.paint import paint_nodules
 from lungpipe.prediction.result import NOTICE, Candidate, Prediction
 from lungpipe.reporting.views import PLANES, Colour, Plane, View, beside, paint
-from lungpipe.reporting.wording import counted
 from lungpipe.tables import replacing
+from lungpipe.terms import counted
 
 LUNG_COLOUR: Colour = (70, 150, 255)
 NODULE_COLOUR: Colour = (255, 210, 0)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from lungpipe.evaluation.whole_scans import COUNTED_PROBABILITY, FP_COUNTS
 from lungpipe.reporting.page_tables import Table
-from lungpipe.reporting.wording import counted
+from lungpipe.terms import counted
 
 
 def whole_scans_table(scans: pd.DataFrame) -> Table | None:
