@@ -11,7 +11,7 @@ from pathlib import Path
 
 import yaml
 
-from lungpipe.settings.explain import RECIPE_SECTIONS, all_keys, nearest_key
+from lungpipe.settings.explain import RECIPE_SECTIONS, all_keys, explain_yaml, nearest_key
 from lungpipe.settings.study import StudySettings
 
 CONFIG = ("--config", "-C")
@@ -74,7 +74,7 @@ def _explain_file(path: Path) -> str | None:
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, yaml.YAMLError) as error:
-        return f"expected YAML, found {' '.join(str(error).split())}"
+        return f"expected YAML, found {explain_yaml(error)}"
     if content is not None and not isinstance(content, dict):
         return f"expected keys and values, found {type(content).__name__}"
     return None

@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from types import UnionType
 from typing import Union, get_args, get_origin
 
+import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
@@ -18,6 +19,14 @@ NEAR = 0.75
 def explain(error: ValidationError, model: type[BaseModel]) -> str:
     """Return one line per mistake in the settings of `model`: key, what was expected, what was found."""
     return "\n".join(f"config: {_line(issue, model)}" for issue in error.errors())
+
+
+def explain_yaml(error: Exception) -> str:
+    """Return why a file is no YAML, in one line: the line and column where reading ended, then what was wrong there."""
+    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
+    if mark is None:
+        return " ".join(str(error).split())
+    return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
 
 
 def _line(issue: ErrorDetails, model: type[BaseModel]) -> str:

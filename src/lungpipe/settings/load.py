@@ -10,7 +10,7 @@ from typing import Any
 import yaml
 from pydantic import ValidationError
 
-from lungpipe.settings.explain import RECIPE_SECTIONS, explain
+from lungpipe.settings.explain import RECIPE_SECTIONS, explain, explain_yaml
 from lungpipe.settings.study import ConfigSettings, ScaleSettings, StudySettings
 
 
@@ -75,7 +75,7 @@ def read_recipe(recipes_dir: Path, name: str) -> dict[str, Any]:
     try:
         content = yaml.safe_load(path.read_text()) or {}
     except yaml.YAMLError as error:
-        raise SettingsError(f"{path}: expected YAML, found {error}") from None
+        raise SettingsError(f"{path}: expected YAML, found {explain_yaml(error)}") from None
     if not isinstance(content, dict) or set(content) != set(RECIPE_SECTIONS):
         found = ", ".join(map(str, content)) if isinstance(content, dict | list) else repr(content)
         raise SettingsError(f"{path}: expected the keys {', '.join(RECIPE_SECTIONS)}, found {found or 'none'}")

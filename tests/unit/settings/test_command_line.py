@@ -65,7 +65,11 @@ def test_a_target_behind_the_file_is_told_from_a_file():
 
 @pytest.mark.parametrize(
     ("content", "message"),
-    [("a: [", "expected YAML, found while parsing"), ("- 1\n", "expected keys and values, found list")],
+    [
+        ("folds: [0, 2\nseed: 1\n", "yaml: expected YAML, found line 2, column 5: expected ',' or ']', but got ':'"),
+        ("a: \x00\n", "yaml: expected YAML, found unacceptable character #x0000"),
+        ("- 1\n", "yaml: expected keys and values, found list"),
+    ],
 )
 def test_a_file_that_is_no_configuration_is_refused_in_one_line(tmp_path, content, message):
     path = tmp_path / "study.yaml"

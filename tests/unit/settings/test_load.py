@@ -120,7 +120,7 @@ def test_a_recipe_that_is_not_there_is_told_with_those_that_are(recipes):
         ("detector: {}\nscorer: {}\n", r"odd\.yaml: expected the keys .*, found detector, scorer"),
         ("- detector\n- seed\n", r"odd\.yaml: expected the keys .*, found detector, seed"),
         ("", r"odd\.yaml: expected the keys .*, found none"),
-        ("detector: [1\n", r"odd\.yaml: expected YAML, found"),
+        ("detector: [1\n", r"odd\.yaml: expected YAML, found line 2, column 1: expected ',' or '\]'"),
     ],
 )
 def test_a_recipe_holds_the_sections_of_a_recipe_and_all_of_them(recipes, text, expected):
