@@ -46,7 +46,7 @@ ALLOWED = {
     "rate_nodules": NETWORKS,
     "mine_final_candidates": NETWORKS,
     "package_model": NETWORKS,
-    "bundle_model": NETWORKS | {"SimpleITK", "scipy"},
+    "bundle_model": NETWORKS,
     "train_final_detector": NETWORKS,
     "train_final_scorer": NETWORKS,
     "keep_scores": TABLES,
@@ -57,7 +57,7 @@ ALLOWED = {
     "take_candidates": TABLES,
     "train_detector": NETWORKS,
     "train_scorer": NETWORKS,
-    "write_viewers": READ | {"jinja2", "matplotlib"},
+    "write_viewers": READ | {"jinja2"},
     "write_phantom": SETTINGS | {"scipy"},
     "write_report": SETTINGS | {"jinja2"},
 }

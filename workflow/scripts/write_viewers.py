@@ -5,7 +5,7 @@ import pandas as pd
 from lungpipe.delivery.study_pages import ShownStudy, write_study_pages
 from lungpipe.evaluation.result_tables import STUDY_FILES
 from lungpipe.reporting.evaluation_files import StoredEvaluation
-from lungpipe.reporting.figures import NUM_PICTURES
+from lungpipe.reporting.examples import NUM_PICTURES
 from lungpipe.reporting.pictures.findings import Places
 from lungpipe.services.job import open_job, share_of_cores
 from lungpipe.tables import CANDIDATE_MASKS, SCORED, SERIES, check_digests, read_table

@@ -9,6 +9,8 @@ from lungpipe.geometry import radius_mm
 from lungpipe.tables import CENTER_COLUMNS
 
 Kind = Literal["hits", "misses", "false_positives"]
+NUM_PICTURES = 8
+"""Findings of each kind in the galleries of the page."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,7 +6,7 @@ from pathlib import Path
 from lungpipe.reporting.candidates_figure import draw_candidates
 from lungpipe.reporting.charts.study import ChartInputs, draw_charts
 from lungpipe.reporting.evaluation_files import StoredEvaluation
-from lungpipe.reporting.examples import pick_examples
+from lungpipe.reporting.examples import NUM_PICTURES, pick_examples
 from lungpipe.reporting.froc_figure import draw_froc
 from lungpipe.reporting.pictures.deciding import draw_deciding
 from lungpipe.reporting.pictures.findings import Places, draw_gallery
@@ -16,8 +16,6 @@ from lungpipe.tables import write_digests, write_json
 
 NUM_EXAMPLES = 6
 """Patches in a row of the montage, so that each is large enough on a page."""
-NUM_PICTURES = 8
-"""Findings of each kind in the galleries of the page."""
 CHARTS, PICTURES = "charts.json", "pictures.json"
 
 

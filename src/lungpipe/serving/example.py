@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 
 from lungpipe.geometry import Grid, sphere_mask
-from lungpipe.preparation.image_files import write_image
 from lungpipe.tables import write_json
 
 SIDE_VOX, DIAMETER_MM, LUNG_HU, TISSUE_HU = 48, 12.0, -850, 40
@@ -15,6 +14,9 @@ SIDE_VOX, DIAMETER_MM, LUNG_HU, TISSUE_HU = 48, 12.0, -850, 40
 
 def write_example(path: Path) -> None:
     """Write the request as JSON: `columns` (one row), and `params` that search the whole crop."""
+    # with SimpleITK, which costs the start of whoever imports this module
+    from lungpipe.preparation.image_files import write_image
+
     grid = Grid((SIDE_VOX, SIDE_VOX, SIDE_VOX), (1.0, 1.0, 1.0))
     is_ball = sphere_mask(grid, np.full(3, SIDE_VOX / 2.0), DIAMETER_MM)
     hu = np.where(is_ball, TISSUE_HU, LUNG_HU).astype(np.int16)
