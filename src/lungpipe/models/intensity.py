@@ -39,7 +39,8 @@ class Intensity(nn.Module):
         if hu_BCZYX.dim() != 5 or hu_BCZYX.shape[1] != 1:
             raise ValueError(f"network: expected HU of the shape (B, 1, Z, Y, X), found {tuple(hu_BCZYX.shape)}")
         clipped = torch.clamp(hu_BCZYX.float(), self.low_hu, self.high_hu)
-        unit = (clipped - self.low_hu) * (1.0 / (self.high_hu - self.low_hu))
+        # in place: two more arrays of a large batch would cost more than their values, in pages that the system clears
+        unit = clipped.sub_(self.low_hu).mul_(1.0 / (self.high_hu - self.low_hu))
         if self.normalisation == "zero_centre":
             return (unit - UNIFORM_MEAN) / UNIFORM_STD
         return torch.round(unit * 255.0) if self.normalisation == "byte" else unit
