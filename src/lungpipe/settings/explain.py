@@ -23,9 +23,9 @@ def explain(error: ValidationError, model: type[BaseModel]) -> str:
 
 def explain_yaml(error: Exception) -> str:
     """Return why a file is no YAML, in one line: the line and column where reading ended, then what was wrong there."""
-    mark = error.problem_mark if isinstance(error, yaml.MarkedYAMLError) else None
-    if mark is None:
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
         return " ".join(str(error).split())
+    mark = error.problem_mark
     return f"line {mark.line + 1}, column {mark.column + 1}: {error.problem}"
 
 
