@@ -7,11 +7,15 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
 
 from lungpipe.settings.environments import normalised, read_pins
 
 ON_ITS_OWN = {"torch"}
 """Torch pins what it needs of CUDA itself, and brings it only where its CUDA build is installed."""
+
+OLDEST_PYTHON = "3.11.2"
+"""That of Debian 12, where a newcomer's `python3` may be; requires-python of pyproject.toml admits it."""
 
 
 @pytest.fixture(scope="module")
@@ -66,6 +70,17 @@ def test_everything_that_is_installed_with_it_is_pinned(
     assert len(names) > 100
     # pip comes with the environment itself
     assert sorted(names - set(pins) - {"pip"}) == []
+
+
+def test_every_pinned_version_runs_on_the_oldest_python(pins: dict[str, str]) -> None:
+    asked = {
+        normalised(found.metadata["Name"]): found.metadata["Requires-Python"]
+        for found in metadata.distributions()
+        if pins.get(normalised(found.metadata["Name"])) == found.version
+    }
+    assert len(asked) > 100
+    refused = {name: text for name, text in asked.items() if text and OLDEST_PYTHON not in SpecifierSet(text)}
+    assert refused == {}
 
 
 def test_pins_are_sorted_and_each_name_stands_once(root: Path, pins: dict[str, str]) -> None:
