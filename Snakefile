@@ -45,6 +45,9 @@ rule notebooks:
         outputs_of(*STAGES),
 
 
+refuse_targets(each.name for each in workflow.rules if workflow.is_main_process)
+
+
 onstart:
     begin_run()
 

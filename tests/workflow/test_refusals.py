@@ -64,9 +64,11 @@ def test_a_missing_subset_folder_is_refused(luna16):
     [
         (("--config", "scale.detector.num_steps=3"), "expected a key within a section in braces"),
         (("--config", "seed"), "lungpipe: --config seed: expected key=value, found no ="),
+        (("final_modle",), "found neither; the nearest rule is final_model"),
+        (("--config", "scale={detector: {num_steps: 3}"), "expected YAML with every brace closed"),
         (("results/ci/flagship/report.html", "--configfile", "studies/cii.yaml"), "the nearest is studies/ci.yaml"),
     ],
-    ids=["dot", "no-value", "no-file"],
+    ids=["dot", "no-value", "rule", "brace", "no-file"],
 )
 def test_a_wrong_word_on_the_command_line_is_one_line(fresh, arguments, message):
     text = fresh.snakemake(*arguments, expect=2).text

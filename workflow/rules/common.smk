@@ -13,6 +13,7 @@ from lungpipe.services.commands import shown_path
 from lungpipe.services.job import grant_cores, threads_of_folds
 from lungpipe.services.provenance import fingerprint, script_fingerprint
 from lungpipe.settings import SettingsError, load_study, weights_files
+from lungpipe.settings.command_line import refuse_targets
 from lungpipe.preparation.memory import list_refused
 from lungpipe.preparation.raw_files import unchanged_files
 

@@ -1,17 +1,18 @@
 """Mistakes in the arguments of `snakemake` that Snakemake itself would answer with a traceback, as one line each.
 
-The profile `profiles/default`, which every `snakemake` reads first, calls `refuse_mistakes`.
+The profile `profiles/default`, which every `snakemake` reads first, calls `refuse_mistakes`. The Snakefile calls
+`refuse_targets` with the names of its rules.
 """
 
 import difflib
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 import yaml
 
-from lungpipe.settings.explain import RECIPE_SECTIONS, all_keys, explain_yaml, nearest_key
+from lungpipe.settings.explain import NEAR, RECIPE_SECTIONS, all_keys, explain_yaml, nearest_key
 from lungpipe.settings.study import StudySettings
 
 CONFIG = ("--config", "-C")
@@ -22,9 +23,27 @@ _NAME = re.compile(r"[a-zA-Z_][\w-]*\w$")
 
 def refuse_mistakes(arguments: Sequence[str] | None = None) -> None:
     """End the program with exit code 2 and a line for each mistake in its arguments; do nothing if there is none."""
-    mistakes = list(find_mistakes(sys.argv[1:] if arguments is None else arguments))
-    if mistakes:
-        sys.stderr.write("\n".join(f"lungpipe: {mistake}" for mistake in mistakes) + "\n")
+    _end_with(find_mistakes(sys.argv[1:] if arguments is None else arguments))
+
+
+def refuse_targets(rules: Iterable[str], arguments: Sequence[str] | None = None) -> None:
+    """End the program with exit code 2 and a line for each name of a rule that is spelt wrongly; else do nothing."""
+    _end_with(find_slips(rules, sys.argv[1:] if arguments is None else arguments))
+
+
+def find_slips(rules: Iterable[str], arguments: Sequence[str]) -> Iterator[str]:
+    """Yield a message for each argument that is spelt almost as one of `rules`, and is no file that exists."""
+    names = set(rules)
+    for word in arguments:
+        if word in names or not re.fullmatch(r"[a-z_]+", word) or Path(word).exists():
+            continue
+        if near := difflib.get_close_matches(word, sorted(names), n=1, cutoff=NEAR):
+            yield f"{word}: expected a rule or a file to make, found neither; the nearest rule is {near[0]}"
+
+
+def _end_with(mistakes: Iterable[str]) -> None:
+    if lines := [f"lungpipe: {mistake}\n" for mistake in mistakes]:
+        sys.stderr.write("".join(lines))
         raise SystemExit(2)
 
 
@@ -53,7 +72,7 @@ def _explain_entry(entry: str) -> str | None:
     if not is_pair:
         return "expected key=value, found no ="
     if _NAME.match(key):
-        return None
+        return _explain_value(value)
     if key not in set(all_keys(StudySettings)):
         return f"expected a key of config.yaml, found {key!r}{nearest_key(key, value, StudySettings)}"
     section, *inner = key.split(".")
@@ -62,6 +81,17 @@ def _explain_entry(entry: str) -> str | None:
     for name in reversed(inner):
         value = f"{{{name}: {value}}}"
     return f"expected a key within a section in braces: '{section}={value}'"
+
+
+def _explain_value(value: str) -> str | None:
+    """Explain a section or list that is no YAML: Snakemake would take it for a plain text."""
+    if not value.startswith(("{", "[")):
+        return None
+    try:
+        yaml.safe_load(value)
+    except yaml.YAMLError as error:
+        return f"expected YAML with every brace closed, found {explain_yaml(error)}"
+    return None
 
 
 def _explain_file(path: Path) -> str | None:

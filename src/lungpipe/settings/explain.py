@@ -59,7 +59,7 @@ def all_keys(model: type[BaseModel], prefix: str = "") -> Iterator[str]:
 def nearest_key(key: str, value: object, model: type[BaseModel]) -> str:
     """Return the known key that is spelt most like an unknown one, as the end of a message; nothing if none is near.
 
-    If the unknown key is a section, the key within is looked for.
+    Initials are near, too: lr is learning_rate. If the unknown key is a section, the key within is looked for.
     """
     while isinstance(value, Mapping) and value:
         inner, value = next(iter(value.items()))
@@ -70,7 +70,8 @@ def nearest_key(key: str, value: object, model: type[BaseModel]) -> str:
         by_word.setdefault(each.rpartition(".")[2], each)
     near = difflib.get_close_matches(key, known, n=1, cutoff=NEAR)
     words = difflib.get_close_matches(key.rpartition(".")[2], list(by_word), n=1, cutoff=NEAR)
-    found = near or [by_word[word] for word in words]
+    initials = [word for word in by_word if "_" in word and key == "".join(part[:1] for part in word.split("_"))]
+    found = near or [by_word[word] for word in words or initials]
     if not found:
         return ""
     place = ", in a recipe's file" if found[0].startswith(RECIPE_SECTIONS) else ""

@@ -2,7 +2,7 @@
 
 import pytest
 
-from lungpipe.settings.command_line import find_mistakes, refuse_mistakes
+from lungpipe.settings.command_line import find_mistakes, find_slips, refuse_mistakes, refuse_targets
 
 
 def mistakes(*arguments: str) -> list[str]:
@@ -26,6 +26,11 @@ def mistakes(*arguments: str) -> list[str]:
             "detector.kind=given",
             "expected a key of config.yaml, found one of a recipe: copy a file of recipes/ and change it there",
         ),
+        (
+            "scale={detector: {num_steps: 100}",
+            "expected YAML with every brace closed, found line 1, column 28: expected ',' or '}', but got "
+            "'<stream end>'",
+        ),
         ("s=3", "expected a key of config.yaml, found 's'"),
         ("=3", "expected a key of config.yaml, found ''"),
     ],
@@ -44,7 +49,8 @@ def test_entries_and_files_that_are_right_are_not_named(tmp_path):
     study.write_text("seed: 7\n")
     (tmp_path / "empty.yaml").write_text("")
     files = ["--configfile", str(study), str(tmp_path / "empty.yaml")]
-    assert mistakes("report.html", "--cores", "8", *files, "--config", "seed=7", "folds=[0,1]", "name=") == []
+    entries = ["--config", "seed=7", "folds=[0,1]", "name=", "scale={}"]
+    assert mistakes("report.html", "--cores", "8", *files, *entries) == []
 
 
 def test_words_of_other_options_are_not_looked_at():
@@ -85,3 +91,27 @@ def test_all_mistakes_are_printed_and_the_program_ends(capsys):
     assert ended.value.code == 2
     assert [line.split(": ")[0] for line in capsys.readouterr().err.splitlines()] == ["lungpipe", "lungpipe"]
     refuse_mistakes(["--config", "seed=1"])
+
+
+RULES = ("all", "final_model", "final_bundle", "train_detector")
+
+
+def test_a_slip_in_the_name_of_a_rule_is_named_with_the_nearest():
+    [line] = find_slips(RULES, ["--cores", "8", "final_modle", "--config", "seed=7"])
+    assert line == "final_modle: expected a rule or a file to make, found neither; the nearest rule is final_model"
+    assert len(list(find_slips(RULES, ["--forcerun", "train_detectors"]))) == 1
+
+
+def test_rules_files_and_words_unlike_any_rule_are_no_slips(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "final_models").mkdir()
+    words = ["all", "final_model", "final_models", "results/ci/final_modle", "slurm", "--dry-run", "mtime"]
+    assert list(find_slips(RULES, words)) == []
+
+
+def test_a_wrong_rule_ends_the_program(capsys):
+    with pytest.raises(SystemExit) as ended:
+        refuse_targets(RULES, ["final_modle"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.startswith("lungpipe: final_modle: expected a rule")
+    refuse_targets(RULES, ["final_model"])

@@ -27,6 +27,10 @@ MESSAGES = {
         {"learning_rate": 0.1},
         "config: unknown key 'learning_rate'; the nearest key is 'detector.training.learning_rate', in a recipe's file",
     ),
+    "initials": (
+        {"lr": 0.1},
+        "config: unknown key 'lr'; the nearest key is 'detector.training.learning_rate', in a recipe's file",
+    ),
     "nothing like it": ({"xyzzy": 1}, "config: unknown key 'xyzzy'"),
     "one number for a list": ({"folds": 0}, "config: folds: expected a list, found 0"),
     "a name that leaves its folder": (
