@@ -131,7 +131,7 @@ def list_refused(scans: Sequence[ScanFiles], folder: Path, settings: "Preprocess
     """
     try:
         prepared = {entry.series_uid for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
-    except ManifestError:
+    except (ManifestError, RecursionError):  # the latter: JSON that is nested too deeply
         prepared = set()
     missing = [scan for scan in scans if scan.series_uid not in prepared and scan.header_path.exists()]
     return [scan.series_uid for scan in missing if _is_refused(scan, settings)]

@@ -63,7 +63,7 @@ def unchanged_files(scans: Sequence[ScanFiles], folder: Path) -> set[Path]:
     """
     try:
         entries = {entry.series_uid: entry for entry in read_manifest(Path(folder) / MANIFEST_FILE)}
-    except ManifestError:
+    except (ManifestError, RecursionError):  # the latter: JSON that is nested too deeply
         return set()
     known = read_records(folder)
     same = [

@@ -15,6 +15,7 @@ from lungpipe.services.provenance import environment, file_digest
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
 from lungpipe.tables.atomic import write_json
+from lungpipe.tables.nesting import naming_deep_json
 from lungpipe.time_left import SPEED_PERIOD_S, time_left
 
 if TYPE_CHECKING:
@@ -133,7 +134,11 @@ def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = No
     try:
         path = Path(snakemake.params.run) if "run" in snakemake.params.keys() else None  # noqa: SIM118
         current = CurrentRun.read(path) if path else CurrentRun(None, "unknown")
-        with _record(current, path, snakemake.rule, places) as record, _progress(name) as progress:
+        with (
+            naming_deep_json(Path(file) for kind in ("input", "output") for file in getattr(snakemake, kind, ())),
+            _record(current, path, snakemake.rule, places) as record,
+            _progress(name) as progress,
+        ):
             job = Job(name, record, logger)
             job.commit, job._progress, job.log_path = current.commit, progress, Path(snakemake.log[0])
             yield job

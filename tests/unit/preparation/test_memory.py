@@ -195,6 +195,8 @@ def test_refused_scans_are_listed_but_for_prepared_ones_and_files_still_to_come(
     assert list_refused([scan, missing], out, small) == ["1.2"]
     write_manifest(out / MANIFEST_FILE, [VolumeEntry("1.2", "1.2.ome.zarr", (1, 1, 1), MM, MM, *"spch", 0.0, 0, 0, {})])
     assert list_refused([scan, missing], out, small) == []
+    (out / MANIFEST_FILE).write_text("[" * 100_000)
+    assert list_refused([scan, missing], out, small) == ["1.2"]
     scan.header_path.write_text("NDims = 2\n")
     assert list_refused([replace(scan, series_uid="1.4")], out, SETTINGS) == ["1.4"]
 

@@ -204,7 +204,10 @@ def test_number_of_workers_does_not_change_the_manifest(subset, tmp_path):
     assert (tmp_path / "1/manifest.json").read_bytes() == (tmp_path / "3/manifest.json").read_bytes()
 
 
-def test_nothing_is_known_without_a_manifest(subset, tmp_path):
+@pytest.mark.parametrize("content", [None, "{", "[" * 100_000])
+def test_nothing_is_known_without_a_readable_manifest(subset, tmp_path, content):
+    if content is not None:
+        (tmp_path / "manifest.json").write_text(content)
     assert unchanged_files(subset[0], tmp_path) == set()
 
 

@@ -1,7 +1,9 @@
 """What stands around a script's one call: log file, tracking, cores."""
 
+import json
 import logging
 import os
+import re
 import sys
 from types import SimpleNamespace
 
@@ -20,6 +22,7 @@ from lungpipe.services.job import (
 from lungpipe.services.provenance import environment
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import pending_records, read_begin, read_lines
+from lungpipe.tables.errors import InputError
 
 
 class Named(dict):
@@ -107,6 +110,17 @@ def test_an_error_ends_up_in_the_log_and_goes_on(rule, error):
     assert "ERROR train_detector fold 3 subset 4 failed" in text
     assert "Traceback" in text
     assert f"{type(error).__name__}: bad fold" in text
+
+
+@pytest.mark.parametrize("kind", ["input", "output"])
+def test_json_of_a_job_that_is_nested_too_deeply_is_named(rule, tmp_path, kind):
+    manifest = tmp_path / "manifest.json"
+    manifest.write_text("[" * 100_000)
+    setattr(rule, kind, [str(tmp_path / "none.parquet"), str(manifest)])
+    message = f"{manifest}: expected JSON, found JSON that is nested too deeply"
+    with pytest.raises(InputError, match=re.escape(message)), open_job(rule, fold=3):
+        json.loads(manifest.read_text())
+    assert log_lines(rule)[-1].endswith(message)
 
 
 def test_a_run_that_cannot_be_read_ends_up_in_the_log_too(rule, tmp_path):
