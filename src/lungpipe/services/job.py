@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from lungpipe.services.allocator import keep_freed_memory
 from lungpipe.services.claims import end_with_run
 from lungpipe.services.provenance import environment, file_digest
+from lungpipe.services.resume_files import remove_damaged
 from lungpipe.services.tracking.current import CurrentRun
 from lungpipe.services.tracking.records import COMMIT_TAG, DATA_TAG, Begin, NoRecord, Record
 from lungpipe.tables.atomic import write_json
@@ -123,7 +124,8 @@ class Job:
 def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = None) -> Iterator[Job]:
     """Open the log file, progress and record of the rule that Snakemake runs; an error is written to the log too.
 
-    The job ends when the process of the workflow is killed (see `end_with_run`).
+    The job ends when the process of the workflow is killed (see `end_with_run`). Damaged resume files in the folders of
+    its outputs are removed.
     """
     end_with_run()
     if "torch" in sys.modules:  # a job with a network
@@ -141,6 +143,7 @@ def open_job(snakemake: Any, *, fold: int | None = None, subset: int | None = No
         ):
             job = Job(name, record, logger)
             job.commit, job._progress, job.log_path = current.commit, progress, Path(snakemake.log[0])
+            remove_damaged({Path(file).parent for file in getattr(snakemake, "output", ())}, job.say)
             yield job
     except BaseException:
         logger.exception("%s failed", name)

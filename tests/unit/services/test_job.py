@@ -123,6 +123,15 @@ def test_json_of_a_job_that_is_nested_too_deeply_is_named(rule, tmp_path, kind):
     assert log_lines(rule)[-1].endswith(message)
 
 
+def test_a_damaged_resume_file_is_removed_before_the_job_begins(rule, tmp_path):
+    damaged = tmp_path / "detector_member0_resume.pt"
+    damaged.write_bytes(b"PK")
+    rule.output = [str(tmp_path / "detector.safetensors")]
+    with open_job(rule, fold=3):
+        assert not damaged.exists()
+    assert f"{damaged}: expected a resume file as it was written" in log_lines(rule)[0]
+
+
 def test_a_run_that_cannot_be_read_ends_up_in_the_log_too(rule, tmp_path):
     (tmp_path / "run.json").write_text("[]")
     rule.params = Named(run=str(tmp_path / "run.json"))
