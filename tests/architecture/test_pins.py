@@ -74,7 +74,7 @@ def test_everything_that_is_installed_with_it_is_pinned(
 
 def test_every_pinned_version_runs_on_the_oldest_python(pins: dict[str, str]) -> None:
     asked = {
-        normalised(found.metadata["Name"]): found.metadata["Requires-Python"]
+        normalised(found.metadata["Name"]): found.metadata.get("Requires-Python")
         for found in metadata.distributions()
         if pins.get(normalised(found.metadata["Name"])) == found.version
     }
