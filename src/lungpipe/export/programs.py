@@ -18,6 +18,7 @@ from torch import Tensor, nn
 from lungpipe.bundles import BundleError, TensorFacts
 from lungpipe.bundles.manifest import ProgramKind
 from lungpipe.export.fixed_pooling import fix_pooling
+from lungpipe.export.range_order import sort_ranges
 from lungpipe.export.source_lines import remove_source_lines, without_source_lines
 from lungpipe.inference.detector import trained_heads
 from lungpipe.models import Model, apply_network, takes_diameter
@@ -123,6 +124,7 @@ def make_programs(model: Model, name: str) -> Programs:
         expected = _mean_logits(model, tested, heads)
         exported = torch.export.export(network, traced, dynamic_shapes=shapes)
         remove_source_lines(exported)
+        sort_ranges(exported)
         contents: dict[ProgramKind, bytes] = {
             "torchscript": _torchscript(network, traced),
             "torch_export": _exported(exported),
