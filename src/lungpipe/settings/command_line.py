@@ -17,6 +17,11 @@ from lungpipe.settings.study import StudySettings
 
 CONFIG = ("--config", "-C")
 CONFIG_FILES = ("--configfile", "--configfiles")
+BEFORE_A_RULE = frozenset(
+    "-n --dry-run --dryrun -p --printshellcmds -k --keep-going --nolock -f --force -F --forceall "
+    "--rerun-incomplete --ri --unlock -R --forcerun -U --until -O --omit-from --allowed-rules --".split()
+)
+"""Options of `snakemake` behind which the name of a rule may stand."""
 _NAME = re.compile(r"[a-zA-Z_][\w-]*\w$")
 """The names that Snakemake (9.27) takes before the `=` of `--config`."""
 
@@ -32,10 +37,15 @@ def refuse_targets(rules: Iterable[str], arguments: Sequence[str] | None = None)
 
 
 def find_slips(rules: Iterable[str], arguments: Sequence[str]) -> Iterator[str]:
-    """Yield a message for each argument that is spelt almost as one of `rules`, and is no file that exists."""
+    """Yield a message for each argument that is spelt almost as one of `rules`, and is no file that exists.
+
+    The word behind an option may be its value (`--directory small`); only behind BEFORE_A_RULE it is taken for a rule.
+    """
     names = set(rules)
-    for word in arguments:
+    for before, word in zip(["", *arguments], arguments, strict=False):
         if word in names or not re.fullmatch(r"[a-z_]+", word) or Path(word).exists():
+            continue
+        if before.startswith("-") and "=" not in before and before not in BEFORE_A_RULE:
             continue
         if near := difflib.get_close_matches(word, sorted(names), n=1, cutoff=NEAR):
             yield f"{word}: expected a rule or a file to make, found neither; the nearest rule is {near[0]}"

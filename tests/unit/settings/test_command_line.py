@@ -109,6 +109,12 @@ def test_rules_files_and_words_unlike_any_rule_are_no_slips(tmp_path, monkeypatc
     assert list(find_slips(RULES, words)) == []
 
 
+def test_the_value_of_another_option_is_no_rule():
+    assert list(find_slips(RULES, ["--directory", "final_modle", "--cores", "2"])) == []
+    assert len(list(find_slips(RULES, ["-n", "final_modle"]))) == 1
+    assert len(list(find_slips(RULES, ["--cores=2", "final_modle"]))) == 1
+
+
 def test_a_wrong_rule_ends_the_program(capsys):
     with pytest.raises(SystemExit) as ended:
         refuse_targets(RULES, ["final_modle"])
