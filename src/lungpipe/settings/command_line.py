@@ -18,8 +18,31 @@ from lungpipe.settings.study import StudySettings
 CONFIG = ("--config", "-C")
 CONFIG_FILES = ("--configfile", "--configfiles")
 BEFORE_A_RULE = frozenset(
-    "-n --dry-run --dryrun -p --printshellcmds -k --keep-going --nolock -f --force -F --forceall "
-    "--rerun-incomplete --ri --unlock -R --forcerun -U --until -O --omit-from --allowed-rules --".split()
+    [
+        "-n",
+        "--dry-run",
+        "--dryrun",
+        "-p",
+        "--printshellcmds",
+        "-k",
+        "--keep-going",
+        "--nolock",
+        "-f",
+        "--force",
+        "-F",
+        "--forceall",
+        "--rerun-incomplete",
+        "--ri",
+        "--unlock",
+        "-R",
+        "--forcerun",
+        "-U",
+        "--until",
+        "-O",
+        "--omit-from",
+        "--allowed-rules",
+        "--",
+    ]
 )
 """Options of `snakemake` behind which the name of a rule may stand."""
 _NAME = re.compile(r"[a-zA-Z_][\w-]*\w$")
